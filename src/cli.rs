@@ -3,9 +3,9 @@
 mod arguments;
 mod in_time;
 
-use crate::command::{self, Call, Command, completions, exec};
+use crate::command::{self, Command, Invocation, completions, exec};
 use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
-use crate::system::{Clock, Color, Env, Talk, fault};
+use crate::system::{Clock, Color, Env, Verbosity, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
 use std::ffi::OsString;
@@ -110,13 +110,13 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
         Err(e) => return unparsed(&e, arguments, env),
     };
     let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
-    env.terminal.configure(color, no_input, if quiet { Talk::Quiet } else { Talk::Normal });
+    env.terminal.configure(color, no_input, if quiet { Verbosity::Quiet } else { Verbosity::Normal });
     let _logging = log(verbose, env);
     let config_given = config.is_some();
     if let Some(file) = config {
         env.paths.config = file;
     }
-    let call = Call { env, profile, json, quiet, config_given, line: line(arguments), tree };
+    let call = Invocation { env, profile, json, quiet, config_given, line: line(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, env))
@@ -166,7 +166,7 @@ fn failed(error: &Error, own: Option<u8>, json: bool, arguments: &[OsString], en
         // An answer that can't be written has nowhere else to go.
         let _ = env.terminal.answer(&format!("{text}\n"));
     }
-    env.terminal.complain(error);
+    env.terminal.error(error);
     exit
 }
 

@@ -5,7 +5,7 @@ use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::Liveness;
-use biotrack_auth::oauth::outside::{Heard, described, exchanged, looked_up, refreshed};
+use biotrack_auth::oauth::fuzz_entry::{RawResponse, described, exchanged, looked_up, refreshed};
 use biotrack_auth::system::presentable;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
@@ -19,12 +19,12 @@ static GENERIC: LazyLock<Provider> = LazyLock::new(|| {
     super::provider("preset = \"generic\"\nissuer = \"https://as.example\"\nclient_id = \"c\"")
 });
 
-fn heard(bytes: &[u8]) -> Option<Heard<'_>> {
+fn heard(bytes: &[u8]) -> Option<RawResponse<'_>> {
     let (choice, body) = bytes.split_first()?;
     let status = [200, 200, 200, 400, 401, 403, 201, 204][usize::from(choice & 7)];
     let json = Some("application/json");
     let content_type = [json, json, None, Some("text/html")][usize::from(choice >> 3 & 3)];
-    Some(Heard { status, content_type, body })
+    Some(RawResponse { status, content_type, body })
 }
 
 /// The members of a body that is one object with different members and nothing after it. Read by what the program
@@ -53,7 +53,7 @@ fn names(body: &[u8]) -> usize {
 }
 
 /// A grant is taken only from a 200 that is JSON, and is what stands there.
-fn taken(heard: &Heard<'_>, granted: &Granted) {
+fn taken(heard: &RawResponse<'_>, granted: &Granted) {
     let members = members(heard.body).expect("one object");
     assert!(heard.status == 200 && heard.content_type != Some("text/html"));
     assert_eq!(members["access_token"], granted.access.expose());
@@ -81,7 +81,7 @@ fn taken(heard: &Heard<'_>, granted: &Granted) {
 }
 
 /// A failure says nothing that it mustn't, and calls nothing dead that isn't called so.
-fn failed(heard: &Heard<'_>, e: &Error) {
+fn failed(heard: &RawResponse<'_>, e: &Error) {
     super::printable(e);
     assert!(!e.to_string().contains(SENT), "{e}");
     let dead = match e {
@@ -98,7 +98,7 @@ fn failed(heard: &Heard<'_>, e: &Error) {
     }
 }
 
-fn judged(heard: &Heard<'_>, answer: Result<Granted>) {
+fn judged(heard: &RawResponse<'_>, answer: Result<Granted>) {
     match answer {
         Ok(granted) => taken(heard, &granted),
         Err(e) => failed(heard, &e),
@@ -121,7 +121,7 @@ pub fn refresh_answer(bytes: &[u8]) {
 /// A refusal, of a code and of a refresh token.
 pub fn error_answer(bytes: &[u8]) {
     for status in [400, 401] {
-        let heard = Heard { status, content_type: Some("application/json"), body: bytes };
+        let heard = RawResponse { status, content_type: Some("application/json"), body: bytes };
         let license = super::key().license;
         judged(&heard, exchanged(&BIOTRACK, &license, &Secret::new(SENT), &heard, super::now()));
         judged(&heard, refreshed(&BIOTRACK, &Secret::new(SENT), &heard, super::now()));

@@ -2,14 +2,14 @@
 
 use biotrack_auth::config::{Config, missing};
 use biotrack_auth::custody::Bundle;
-use biotrack_auth::error::Complaint;
+use biotrack_auth::error::RowProblem;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Tag, Ubi, Username};
-use biotrack_auth::model::odd_cell::{Odd, odd};
+use biotrack_auth::model::odd_cell::{OddText, odd};
 use biotrack_auth::model::rows;
 use biotrack_auth::model::secret::Sealable;
-use biotrack_auth::model::transfer::{ExportDocument, Here, Incoming, Tokens, merge};
+use biotrack_auth::model::transfer::{ExportDocument, ImportedRow, Tokens, TokensHere, merge};
 use biotrack_auth::report::{ImportDocument, export_csv, export_json};
 use biotrack_auth::system::presentable;
 use std::path::Path;
@@ -48,7 +48,7 @@ pub fn config(bytes: &[u8]) {
 
 /// A list of licenses: all of its rows, or every complaint with its line.
 pub fn rows(bytes: &[u8]) {
-    let complaints = |complaints: Vec<Complaint>| {
+    let complaints = |complaints: Vec<RowProblem>| {
         assert!(!complaints.is_empty());
         for complaint in &complaints {
             super::harmless(&complaint.to_string());
@@ -85,8 +85,8 @@ pub fn rows(bytes: &[u8]) {
 }
 
 /// A record that is taken in, written again and read again is the same.
-fn taken_in(incoming: &Incoming) {
-    let merged = merge(None, incoming, Here::None, Tokens::None);
+fn taken_in(incoming: &ImportedRow) {
+    let merged = merge(None, incoming, TokensHere::None, Tokens::None);
     for line in ImportDocument::of(std::slice::from_ref(&merged), true).in_words().lines() {
         assert!(!line.chars().any(super::steers), "{line:?}");
     }
@@ -107,7 +107,7 @@ fn written_again(record: &Authorization) {
         ("tags", record.tags.first().map(|it| it.as_str()).filter(|_| record.tags.len() == 1)),
     ];
     let wrong = |(column, text): &(&str, Option<&str>)| {
-        text.is_some_and(|text| matches!(odd(column, text), Some(Odd::Wrong(_))))
+        text.is_some_and(|text| matches!(odd(column, text), Some(OddText::Wrong(_))))
     };
     if texts.iter().any(wrong) {
         // It came in a document: a spreadsheet's slips are looked for in a CSV alone.
@@ -120,7 +120,7 @@ fn written_again(record: &Authorization) {
     let from_json = document.authorizations.pop().expect("a record").incoming(1).expect("our own record");
     assert_eq!(sheet.rows.len(), 1);
     for incoming in [&sheet.rows[0], &from_json] {
-        let again = merge(None, incoming, Here::None, Tokens::None).record;
+        let again = merge(None, incoming, TokensHere::None, Tokens::None).record;
         assert_eq!(&Authorization { held_elsewhere: false, ..again }, record);
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());

@@ -1,10 +1,10 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
-use biotrack_auth::oauth::{Answered, Callback, Endpoints, Pasted, Returned};
+use biotrack_auth::oauth::{AuthorizationResponse, Callback, Endpoints, Pasted, ReturnedAddress};
 use biotrack_auth::oauth::{judge as judge_callback, read_callback};
 use biotrack_auth::system::presentable;
 use biotrack_auth::web::listener::Method;
-use biotrack_auth::web::listener::head::{LIMIT, Verdict, judge};
+use biotrack_auth::web::listener::head::{HeadVerdict, LIMIT, judge};
 
 const ISSUER: &str = "https://as.example";
 
@@ -52,12 +52,12 @@ pub fn callback(bytes: &[u8]) {
         None => assert!(all("state").len() != 1 || all("state") == [""]),
     }
     match &read.answered {
-        Ok(Answered::Code(code)) => {
+        Ok(AuthorizationResponse::Code(code)) => {
             assert_eq!(all("code"), [code.expose()]);
             assert!(!code.expose().is_empty() && all("error").is_empty());
             assert!(all("state").len() <= 1 && all("iss").len() <= 1);
         }
-        Ok(Answered::Error(code, words)) => {
+        Ok(AuthorizationResponse::Error(code, words)) => {
             assert!(all("error").len() == 1 && all("code").is_empty());
             for text in [Some(code), words.as_ref()].into_iter().flatten() {
                 super::harmless(text);
@@ -73,7 +73,7 @@ pub fn callback(bytes: &[u8]) {
 
 /// A code that was taken came from whom we asked, to the letter.
 fn judged(callback: Callback, required: bool, senders: &[&str]) {
-    let is_code = matches!(callback.answered, Ok(Answered::Code(_)));
+    let is_code = matches!(callback.answered, Ok(AuthorizationResponse::Code(_)));
     let endpoints = Endpoints {
         authorize: String::new(),
         token: String::new(),
@@ -95,7 +95,7 @@ pub fn returned(bytes: &[u8]) {
     const OURS: &str = "http://127.0.0.1:18273/callback";
     const STATE: &str = "s-1";
     let Ok(text) = str::from_utf8(bytes) else { return };
-    let fits = |it: &Returned| {
+    let fits = |it: &ReturnedAddress| {
         let is_its_state = it.states().iter().any(|state| state.expose() == STATE);
         Ok::<_, std::convert::Infallible>(is_its_state && it.is_at(OURS))
     };
@@ -124,13 +124,13 @@ pub fn returned(bytes: &[u8]) {
             && !text.contains(STATE)
         {
             assert!(
-                matches!(&found.callback.answered, Ok(Answered::Code(code)) if code.expose() == "c-1"),
+                matches!(&found.callback.answered, Ok(AuthorizationResponse::Code(code)) if code.expose() == "c-1"),
                 "{text:?}"
             );
         }
     }
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
-    if let Ok(caught) = Returned::caught("https://a.example/callback", path, Some(query)) {
+    if let Ok(caught) = ReturnedAddress::caught("https://a.example/callback", path, Some(query)) {
         assert!(!caught.is_at("https://b.example/callback") && !caught.is_at(OURS));
     }
 }
@@ -144,9 +144,9 @@ pub fn request_head(bytes: &[u8]) {
     let pieces = judge(&head[..cut], 0, &names).or_else(|| judge(head, cut, &names));
     assert_eq!(pieces, whole);
     match whole {
-        Some(Verdict::Pass(method, target)) => passed(head, method, &target),
-        Some(Verdict::Refuse { status, .. }) => assert!([400, 404, 405, 421, 431, 505].contains(&status)),
-        Some(Verdict::HangUp) => assert_eq!(head[0], 0x16),
+        Some(HeadVerdict::Pass(method, target)) => passed(head, method, &target),
+        Some(HeadVerdict::Refuse { status, .. }) => assert!([400, 404, 405, 421, 431, 505].contains(&status)),
+        Some(HeadVerdict::HangUp) => assert_eq!(head[0], 0x16),
         None => assert!(head.len() <= LIMIT),
     }
 }

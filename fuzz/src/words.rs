@@ -3,7 +3,7 @@
 use biotrack_auth::error::clean;
 use biotrack_auth::model::duration;
 use biotrack_auth::model::ids::{License, Tag, Username, near_duplicates};
-use biotrack_auth::model::odd_cell::{Odd, odd};
+use biotrack_auth::model::odd_cell::{OddText, odd};
 
 /// Times and names: what is accepted is bounded, can be shown, and means the same when it's typed again.
 pub fn words(bytes: &[u8]) {
@@ -30,8 +30,8 @@ pub fn words(bytes: &[u8]) {
             assert!(!near_duplicates(&license, &license));
             for column in ["license", "username"] {
                 match odd(column, shown) {
-                    Some(Odd::Wrong(why)) => super::harmless(&why),
-                    Some(Odd::Unusual(why)) => super::harmless(why),
+                    Some(OddText::Wrong(why)) => super::harmless(&why),
+                    Some(OddText::Unusual(why)) => super::harmless(why),
                     None => {}
                 }
             }

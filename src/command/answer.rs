@@ -1,16 +1,16 @@
 //! How a command answers: its outcomes and errors, as text and as JSON.
 
-use super::context::{Bench, Call};
+use super::context::{Invocation, Workspace};
 use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Standing, selector};
+use crate::model::authorization::{AuthorizationWithFlows, selector};
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome, exit_of};
+use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
 use crate::model::provider::Provider;
 use crate::report::{ErrorDocument, Row, View, card, results, unknown};
 use jiff::Timestamp;
 
-impl Call<'_> {
+impl Invocation<'_> {
     /// How the answer is shown.
     pub(super) fn view(&self, profile: Option<&str>) -> View {
         View {
@@ -33,7 +33,7 @@ impl Call<'_> {
             self.env.terminal.answer(said)?;
         }
         for error in outcomes.iter().filter_map(|outcome| outcome.error.as_ref()) {
-            self.env.terminal.complain(error);
+            self.env.terminal.error(error);
         }
         Ok(exit_of(outcomes))
     }
@@ -54,21 +54,21 @@ impl Call<'_> {
     }
 }
 
-impl Bench<'_> {
+impl Workspace<'_> {
     /// What the work on one license was refused for: in JSON as its result, as all that is about a license.
-    pub(super) fn refused(&self, call: &Call<'_>, key: &Key, error: Error) -> Result<u8> {
+    pub(super) fn refused(&self, call: &Invocation<'_>, key: &Key, error: Error) -> Result<u8> {
         let error = error.of_license(&selector(key, self.provider.other()));
         if !call.json || matches!(error, Error::Output(_)) {
             return Err(error);
         }
         // Where the ledger itself fails, the record isn't told.
         let standing = self.custody.standing(key).ok().flatten();
-        let outcome = Outcome::of(key.clone(), Ending::Failed, standing);
+        let outcome = Outcome::of(key.clone(), OutcomeKind::Failed, standing);
         self.finish(call, Outcome { error: Some(error), ..outcome })
     }
 
     /// Answers with what became of one license: its card, where it went well.
-    pub(super) fn finish(&self, call: &Call<'_>, outcome: Outcome) -> Result<u8> {
+    pub(super) fn finish(&self, call: &Invocation<'_>, outcome: Outcome) -> Result<u8> {
         let said = match (&outcome.standing, &outcome.error) {
             (Some(standing), None) => {
                 let now = call.env.clock.now();
@@ -100,9 +100,9 @@ pub fn error_for_monitoring(error: &Error) -> String {
 
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
 pub(super) fn outcome_or_error(
-    bench: &Bench<'_>,
+    bench: &Workspace<'_>,
     key: &Key,
-    standing: Option<Standing>,
+    standing: Option<AuthorizationWithFlows>,
     error: Error,
 ) -> Result<Outcome> {
     let error = error.of_license(&selector(key, bench.provider.other()));
@@ -110,7 +110,7 @@ pub(super) fn outcome_or_error(
         Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
         _ => Ok(Outcome {
             key: key.clone(),
-            ending: Ending::Failed,
+            ending: OutcomeKind::Failed,
             authorize_url: None,
             standing,
             error: Some(error),

@@ -1,7 +1,7 @@
 //! What a command that runs unattended would pass over in silence, told: records that nobody looks after, and a clock by
 //! which nothing is due.
 
-use super::Call;
+use super::Invocation;
 use crate::config::Config;
 use crate::error::Result;
 use crate::ledger::Ledger;
@@ -13,13 +13,13 @@ pub(super) fn of_all_profiles(ledger: &Ledger, config: &Config) -> Result<Vec<Bl
 }
 
 /// Whether this machine's clock can be believed, as far as the ledger knows.
-pub(super) fn of_the_clock(ledger: &Ledger, call: &Call<'_>) -> Result<Option<BlindSpot>> {
+pub(super) fn of_the_clock(ledger: &Ledger, call: &Invocation<'_>) -> Result<Option<BlindSpot>> {
     Ok(BlindSpot::of_clock(call.env.clock.now(), ledger.newest_event()?))
 }
 
 /// Tells them on standard error, also where only errors are to be said: cron mails it.
-pub(super) fn tell(blind_spots: &[BlindSpot], call: &Call<'_>) {
+pub(super) fn tell(blind_spots: &[BlindSpot], call: &Invocation<'_>) {
     for spot in blind_spots {
-        call.env.terminal.insist(&format!("Warning: {}.\n  {}", spot.in_words(), spot.hint()));
+        call.env.terminal.always(&format!("Warning: {}.\n  {}", spot.in_words(), spot.hint()));
     }
 }

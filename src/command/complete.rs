@@ -1,8 +1,8 @@
 //! `complete`: finishes a hand-off with the redirect address that the admin sent back.
 
 use super::consent::{answered, settled};
-use super::{Bench, Call, online, outcome_or_error};
-use crate::custody::Found;
+use super::{Invocation, Workspace, online, outcome_or_error};
+use crate::custody::FoundFlow;
 use crate::error::{HandoffError, Result};
 use crate::model::ids::Key;
 use crate::model::secret::Secret;
@@ -26,14 +26,14 @@ Examples:
 pub struct Args {
     /// The whole redirect address, or - to read it from standard input
     #[arg(value_name = "URL|-", allow_hyphen_values = true)]
-    address: Given,
+    address: GivenAddress,
 }
 
 /// What was given as the address. It holds a code: its debug output says nothing.
 #[derive(Debug, Clone)]
-struct Given(Secret);
+struct GivenAddress(Secret);
 
-impl std::str::FromStr for Given {
+impl std::str::FromStr for GivenAddress {
     type Err = std::convert::Infallible;
 
     fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
@@ -41,7 +41,7 @@ impl std::str::FromStr for Given {
     }
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let text = match args.address.0.is("-") {
         false => args.address.0.clone(),
         true => {
@@ -53,16 +53,16 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     call.bench()?.work(call, |bench| complete(&pasted, call, bench))
 }
 
-fn complete<'a>(pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn complete<'a>(pasted: &Pasted, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
     let returned = bench.custody.recognize(pasted, None)?;
     let flow = match bench.custody.find(&returned)? {
-        Found::Waiting(flow) | Found::Left(flow) => *flow,
+        FoundFlow::Waiting(flow) | FoundFlow::Left(flow) => *flow,
     };
     let key = flow.key.clone();
     finish(&key, pasted, call, bench).or_else(|e| bench.refused(call, &key, e))
 }
 
-fn finish<'a>(key: &Key, pasted: &Pasted, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn finish<'a>(key: &Key, pasted: &Pasted, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
     let done = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
         bench.custody.connect(client.clone());
         answered(call, bench, pasted, &client)

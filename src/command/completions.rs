@@ -1,10 +1,10 @@
 //! `completions`: a shell's script, which asks this program back; and its answers: flags, and names out of the ledger.
 
-use super::Call;
+use super::Invocation;
 use crate::config::{Config, settable_keys};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Standing, State};
+use crate::model::authorization::{AuthorizationWithFlows, State};
 use crate::report::SCHEMA;
 use crate::system::{Env, files};
 use clap::{Arg, Command};
@@ -53,7 +53,7 @@ enum Shell {
     Elvish,
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     const NAME: &str = "biotrack-auth";
     let shell = match args.shell {
         Shell::Bash => "bash",
@@ -101,7 +101,7 @@ pub fn answer(tree: Command, arguments: &[OsString], shell: &str, mut env: Env) 
     if let Some(file) = flag(&words, "--config") {
         env.paths.config = file.into();
     }
-    let names = Arc::new(Names { profile: flag(&words, "--profile"), env });
+    let names = Arc::new(NameSource { profile: flag(&words, "--profile"), env });
     let mut tree = with_names(tree, &names);
     let mut answered = Vec::new();
     if shell.write_complete(&mut tree, words, files::current_folder().as_deref(), &mut answered).is_ok() {
@@ -124,13 +124,13 @@ pub fn flag(words: &[OsString], flag: &str) -> Option<String> {
 }
 
 /// Where names come from.
-struct Names {
+struct NameSource {
     env: Env,
     profile: Option<String>,
 }
 
 /// Arguments get their names by what their value is called in the help.
-fn with_names(command: Command, names: &Arc<Names>) -> Command {
+fn with_names(command: Command, names: &Arc<NameSource>) -> Command {
     let past = matches!(command.get_name(), "status" | "history" | "edit" | "remove");
     let names_of = |arg: &Arg| {
         let value = arg.get_value_names().and_then(<[_]>::first).map(|value| value.as_str());
@@ -166,7 +166,7 @@ enum Kind {
     Key,
 }
 
-impl Names {
+impl NameSource {
     fn of(&self, kind: Kind, typed: &str) -> Vec<CompletionCandidate> {
         let found = match kind {
             Kind::Selector { past } => self.selectors(past, typed.contains('/')),
@@ -194,7 +194,7 @@ impl Names {
         }
         all.retain(|(it, _)| past || it.record.deactivated_at.is_none() || it.record.revocation_pending);
         all.sort_by_key(|(it, _)| (it.record.expires_at.is_none(), it.record.expires_at));
-        let described = |(it, state): &(Standing, State)| {
+        let described = |(it, state): &(AuthorizationWithFlows, State)| {
             let key = &it.record.key;
             let license = key.license.to_string();
             let alone = !with_ubi && bearers.get(&license) == Some(&1);
@@ -212,7 +212,7 @@ impl Names {
     }
 
     /// The records of the profile meant; of all, where nothing says which.
-    fn standings(&self) -> Result<Vec<(Standing, State)>> {
+    fn standings(&self) -> Result<Vec<(AuthorizationWithFlows, State)>> {
         let config = Config::load(&self.env.paths)?;
         let profiles = match config.profile_name(self.profile.as_deref(), &self.env.variables) {
             Ok((name, _)) => vec![name],

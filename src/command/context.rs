@@ -13,7 +13,7 @@ use crate::vault::{IdentityFile, Vault};
 use std::sync::Arc;
 
 /// What every command is called with.
-pub struct Call<'a> {
+pub struct Invocation<'a> {
     /// The machine.
     pub env: &'a Env,
     /// `--profile`.
@@ -31,13 +31,13 @@ pub struct Call<'a> {
 }
 
 /// What a command that changes something works with.
-pub(super) struct Bench<'a> {
+pub(super) struct Workspace<'a> {
     pub(super) provider: Arc<Provider>,
     pub(super) custody: Custody<'a>,
     pub(super) hooks: Hooks,
 }
 
-impl<'a> Call<'a> {
+impl<'a> Invocation<'a> {
     /// The command line as a person at a terminal runs it: there it may ask.
     pub(super) fn line_at_a_terminal(&self) -> String {
         let words = shlex::split(&self.line).unwrap_or_default();
@@ -59,20 +59,20 @@ impl<'a> Call<'a> {
     }
 
     /// Vault and ledger of this call's profile, ready to change something.
-    pub(super) fn bench(&self) -> Result<Bench<'a>> {
+    pub(super) fn bench(&self) -> Result<Workspace<'a>> {
         let (config, provider) = self.provider()?;
         self.bench_at(config, provider)
     }
 
     /// The same of a profile by its name.
-    pub(super) fn bench_of(&self, profile: &str) -> Result<Bench<'a>> {
+    pub(super) fn bench_of(&self, profile: &str) -> Result<Workspace<'a>> {
         let config = Config::load(&self.env.paths)?;
         let provider = Arc::new(config.provider(profile)?);
         self.bench_at(config, provider)
     }
 
     /// The same for whoever brings the first record: a ledger is made where there is none.
-    pub(super) fn bench_or_make(&self) -> Result<Bench<'a>> {
+    pub(super) fn bench_or_make(&self) -> Result<Workspace<'a>> {
         let (config, provider) = self.provider()?;
         let place = config.ledger_place(&self.env.variables, &self.env.who.user)?;
         match Ledger::open(self.env, &place) {
@@ -80,7 +80,7 @@ impl<'a> Call<'a> {
                 drop(Ledger::open_or_make(self.env, &place)?);
                 // It was made by `config init`: one that is missing now may be elsewhere.
                 let made = format!("Note: there was no ledger at {}. A new one was made.", clean(&missing));
-                self.env.terminal.insist(&made);
+                self.env.terminal.always(&made);
             }
             Ok(there) => return self.bench_over(config, provider, there),
             Err(e) => return Err(e),
@@ -89,27 +89,32 @@ impl<'a> Call<'a> {
     }
 
     /// The same for a dry run, over a ledger that nothing can be written to; `None` where there is none.
-    pub(super) fn reading_bench(&self, config: &Config) -> Result<Option<Bench<'a>>> {
+    pub(super) fn reading_bench(&self, config: &Config) -> Result<Option<Workspace<'a>>> {
         let (_, provider) = self.provider()?;
         let Some(ledger) = find_ledger(self, config)? else { return Ok(None) };
         let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger)
             .knowing(config.registrations());
-        Ok(Some(Bench { provider, custody, hooks: config.hooks.clone() }))
+        Ok(Some(Workspace { provider, custody, hooks: config.hooks.clone() }))
     }
 
-    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Bench<'a>> {
+    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Workspace<'a>> {
         let ledger = open_ledger(self.env, &config)?;
         self.bench_over(config, provider, ledger)
     }
 
-    fn bench_over(&self, config: Config, provider: Arc<Provider>, mut ledger: Ledger) -> Result<Bench<'a>> {
+    fn bench_over(
+        &self,
+        config: Config,
+        provider: Arc<Provider>,
+        mut ledger: Ledger,
+    ) -> Result<Workspace<'a>> {
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger)
             .knowing(config.registrations());
         for told in custody.finish_exports()? {
-            self.env.terminal.insist(&told);
+            self.env.terminal.always(&told);
         }
-        Ok(Bench { provider, custody, hooks: config.hooks })
+        Ok(Workspace { provider, custody, hooks: config.hooks })
     }
 }
 
@@ -117,7 +122,7 @@ impl<'a> Call<'a> {
 pub(super) fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault {
     match kind {
         VaultKind::Keyring => {
-            if env.terminal.attended() {
+            if env.terminal.interactive() {
                 env.keyring.waits_for_a_person(env.terminal.teller());
             }
             Vault::keyring(env.keyring.clone())
@@ -142,10 +147,10 @@ pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Ledger> {
 }
 
 /// The same for a dry run of what would make it: `None` where there is none, and that is told.
-pub(super) fn find_ledger(call: &Call<'_>, config: &Config) -> Result<Option<Ledger>> {
+pub(super) fn find_ledger(call: &Invocation<'_>, config: &Config) -> Result<Option<Ledger>> {
     match read_ledger(call.env, config) {
         Err(Error::Ledger(missing @ LedgerError::Missing { .. })) => {
-            call.env.terminal.insist(&format!("Note: {missing}. A new one would be made."));
+            call.env.terminal.always(&format!("Note: {missing}. A new one would be made."));
             Ok(None)
         }
         read => read.map(Some),
@@ -195,7 +200,7 @@ pub fn ledger_place(env: &Env) -> Result<LedgerPlace> {
 }
 
 /// This call's profile, and its ledger for reading: a dry run can write nothing then.
-pub(super) fn reading(call: &Call<'_>) -> Result<(Arc<Provider>, Ledger)> {
+pub(super) fn reading(call: &Invocation<'_>) -> Result<(Arc<Provider>, Ledger)> {
     let (config, provider) = call.provider()?;
     Ok((provider, read_ledger(call.env, &config)?))
 }

@@ -1,6 +1,6 @@
 //! Which command runs.
 
-use super::context::Call;
+use super::context::Invocation;
 use super::{
     complete, completions, config, deactivate, doctor, edit, exec, export, history, import, listen, man,
     register, remind, remove, renew, sandbox, status, token,
@@ -47,7 +47,7 @@ Examples:
 }
 
 /// Runs a command; the exit code of one that ran.
-pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
+pub fn run(command: Command, call: &Invocation<'_>) -> Result<u8> {
     match command {
         Command::Register(args) => register::run(args, call),
         Command::Renew(args) => renew::run(args, call),
@@ -74,7 +74,7 @@ pub fn run(command: Command, call: &Call<'_>) -> Result<u8> {
 }
 
 /// Parses the words of a command line without global flags, and runs its command.
-fn run_words(words: &[&str], call: &Call<'_>) -> Result<u8> {
+fn run_words(words: &[&str], call: &Invocation<'_>) -> Result<u8> {
     let tree = Command::augment_subcommands(clap::Command::new("biotrack-auth").no_binary_name(true));
     let unparsed = |e: clap::Error| Error::Internal(e.to_string());
     let matches = tree.try_get_matches_from(words).map_err(unparsed)?;

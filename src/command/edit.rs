@@ -1,12 +1,12 @@
 //! `edit`: what an operator knows of a license is changed by hand; nobody is asked, and no grant is touched.
 
-use super::{Bench, Call};
+use super::{Invocation, Workspace};
 use crate::custody::EditedRecord;
 use crate::error::{Error, Result, counted, first_few};
-use crate::model::authorization::{Authorization, Standing, ask_again};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, ask_again};
 use crate::model::edit::{Edit, Replacement, in_words, shared_names};
 use crate::model::ids::{Contact, OcmLicense, StoreName, Tag, Username};
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::selection;
 use jiff::Timestamp;
 
@@ -61,7 +61,7 @@ pub struct Args {
     untags: Vec<Tag>,
 }
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
     let Args { selector, user, name, username, contact, ocm_license, tags, untags } = args;
     let edit = Edit { name, username, contact, ocm_license, tags, untags };
     if edit.is_empty() {
@@ -84,11 +84,11 @@ fn edit_chosen<'a>(
     selector: Option<&str>,
     user: Option<&str>,
     edit: &Edit,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
 ) -> Result<u8> {
     let provider = bench.provider.clone();
-    let choose = |standings: &[Standing]| match (selector, user) {
+    let choose = |standings: &[AuthorizationWithFlows]| match (selector, user) {
         (Some(selector), _) => selection::one(selector, Some(&provider.profile), standings, |it| &it.record)
             .map(|it| vec![it.clone()]),
         (None, user) => assigned_to(user.unwrap_or_default(), &provider.profile, standings),
@@ -102,19 +102,23 @@ fn edit_chosen<'a>(
         if is_changed {
             said += &format!("{key}: {}.\n", in_words(&it.changes));
         }
-        let ending = if is_changed { Ending::Edited } else { Ending::Unchanged };
+        let ending = if is_changed { OutcomeKind::Edited } else { OutcomeKind::Unchanged };
         outcomes.push(Outcome::of(key.clone(), ending, bench.custody.standing(key)?));
     }
     let unchanged = edited.iter().filter(|it| it.changes.is_empty()).count();
-    if unchanged > 0 && call.env.terminal.attended() {
+    if unchanged > 0 && call.env.terminal.interactive() {
         let licenses = counted(unchanged, "license is", "licenses are");
-        call.env.terminal.say(&format!("{licenses} so already; nothing was changed there."));
+        call.env.terminal.info(&format!("{licenses} so already; nothing was changed there."));
     }
     call.finish(&provider, &outcomes, &said)
 }
 
 /// The licenses whose record names an admin user; who granted them doesn't matter.
-fn assigned_to(user: &str, profile: &str, standings: &[Standing]) -> Result<Vec<Standing>> {
+fn assigned_to(
+    user: &str,
+    profile: &str,
+    standings: &[AuthorizationWithFlows],
+) -> Result<Vec<AuthorizationWithFlows>> {
     let found: Vec<_> = standings.iter().filter(|it| it.record.username.same_as(user)).cloned().collect();
     match found.is_empty() {
         true => Err(Error::NotFound {
@@ -127,7 +131,7 @@ fn assigned_to(user: &str, profile: &str, standings: &[Standing]) -> Result<Vec<
 }
 
 /// What a person should know of it: names that are another's, too, and what becomes of grants and links of a former admin user.
-fn note(edited: &[EditedRecord], edit: &Edit, call: &Call<'_>, bench: &Bench<'_>) -> Result<()> {
+fn note(edited: &[EditedRecord], edit: &Edit, call: &Invocation<'_>, bench: &Workspace<'_>) -> Result<()> {
     let now = call.env.clock.now();
     if let [EditedRecord { changes, before }] = edited {
         let standings = bench.custody.ledger().standings(&bench.provider.profile)?;
@@ -138,21 +142,26 @@ fn note(edited: &[EditedRecord], edit: &Edit, call: &Call<'_>, bench: &Bench<'_>
             let name = after.name.as_ref().filter(|_| has("name"));
             let ocm_license = after.ocm_license.as_ref().filter(|_| has("ocm_license"));
             for told in shared_names(name, ocm_license, &after.key, others) {
-                call.env.terminal.say(&format!("Note: {told}."));
+                call.env.terminal.info(&format!("Note: {told}."));
             }
         }
     }
     let Some(new) = &edit.username else { return Ok(()) };
     let renamed = edited.iter().map(|it| &it.before).filter(|it| !it.record.username.same_as(new.as_str()));
     for told in of_a_new_admin(new, &renamed.collect::<Vec<_>>(), bench.provider.other_profile, now) {
-        call.env.terminal.say(&told);
+        call.env.terminal.info(&told);
     }
     Ok(())
 }
 
 /// What becomes of grants and open consents where another admin user is asked from now on, a sentence each.
-fn of_a_new_admin(new: &Username, renamed: &[&Standing], other_profile: bool, now: Timestamp) -> Vec<String> {
-    let licenses = |which: &dyn Fn(&Standing) -> bool| {
+fn of_a_new_admin(
+    new: &Username,
+    renamed: &[&AuthorizationWithFlows],
+    other_profile: bool,
+    now: Timestamp,
+) -> Vec<String> {
+    let licenses = |which: &dyn Fn(&AuthorizationWithFlows) -> bool| {
         renamed.iter().filter(|it| which(it)).map(|it| it.record.key.license.to_string()).collect::<Vec<_>>()
     };
     let mut told = Vec::new();
@@ -161,7 +170,7 @@ fn of_a_new_admin(new: &Username, renamed: &[&Standing], other_profile: bool, no
         let grants = counted(living.len(), "living grant stays", "living grants stay");
         told.push(format!("Note: {grants} in use. The next renewal asks {new}."));
     }
-    let asked = |it: &Standing, of_the_former: bool| {
+    let asked = |it: &AuthorizationWithFlows, of_the_former: bool| {
         it.flows.iter().any(|flow| {
             let counts = flow.purpose.is_consent() && (!flow.waits_for_anybody() || now < flow.deadline);
             counts && flow.username.same_as(it.record.username.as_str()) == of_the_former

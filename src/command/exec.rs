@@ -1,9 +1,9 @@
 //! `exec`: runs a command with a fresh access token in its environment, in this process's place.
 
-use super::{Call, token};
+use super::{Invocation, token};
 use crate::error::{Error, Result, clean};
 use crate::model::duration::parse;
-use crate::system::Place;
+use crate::system::ReplaceOutcome;
 use std::ffi::OsString;
 
 /// What `env` and `timeout` end with too: their own failure, a command that can't be run, and one that isn't there.
@@ -33,7 +33,7 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
     let min = parse("time", token::MIN_VALID)?;
     let (mut fresh, mut interrupts) = (None, None);
     call.bench()?.work(call, |bench| {
@@ -57,14 +57,14 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
         ("BIOTRACK_LICENSE", key.license.as_str()),
     ];
     match call.env.replace(program, arguments, &variables) {
-        Place::Taken(code) => Ok(code),
-        Place::Kept(e) => {
+        ReplaceOutcome::Taken(code) => Ok(code),
+        ReplaceOutcome::Kept(e) => {
             let (reason, code) = match e.kind() {
                 std::io::ErrorKind::NotFound => ("there is no such command".to_owned(), NOT_FOUND),
                 _ => (e.to_string(), CANNOT_RUN),
             };
             let command = clean(&program.to_string_lossy());
-            call.env.terminal.complain(&Error::NotRun { command, reason });
+            call.env.terminal.error(&Error::NotRun { command, reason });
             Ok(code)
         }
     }

@@ -1,10 +1,10 @@
 //! `export`: records as a file; with their tokens only sealed to named recipients.
 
 use super::form::format_of;
-use super::{Bench, Call};
-use crate::custody::HandedOver;
+use super::{Invocation, Workspace};
+use crate::custody::SealedExport;
 use crate::error::{Error, Result, clean, counted};
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::selection;
 use crate::report::{SCHEMA, export_csv, export_json};
 use crate::system::files;
@@ -68,7 +68,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(mut args: Args, call: &Invocation<'_>) -> Result<u8> {
     args.output = args.output.filter(|file| file.as_os_str() != "-");
     let args = &args;
     if args.with_secrets {
@@ -91,8 +91,12 @@ pub(super) fn run(mut args: Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn chosen(args: &Args, profile: &str, all: Vec<Standing>) -> Result<Vec<Standing>> {
-    let mut chosen: Vec<Standing> = match args.selectors[..] {
+fn chosen(
+    args: &Args,
+    profile: &str,
+    all: Vec<AuthorizationWithFlows>,
+) -> Result<Vec<AuthorizationWithFlows>> {
+    let mut chosen: Vec<AuthorizationWithFlows> = match args.selectors[..] {
         [] => all,
         _ => selection::several(&args.selectors, profile, &all, |it| &it.record)?
             .into_iter()
@@ -105,7 +109,7 @@ fn chosen(args: &Args, profile: &str, all: Vec<Standing>) -> Result<Vec<Standing
     Ok(chosen)
 }
 
-fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
+fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     for recipient in &args.recipients {
         check_recipient(recipient).map_err(|e| Error::Usage {
             what: e.to_string(),
@@ -151,7 +155,7 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
             "The tokens are gone from here: keep the file until it's imported where they live from now on."
         }
     };
-    terminal.say(&format!(
+    terminal.info(&format!(
         "{}, {}, sealed to {}. {fate}",
         counted(records, "record", "records"),
         counted(token_sets, "token set", "token sets"),
@@ -173,11 +177,11 @@ fn with_secrets(args: &Args, call: &Call<'_>) -> Result<u8> {
 
 /// The tokens stay live here: whoever finds the file doesn't use them.
 fn keep_a_copy(
-    bench: &mut Bench<'_>,
-    packed: HandedOver,
+    bench: &mut Workspace<'_>,
+    packed: SealedExport,
     to: &str,
     output: Option<&Path>,
-    call: &Call<'_>,
+    call: &Invocation<'_>,
 ) -> Result<()> {
     match output {
         Some(file) => files::write_new(file, &packed.bytes)?,
@@ -191,11 +195,11 @@ fn keep_a_copy(
 /// The tokens leave. It's noted first; then the bundle is written, under a name that nobody takes for a bundle's; then the
 /// tokens go from here; and only then the file gets its name. Cut short anywhere, the next command finishes it, or takes it back.
 fn give_away(
-    bench: &mut Bench<'_>,
-    packed: HandedOver,
+    bench: &mut Workspace<'_>,
+    packed: SealedExport,
     to: &str,
     output: Option<&Path>,
-    call: &Call<'_>,
+    call: &Invocation<'_>,
 ) -> Result<()> {
     let terminal = &call.env.terminal;
     let part = bench.custody.announce(&packed, output)?;
@@ -206,7 +210,7 @@ fn give_away(
     if let Err(e) = written {
         if part.is_none() {
             terminal
-                .insist("The tokens are still live here: throw away what was written, and don't import it.");
+                .always("The tokens are still live here: throw away what was written, and don't import it.");
         }
         bench.custody.announced_is_taken_back()?;
         return Err(e);
@@ -216,7 +220,7 @@ fn give_away(
         if !e.may_show_up() {
             match &part {
                 Some(part) => drop(std::fs::remove_file(part)),
-                None => terminal.insist(
+                None => terminal.always(
                     "The tokens are still live here: throw away what was written, and don't import it.",
                 ),
             }

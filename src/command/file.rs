@@ -1,8 +1,8 @@
 //! Files of licenses, read whole before anything else happens.
 
-use super::Call;
-use crate::error::{Complaint, Error, Result, clean};
-use crate::model::rows::{MOST_BYTES, Sheet};
+use super::Invocation;
+use crate::error::{Error, Result, RowProblem, clean};
+use crate::model::rows::{LicenseFile, MOST_BYTES};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -17,7 +17,7 @@ pub(super) fn name(path: &Path) -> String {
 }
 
 /// All of a file, or of standard input for `-`; of what is larger than may be, one byte more than that.
-pub(super) fn bytes(path: &Path, call: &Call<'_>) -> std::io::Result<Vec<u8>> {
+pub(super) fn bytes(path: &Path, call: &Invocation<'_>) -> std::io::Result<Vec<u8>> {
     let most = MOST_BYTES as u64;
     if path.as_os_str() == "-" {
         return call.env.terminal.read_all(most);
@@ -30,8 +30,8 @@ pub(super) fn bytes(path: &Path, call: &Call<'_>) -> std::io::Result<Vec<u8>> {
 /// The rows of a CSV file; with the name that complaints use.
 pub(super) fn rows<R>(
     path: &Path,
-    call: &Call<'_>,
-    read: impl FnOnce(&[u8]) -> Result<Sheet<R>, Vec<Complaint>>,
+    call: &Invocation<'_>,
+    read: impl FnOnce(&[u8]) -> Result<LicenseFile<R>, Vec<RowProblem>>,
 ) -> Result<(String, Vec<R>)> {
     let name = name(path);
     let text = bytes(path, call).map_err(|e| Error::Usage {
@@ -44,18 +44,18 @@ pub(super) fn rows<R>(
 }
 
 /// What is told of a file that can be used: what of it isn't, and every cell that deserves a second look.
-pub(super) fn tell<R>(call: &Call<'_>, sheet: &Sheet<R>) {
+pub(super) fn tell<R>(call: &Invocation<'_>, sheet: &LicenseFile<R>) {
     if !sheet.unused.is_empty() {
-        call.env.terminal.say(&format!("Columns not used: {}.", sheet.unused.join(", ")));
+        call.env.terminal.info(&format!("Columns not used: {}.", sheet.unused.join(", ")));
     }
     tell_notes(call, &sheet.notes);
     if !sheet.notes.is_empty() {
-        call.env.terminal.say("What is noted is taken as it's written.");
+        call.env.terminal.info("What is noted is taken as it's written.");
     }
 }
 
 /// Notes of the same column and kind in one line, with the lines of the file that they are about.
-pub(super) fn tell_notes(call: &Call<'_>, notes: &[Complaint]) {
+pub(super) fn tell_notes(call: &Invocation<'_>, notes: &[RowProblem]) {
     let mut by_kind: Vec<(Option<&str>, &str, Vec<u64>)> = Vec::new();
     let mut places = HashMap::new();
     for note in notes {
@@ -67,7 +67,7 @@ pub(super) fn tell_notes(call: &Call<'_>, notes: &[Complaint]) {
     }
     for (column, problem, lines) in by_kind {
         let column = column.map(|column| format!(", column {column}")).unwrap_or_default();
-        call.env.terminal.say(&format!("Note: {}{column}: {problem}", numbered(&lines)));
+        call.env.terminal.info(&format!("Note: {}{column}: {problem}", numbered(&lines)));
     }
 }
 

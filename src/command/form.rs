@@ -1,6 +1,6 @@
 //! The form in which a command about several licenses answers.
 
-use super::{Call, error_as_json};
+use super::{Invocation, error_as_json};
 use crate::error::{Error, Result};
 use crate::ledger::{GrantOf, Ledger};
 use crate::model::ids::Key;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Form {
+pub enum AnswerForm {
     /// For people
     Text,
     /// One document, at the end
@@ -21,7 +21,7 @@ pub enum Form {
     Jsonl,
 }
 
-impl Form {
+impl AnswerForm {
     /// What each license's events have in common, where events are told.
     pub(super) fn common<'k>(
         self,
@@ -55,13 +55,13 @@ pub(super) fn format_of<F: PartialEq>(format: Option<F>, json: Option<F>, usual:
 
 /// The call as a whole is refused: that too in the form that was asked for. `--json` is answered where every
 /// command's is.
-pub(super) fn refused(form: Form, call: &Call<'_>, error: Error) -> Result<u8> {
+pub(super) fn refused(form: AnswerForm, call: &Invocation<'_>, error: Error) -> Result<u8> {
     match form {
-        Form::Json if !call.json => {
+        AnswerForm::Json if !call.json => {
             let text = super::as_json(error_as_json(&error, error.exit()))?;
             call.env.terminal.answer(&format!("{text}\n"))?;
         }
-        Form::Jsonl => {
+        AnswerForm::Jsonl => {
             let now = call.env.clock.now();
             let last = RunEvent::summary(now, RunCounts::default(), error.exit(), Some(&error));
             call.env.terminal.answer(&call.json_line(&last)?)?;

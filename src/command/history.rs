@@ -1,12 +1,12 @@
 //! `history`: what happened, whether the chain is whole, and what may go after five years.
 
 use super::form::format_of;
-use super::{Call, as_json, ledger_of, ledger_to_read, read_ledger};
+use super::{Invocation, as_json, ledger_of, ledger_to_read, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, LedgerError, Result, counted};
 use crate::ledger::Ledger;
 use crate::model::duration::ago;
-use crate::model::history::{Chain, Link};
+use crate::model::history::{Chain, ChainLink};
 use crate::model::instant::Zone;
 use crate::model::provider::Provider;
 use crate::model::selection;
@@ -96,7 +96,7 @@ enum Format {
     Csv,
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     match &args.action {
         None => show(args, call),
         Some(Action::Verify) => verify(call),
@@ -104,7 +104,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     }
 }
 
-fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
+fn show(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let format = format_of(args.format, call.json.then_some(Format::Json), Format::Table)?;
     let now = call.env.clock.now();
     let since = args.since.as_ref().map(|text| ago("time", text, now)).transpose()?;
@@ -123,8 +123,13 @@ fn show(args: &Args, call: &Call<'_>) -> Result<u8> {
     Ok(0)
 }
 
-fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Timestamp>) -> Result<Vec<Link>> {
-    let standings = ledger.standings_called(&provider.profile, &args.selectors)?;
+fn chosen(
+    args: &Args,
+    ledger: &Ledger,
+    provider: &Provider,
+    since: Option<Timestamp>,
+) -> Result<Vec<ChainLink>> {
+    let standings = ledger.find_by_selectors(&provider.profile, &args.selectors)?;
     let (mut named, mut gone) = (BTreeSet::new(), Vec::new());
     for selector in &args.selectors {
         match selection::one(selector, Some(&provider.profile), &standings, |it| &it.record) {
@@ -143,7 +148,7 @@ fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Times
         return Err(e);
     }
     named.extend(of_the_past.into_iter().map(|link| (link.ubi, link.license)));
-    let of = |link: &Link| {
+    let of = |link: &ChainLink| {
         named.is_empty() || named.iter().any(|(ubi, license)| *ubi == link.ubi && *license == link.license)
     };
     ledger.links(&provider.profile, |link| {
@@ -152,16 +157,16 @@ fn chosen(args: &Args, ledger: &Ledger, provider: &Provider, since: Option<Times
 }
 
 /// Whether a selector names the license of an event.
-fn names(selector: &str, link: &Link) -> bool {
+fn names(selector: &str, link: &ChainLink) -> bool {
     link.license == selector || selector.split_once('/') == Some((&link.ubi, &link.license))
 }
 
 /// The zone of the profile that would be acted on; the history is the whole ledger's, and so there need be none.
-fn zone(call: &Call<'_>) -> Zone {
+fn zone(call: &Invocation<'_>) -> Zone {
     call.provider().map(|(_, provider)| provider.zone.clone()).unwrap_or_default()
 }
 
-fn verify(call: &Call<'_>) -> Result<u8> {
+fn verify(call: &Invocation<'_>) -> Result<u8> {
     let chain = ledger_to_read(call.env)?.verify_history()?;
     let document = VerifyDocument::of(&chain);
     let text = if call.json { call.json_text(&document)? } else { document.in_words(&zone(call)) };
@@ -169,7 +174,7 @@ fn verify(call: &Call<'_>) -> Result<u8> {
     Ok(u8::from(chain.broken.is_some()))
 }
 
-fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
+fn prune(args: &Prune, call: &Invocation<'_>) -> Result<u8> {
     let now = call.env.clock.now();
     let kept_since = now
         .to_zoned(TimeZone::UTC)
@@ -194,7 +199,7 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     if would.links > 0 && !args.yes {
         let links = counted(would.links, "link", "links");
         let action = format!("remove {links} of the history, up to {}", zone.time(before));
-        if !terminal.attended() {
+        if !terminal.interactive() {
             return Err(Error::NeedsYes { action: format!("to {action}") });
         }
         let question = format!("Really {action}?");
@@ -203,7 +208,7 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
         }
     }
     if before > kept_since && would.links > 0 {
-        terminal.say("Note: part of what goes is less than five years old.");
+        terminal.info("Note: part of what goes is less than five years old.");
     }
     let Some(pruned) = ledger.prune_history(before, now)? else {
         return Err(LedgerError::BrokenHistory.into());
@@ -211,7 +216,7 @@ fn prune(args: &Prune, call: &Call<'_>) -> Result<u8> {
     told(call, pruned.links, before, &ledger.verify_history()?)
 }
 
-fn told(call: &Call<'_>, pruned: u64, before: Timestamp, chain: &Chain) -> Result<u8> {
+fn told(call: &Invocation<'_>, pruned: u64, before: Timestamp, chain: &Chain) -> Result<u8> {
     if call.json {
         call.env.terminal.answer(&call.json_text(&PruneDocument::of(pruned, before, chain))?)?;
         return Ok(0);

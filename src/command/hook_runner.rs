@@ -1,19 +1,19 @@
 //! The hooks of what happens while a server listens, or a run goes on: they run beside it, one at a time, and what they came to is
 //! noted when they have ended. No admin's answer, and no end of the program, waits for one.
 
-use super::Call;
+use super::Invocation;
 use super::hooks::{event_of, hook_for, tell_of_failure};
 use crate::error::Result;
-use crate::ledger::{Ledger, Turn, Waiting};
+use crate::ledger::{Ledger, QueuedHook, TurnLock};
 use crate::model::provider::Provider;
-use crate::model::reminder::{Hooks, Occasion};
+use crate::model::reminder::{HookEventKind, Hooks};
 use crate::system::hook::{HookFault, RunningHook};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Runs hooks beside a command. Dropped, it stops the one that runs, which waits on in the ledger.
 pub(super) struct HookRunner<'c> {
-    call: &'c Call<'c>,
+    call: &'c Invocation<'c>,
     hooks: Hooks,
     provider: Arc<Provider>,
     /// What is told of one that failed.
@@ -23,13 +23,13 @@ pub(super) struct HookRunner<'c> {
     /// Something happened since the queue was read.
     has_news: bool,
     /// What was read of the queue, and the last event that was taken out of that.
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<QueuedHook>,
     after: i64,
     running: Option<Running>,
     /// Those that succeeded, while the ledger doesn't know.
     succeeded: Vec<i64>,
     /// This process's turn at the hooks.
-    turn: Option<Turn>,
+    turn: Option<TurnLock>,
     /// What kept it from going on, where that was told.
     told: Option<String>,
 }
@@ -37,7 +37,7 @@ pub(super) struct HookRunner<'c> {
 /// A hook that runs.
 struct Running {
     seq: i64,
-    occasion: Occasion,
+    occasion: HookEventKind,
     about: String,
     hook: RunningHook,
 }
@@ -45,7 +45,7 @@ struct Running {
 impl<'c> HookRunner<'c> {
     /// Of a profile's events; `then` is told of one that failed, and `wake` has [`Self::go_on`] called.
     pub(super) fn new(
-        call: &'c Call<'c>,
+        call: &'c Invocation<'c>,
         hooks: Hooks,
         provider: Arc<Provider>,
         then: Option<&'static str>,
@@ -81,7 +81,7 @@ impl<'c> HookRunner<'c> {
         let why = self.try_to_go_on(ledger).err();
         let said = why.as_ref().map(ToString::to_string);
         if let Some(e) = why.filter(|_| self.told != said) {
-            self.call.env.terminal.complain(&e);
+            self.call.env.terminal.error(&e);
         }
         self.told = said;
     }
@@ -152,7 +152,7 @@ impl<'c> HookRunner<'c> {
             Err(HookFault::Failed(why)) => {
                 tell_of_failure(self.call, occasion, &about, &why);
                 if let Some(then) = self.then {
-                    self.call.env.terminal.insist(then);
+                    self.call.env.terminal.always(then);
                 }
             }
             Err(HookFault::Stopped) => {}

@@ -1,21 +1,21 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
-use super::Call;
+use super::Invocation;
 use crate::error::{Error, Kind, Report, Result, clean, counted, first_few};
-use crate::ledger::{GrantOf, Ledger, Waiting};
-use crate::model::authorization::Standing;
-use crate::model::history::Happened;
+use crate::ledger::{GrantOf, Ledger, QueuedHook};
+use crate::model::authorization::AuthorizationWithFlows;
+use crate::model::history::HistoryEventKind;
 use crate::model::provider::Provider;
-use crate::model::reminder::{EventId, Hooks, Occasion};
+use crate::model::reminder::{EventId, HookEventKind, Hooks};
 use crate::report::{HookCause, HookEvent, Row};
-use crate::system::Interrupts;
+use crate::system::InterruptCounter;
 use crate::system::hook::{Hook, HookFault};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// What a run of hooks came to.
 #[derive(Debug, Default)]
-pub(super) struct Ran {
+pub(super) struct HookSummary {
     /// How many succeeded.
     pub succeeded: usize,
     /// How many failed, and will be tried again.
@@ -26,14 +26,14 @@ pub(super) struct Ran {
 
 /// Runs the hooks that wait, until a signal comes or so much time has gone by; one that fails waits on, and is told of.
 pub(super) fn run_waiting(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
-    interrupts: &Interrupts,
+    interrupts: &InterruptCounter,
     within: Option<Duration>,
-) -> Result<Ran> {
-    let (mut ran, began) = (Ran::default(), Instant::now());
+) -> Result<HookSummary> {
+    let (mut ran, began) = (HookSummary::default(), Instant::now());
     for waiting in ledger.waiting_hooks(&provider.profile)? {
         if within.is_some_and(|within| began.elapsed() >= within) {
             ran.left += 1;
@@ -52,7 +52,7 @@ pub(super) fn run_waiting(
 }
 
 /// What a hook is told, and of whom.
-pub(super) struct Told {
+pub(super) struct HookContext {
     /// The event's own.
     pub id: EventId,
     /// The store, by license and name.
@@ -63,12 +63,12 @@ pub(super) struct Told {
 
 /// What a waiting hook is told; `None` where the license isn't in the ledger any more.
 pub(super) fn event_of(
-    call: &Call<'_>,
-    waiting: &Waiting,
+    call: &Invocation<'_>,
+    waiting: &QueuedHook,
     provider: &Provider,
     ledger: &Ledger,
-) -> Result<Option<Told>> {
-    let Waiting { seq, at, key, occasion, detail, event } = waiting;
+) -> Result<Option<HookContext>> {
+    let QueuedHook { seq, at, key, occasion, detail, event } = waiting;
     let Some(standing) = ledger.standing(&provider.profile, key)? else { return Ok(None) };
     let row = Row::at(call.env.clock.now(), &standing, provider);
     let id = EventId::of_event(ledger.id(), *seq);
@@ -77,26 +77,26 @@ pub(super) fn event_of(
         id: id.clone(),
         common: ledger.event_key(&provider.profile, key, GrantOf::Before(*seq))?,
         at: *at,
-        error: (*occasion == Occasion::Failed).then(|| why_it_failed(event, detail, &row)),
+        error: (*occasion == HookEventKind::Failed).then(|| why_it_failed(event, detail, &row)),
         threshold: None,
         detail: Some(detail.clone()),
     };
     let event = HookEvent::of(cause, &row);
-    Ok(Some(Told { id, about: about(&[&standing]), event }))
+    Ok(Some(HookContext { id, about: about(&[&standing]), event }))
 }
 
 /// Why it failed, as far as the history keeps it: what was told, and whether an answer was lost, or the grant is dead.
 fn why_it_failed(event: &str, detail: &str, row: &Row<'_>) -> Report {
     let code = match event {
-        it if it == Happened::Uncertain.word() => Kind::Network,
-        it if it == Happened::Invalid.word() => Kind::NeedsPerson,
+        it if it == HistoryEventKind::Uncertain.word() => Kind::Network,
+        it if it == HistoryEventKind::Invalid.word() => Kind::NeedsPerson,
         _ => Kind::Failed,
     };
     Report { code, exit: code.exit(), message: detail.to_owned(), hint: row.next_command() }
 }
 
 /// The stores that a hook is about, by license and name.
-pub(super) fn about(standings: &[&Standing]) -> String {
+pub(super) fn about(standings: &[&AuthorizationWithFlows]) -> String {
     const NAMED: usize = 3;
     let named = standings.iter().map(|it| match &it.record.name {
         Some(name) => format!("{} ({name})", it.record.key.license),
@@ -108,9 +108,9 @@ pub(super) fn about(standings: &[&Standing]) -> String {
 /// An occasion's hook, to be run on an event or on a digest of several; `None` where there is none. It runs in the
 /// configuration's folder, whoever calls.
 pub(super) fn hook_for(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     hooks: &Hooks,
-    (occasion, id): (Occasion, &EventId),
+    (occasion, id): (HookEventKind, &EventId),
     event: &impl serde::Serialize,
 ) -> Result<Option<Hook>> {
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
@@ -129,12 +129,12 @@ pub(super) fn hook_for(
 /// # Errors
 /// A signal came: the hook was stopped with all that it started, and waits on.
 pub(super) fn run(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     hooks: &Hooks,
-    (occasion, id): (Occasion, &EventId),
+    (occasion, id): (HookEventKind, &EventId),
     about: &str,
     event: &impl serde::Serialize,
-    interrupts: &Interrupts,
+    interrupts: &InterruptCounter,
 ) -> Result<bool> {
     let stopped = || Error::Interrupted { next: Some("biotrack-auth remind".into()) };
     if interrupts.any() {
@@ -152,9 +152,9 @@ pub(super) fn run(
 }
 
 /// A hook failed that was about a store, or several.
-pub(super) fn tell_of_failure(call: &Call<'_>, occasion: Occasion, about: &str, why: &str) {
+pub(super) fn tell_of_failure(call: &Invocation<'_>, occasion: HookEventKind, about: &str, why: &str) {
     let told = format!("The hook for \"{}\" failed for {about}: {}.", occasion.word(), clean(why));
-    call.env.terminal.insist(&told);
+    call.env.terminal.always(&told);
 }
 
 /// What is told of a hook that failed beside something else.
@@ -163,7 +163,7 @@ pub(super) const RUN_AGAIN: &str = "It will be run again: biotrack-auth remind."
 /// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again. Who
 /// interrupts the command waits for none.
 pub(super) fn after_change(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     hooks: &Hooks,
     provider: &Provider,
     ledger: &mut Ledger,
@@ -179,16 +179,16 @@ pub(super) fn after_change(
         false => run_waiting(call, hooks, provider, ledger, &call.env.interrupts()?, Some(hooks.timeout)),
     };
     match ran {
-        Ok(Ran { failed: 0, left: 0, .. }) => {}
-        Ok(Ran { failed: 0, left, .. }) => {
+        Ok(HookSummary { failed: 0, left: 0, .. }) => {}
+        Ok(HookSummary { failed: 0, left, .. }) => {
             let left = counted(left, "hook is", "hooks are");
-            call.env.terminal.insist(&format!("{left} left to run: biotrack-auth remind."));
+            call.env.terminal.always(&format!("{left} left to run: biotrack-auth remind."));
         }
-        Ok(_) => call.env.terminal.insist(RUN_AGAIN),
+        Ok(_) => call.env.terminal.always(RUN_AGAIN),
         Err(Error::Interrupted { .. }) => {
             let left = ledger.waiting_hooks(&provider.profile)?.len();
             let left = counted(left, "hook is", "hooks are");
-            call.env.terminal.say(&format!("{left} left to run: biotrack-auth remind."));
+            call.env.terminal.info(&format!("{left} left to run: biotrack-auth remind."));
         }
         Err(e) => return Err(e),
     }

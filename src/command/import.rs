@@ -1,15 +1,17 @@
 //! `import`: records, and tokens out of a sealed bundle, merged by license; all of them in one commit, or none.
 
-use super::{Call, file};
+use super::{Invocation, file};
 use crate::config::Config;
-use crate::custody::{Bundle, Taking, quiet};
-use crate::error::{Complaint, Error, LedgerError, Result, clean, counted, first_few};
+use crate::custody::{Bundle, RecordToImport, quiet};
+use crate::error::{Error, LedgerError, Result, RowProblem, clean, counted, first_few};
 use crate::model::authorization::Authorization;
 use crate::model::instant::for_machines;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::slips::slips;
-use crate::model::transfer::{Effect, ExportDocument, Here, Incoming, Merged, Tokens, merge};
+use crate::model::transfer::{
+    ExportDocument, ImportEffect, ImportedRow, MergedRecord, Tokens, TokensHere, merge,
+};
 use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
 use jiff::{SignedDuration, Timestamp};
@@ -55,18 +57,18 @@ pub struct Args {
 const NAMED: usize = 10;
 
 /// What a file holds.
-struct Held {
-    rows: Vec<(Incoming, Option<Sealable>)>,
+struct FileContents {
+    rows: Vec<(ImportedRow, Option<Sealable>)>,
     tokens: Tokens,
     /// They come from a backup, and are this ledger's own as soon as they are here.
     adopted: bool,
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     let held = match &args.file {
         Some(file) => read(file, args, call, &provider.profile)?,
-        None => Held { rows: Vec::new(), tokens: Tokens::None, adopted: false },
+        None => FileContents { rows: Vec::new(), tokens: Tokens::None, adopted: false },
     };
     let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
@@ -100,13 +102,13 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
         call.env.terminal.answer(&call.json_text(&document.with_adopted(adopted))?)?;
     } else if args.adopt {
         let records = counted(adopted, "record's tokens are", "records' tokens are");
-        call.env.terminal.say(&format!("{records} this ledger's own now."));
+        call.env.terminal.info(&format!("{records} this ledger's own now."));
     }
     Ok(0)
 }
 
 /// What would be changed: nothing is, and nothing is written.
-fn dry_run(held: &Held, args: &Args, call: &Call<'_>, config: &Config) -> Result<u8> {
+fn dry_run(held: &FileContents, args: &Args, call: &Invocation<'_>, config: &Config) -> Result<u8> {
     let reader = call.reading_bench(config)?;
     tell_slips(held, reader.as_ref(), call)?;
     let (merged, _) = compared(held, reader.as_ref())?;
@@ -119,11 +121,11 @@ fn dry_run(held: &Held, args: &Args, call: &Call<'_>, config: &Config) -> Result
 }
 
 /// What is adopted of a ledger that went back in time may be dead: whoever agrees to it knows.
-fn tell_of_doubts(bench: &super::Bench<'_>, profile: &str, call: &Call<'_>) -> Result<()> {
+fn tell_of_doubts(bench: &super::Workspace<'_>, profile: &str, call: &Invocation<'_>) -> Result<()> {
     let doubted = bench.custody.ledger().doubted(profile)?;
     if !doubted.is_empty() {
         let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
-        call.env.terminal.insist(&format!(
+        call.env.terminal.always(&format!(
             "The ledger went back in time: the refresh tokens of {} may be spent. Each is tried once its access token has lapsed, and a spent one ends the grant.",
             first_few(&licenses, NAMED)
         ));
@@ -134,10 +136,10 @@ fn tell_of_doubts(bench: &super::Bench<'_>, profile: &str, call: &Call<'_>) -> R
 /// Takes in what was shown and agreed to. Where others have changed what it was merged with, it's merged anew; where it would
 /// do something else by now, that is shown and asked about, too.
 fn take_in(
-    held: &Held,
+    held: &FileContents,
     args: &Args,
-    call: &Call<'_>,
-    bench: &mut super::Bench<'_>,
+    call: &Invocation<'_>,
+    bench: &mut super::Workspace<'_>,
     from: &str,
 ) -> Result<ImportDocument> {
     const TRIES: usize = 5;
@@ -148,7 +150,7 @@ fn take_in(
         let document = ImportDocument::of(&merged, false);
         if agreed.as_ref() != Some(&document) {
             if agreed.is_some() {
-                call.env.terminal.say("The ledger was changed meanwhile. This is what changes now:");
+                call.env.terminal.info("The ledger was changed meanwhile. This is what changes now:");
             }
             show(args, call, &document)?;
             if confirm(args, call, &document)? {
@@ -157,7 +159,7 @@ fn take_in(
                 continue;
             }
         }
-        takings.retain(|it| it.merged.effect != Effect::Same);
+        takings.retain(|it| it.merged.effect != ImportEffect::Same);
         if !document.changes_anything() {
             return Ok(document);
         }
@@ -171,7 +173,7 @@ fn take_in(
 }
 
 /// What a person is asked about is talk; what was asked for is the answer.
-fn show(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
+fn show(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Result<()> {
     if args.file.is_none() || call.json {
         return Ok(());
     }
@@ -179,14 +181,14 @@ fn show(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<()> {
     match args.dry_run {
         true => call.env.terminal.answer(&text),
         false => {
-            call.env.terminal.say(text.trim_end());
+            call.env.terminal.info(text.trim_end());
             Ok(())
         }
     }
 }
 
 /// The file as rows, whichever of the three forms it has.
-fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held> {
+fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Result<FileContents> {
     let name = file::name(path);
     let bytes = bytes(path, &name, call)?;
     if is_sealed(&bytes) {
@@ -204,7 +206,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
                 Err(complaint) => complaints.push(complaint),
             }
         }
-        return whole(rows, complaints, name).map(|rows| Held { rows, tokens, adopted });
+        return whole(rows, complaints, name).map(|rows| FileContents { rows, tokens, adopted });
     }
     if args.identity.is_some() {
         return Err(Error::Usage {
@@ -214,7 +216,7 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
     }
     let refused = |complaints| Error::Rows { path: name.clone(), complaints };
     let incoming = if bytes.trim_ascii_start().starts_with(b"{") {
-        let one = |problem: String| vec![Complaint { line: None, column: None, problem }];
+        let one = |problem: String| vec![RowProblem { line: None, column: None, problem }];
         let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
             refused(one(format!("isn't what `export --format json` writes: {}", clean(&e.to_string()))))
         })?;
@@ -234,14 +236,14 @@ fn read(path: &Path, args: &Args, call: &Call<'_>, profile: &str) -> Result<Held
         file::tell(call, &sheet);
         sheet.rows
     };
-    Ok(Held {
+    Ok(FileContents {
         rows: incoming.into_iter().map(|it| (it, None)).collect(),
         tokens: Tokens::None,
         adopted: false,
     })
 }
 
-fn bytes(path: &Path, name: &str, call: &Call<'_>) -> Result<Vec<u8>> {
+fn bytes(path: &Path, name: &str, call: &Invocation<'_>) -> Result<Vec<u8>> {
     let unread = |reason: String| Error::File { path: name.into(), reason };
     let bytes = file::bytes(path, call).map_err(|e| unread(e.to_string()))?;
     match bytes.len() > MOST_BYTES {
@@ -250,12 +252,12 @@ fn bytes(path: &Path, name: &str, call: &Call<'_>) -> Result<Vec<u8>> {
     }
 }
 
-fn whole<T>(rows: Vec<T>, complaints: Vec<Complaint>, path: String) -> Result<Vec<T>> {
+fn whole<T>(rows: Vec<T>, complaints: Vec<RowProblem>, path: String) -> Result<Vec<T>> {
     if complaints.is_empty() { Ok(rows) } else { Err(Error::Rows { path, complaints }) }
 }
 
 /// Rows of profiles that aren't configured here, licenses that stand twice, and times that can't be.
-fn strangers(held: &Held, known: &BTreeSet<String>, from: &str, now: Timestamp) -> Result<()> {
+fn strangers(held: &FileContents, known: &BTreeSet<String>, from: &str, now: Timestamp) -> Result<()> {
     let mut seen = BTreeSet::new();
     let mut complaints = Vec::new();
     for (row, _) in &held.rows {
@@ -265,22 +267,26 @@ fn strangers(held: &Held, known: &BTreeSet<String>, from: &str, now: Timestamp) 
                 row.record.key.license,
                 clean(&row.record.profile)
             );
-            complaints.push(Complaint { line: row.line, column: None, problem });
+            complaints.push(RowProblem { line: row.line, column: None, problem });
         }
         if let Some(odd) = impossible_time(&row.record, now) {
             let problem = format!("{}: {odd}", row.record.key.license);
-            complaints.push(Complaint { line: row.line, column: None, problem });
+            complaints.push(RowProblem { line: row.line, column: None, problem });
         }
         if !seen.insert((row.record.profile.clone(), row.record.key.clone())) {
             let problem = format!("{} stands there twice", row.record.key);
-            complaints.push(Complaint { line: row.line, column: None, problem });
+            complaints.push(RowProblem { line: row.line, column: None, problem });
         }
     }
     if complaints.is_empty() { Ok(()) } else { Err(Error::Rows { path: from.into(), complaints }) }
 }
 
 /// What is likely a slip among the rows of a CSV: said before anybody is asked.
-fn tell_slips(held: &Held, bench: Option<&super::Bench<'_>>, call: &Call<'_>) -> Result<()> {
+fn tell_slips(
+    held: &FileContents,
+    bench: Option<&super::Workspace<'_>>,
+    call: &Invocation<'_>,
+) -> Result<()> {
     let mut by_profile = BTreeMap::<&str, Vec<_>>::new();
     for (row, _) in &held.rows {
         let rows = row.line.map(|line| (line, &row.record.key));
@@ -310,7 +316,10 @@ fn impossible_time(record: &Authorization, now: Timestamp) -> Option<String> {
 }
 
 /// What each row changes of what is here now.
-fn compared<'f>(held: &'f Held, bench: Option<&super::Bench<'_>>) -> Result<(Vec<Merged>, Vec<Taking<'f>>)> {
+fn compared<'f>(
+    held: &'f FileContents,
+    bench: Option<&super::Workspace<'_>>,
+) -> Result<(Vec<MergedRecord>, Vec<RecordToImport<'f>>)> {
     let mut standings = BTreeMap::new();
     let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.record.profile.clone()).collect();
     for profile in profiles {
@@ -324,19 +333,19 @@ fn compared<'f>(held: &'f Held, bench: Option<&super::Bench<'_>>) -> Result<(Vec
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
         let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
         let beside = bench.map(|bench| bench.custody.tokens_beside(&row.record, tokens.as_ref()));
-        let here = beside.unwrap_or(Ok(Here::None))?;
+        let here = beside.unwrap_or(Ok(TokensHere::None))?;
         let merged = merge(ours.map(|it| &it.record), row, here, worth);
-        if let (Some(ours), true) = (ours, merged.effect != Effect::Same) {
+        if let (Some(ours), true) = (ours, merged.effect != ImportEffect::Same) {
             quiet(ours)?;
         }
         all.push(merged.clone());
-        takings.push(Taking { merged, tokens: tokens.as_ref() });
+        takings.push(RecordToImport { merged, tokens: tokens.as_ref() });
     }
     Ok((all, takings))
 }
 
 /// Whether somebody was asked; an error where they said no.
-fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<bool> {
+fn confirm(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Result<bool> {
     if args.yes || !(document.changes_anything() || args.adopt) {
         return Ok(false);
     }
@@ -345,7 +354,7 @@ fn confirm(args: &Args, call: &Call<'_>, document: &ImportDocument) -> Result<bo
         true => "use a backup's tokens here, which nobody else may use any more",
         false => "take these records in",
     };
-    if !terminal.attended() {
+    if !terminal.interactive() {
         return Err(Error::NeedsYes { action: format!("to {action}") });
     }
     let question = format!("Really {action}?");

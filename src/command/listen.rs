@@ -2,13 +2,13 @@
 
 use super::hook_runner::HookRunner;
 use super::hooks::RUN_AGAIN;
-use super::{Bench, Call, online};
+use super::{Invocation, Workspace, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
 use crate::ledger::GrantOf;
 use crate::model::authorization::{hand_out_again, next_of};
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::report::RunEvent;
 use crate::web::{CallbackServer, TrustedProxies};
@@ -62,17 +62,17 @@ pub struct Args {
 
 /// What the operator sees of it.
 struct Reporter<'l, 'a> {
-    call: &'l Call<'a>,
+    call: &'l Invocation<'a>,
     public: Url,
     provider: Arc<Provider>,
     hooks: HookRunner<'l>,
 }
 
-pub(super) fn run<'a>(args: &Args, call: &Call<'a>) -> Result<u8> {
+pub(super) fn run<'a>(args: &Args, call: &Invocation<'a>) -> Result<u8> {
     call.bench()?.work(call, |bench| listen(args, call, bench))
 }
 
-fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
     let public = public(args, bench)?;
     let client = online::connect(call, &bench.provider, &bench.custody)?;
     bench.custody.connect(client.clone());
@@ -82,12 +82,12 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
     let proxies = TrustedProxies::of(args.trust_proxy.clone());
     let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
     let terminal = &call.env.terminal;
-    terminal.insist(&format!(
+    terminal.always(&format!(
         "Listening on {} for {public}. The proxy must keep the Host header; Ctrl-C or SIGTERM stops.",
         SocketAddr::new(bind.ip(), server.port())
     ));
     if bench.provider.redirect.public_url.as_deref().is_none_or(|configured| configured != public.as_str()) {
-        terminal.say(&format!(
+        terminal.info(&format!(
             "Note: links of profile {} are made for another address. Set redirect.public_url = \"{public}\" in it.",
             bench.provider.profile
         ));
@@ -104,7 +104,7 @@ fn listen<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8>
 }
 
 /// The public address, with the profile's own as default.
-fn public(args: &Args, bench: &Bench<'_>) -> Result<Url> {
+fn public(args: &Args, bench: &Workspace<'_>) -> Result<Url> {
     let wrong = |problem: String| Error::Usage {
         what: format!("the public address {problem}"),
         hint: "It's what the provider has registered: https://host/path, without ? or #.".into(),
@@ -152,7 +152,7 @@ impl ListeningReporter for Reporter<'_, '_> {
     fn ended(&mut self, outcome: &Outcome, custody: &Custody<'_>) {
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
         let about = match outcome.ending {
-            Ending::Granted => GrantOf::BeforeTheLast,
+            OutcomeKind::Granted => GrantOf::BeforeTheLast,
             _ => GrantOf::Now,
         };
         if self.call.json
@@ -163,24 +163,24 @@ impl ListeningReporter for Reporter<'_, '_> {
             terminal.emit(&line);
         }
         let key = &outcome.key;
-        terminal.say(&match (outcome.ending, &outcome.error) {
-            (Ending::Granted, _) => format!("✓ {key}: granted"),
+        terminal.info(&match (outcome.ending, &outcome.error) {
+            (OutcomeKind::Granted, _) => format!("✓ {key}: granted"),
             (_, Some(error)) => format!("✗ {key}: {}", error.about(key.license.as_str())),
             (ending, None) => format!("✗ {key}: {ending:?}"),
         });
         if let Some(next) = self.next(outcome) {
-            terminal.say(&format!("  {next}"));
+            terminal.info(&format!("  {next}"));
         }
     }
 
     fn untaken(&mut self, why: &Error) {
         let terminal = &self.call.env.terminal;
         match why.unused_code() {
-            Some(UnusedCode::WrongClient) => terminal.insist(&format!(
+            Some(UnusedCode::WrongClient) => terminal.always(&format!(
                 "error: {why}\n  {} The answer is kept, and exchanged by itself if that is done within 10 minutes.",
                 self.set_secret()
             )),
-            _ => terminal.complain(why),
+            _ => terminal.error(why),
         }
     }
 
@@ -189,7 +189,7 @@ impl ListeningReporter for Reporter<'_, '_> {
             Error::Provider(ProviderError::WrongClient { .. }) => self.set_secret(),
             _ => "biotrack-auth doctor tries every endpoint.".into(),
         };
-        self.call.env.terminal.insist(&format!(
+        self.call.env.terminal.always(&format!(
             "Note: {why}. Answers to links that are out are taken all the same, and kept while they can't be exchanged. {advice}"
         ));
     }
@@ -206,7 +206,7 @@ impl ListeningReporter for Reporter<'_, '_> {
             }
             false => "where admins come by that name, --public-url and redirect.public_url must have it",
         };
-        self.call.env.terminal.insist(&format!(
+        self.call.env.terminal.always(&format!(
             "Note: what came for the host \"{host}\" was refused (421), for links lead to {authority}: {what}."
         ));
     }

@@ -1,6 +1,6 @@
 //! `man`: a page for each command, out of the definitions that make the help.
 
-use super::Call;
+use super::Invocation;
 use crate::error::{EXIT_CODES, Error, Result, clean, counted};
 use crate::report::SCHEMA;
 use crate::system::files;
@@ -74,7 +74,7 @@ biotrack-auth register --ubi 604001234 --license 101-X0007-D1 --username ann@sto
 biotrack-auth status
 biotrack-auth renew 101-X0007-D1";
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     const FOR_ALL: u32 = 0o644;
     let mut tree = (call.tree)().disable_help_subcommand(true);
     tree.build();
@@ -110,7 +110,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
     for (name, text) in &pages {
         files::replace(&folder.join(name), text.as_bytes(), FOR_ALL)?;
     }
-    call.env.terminal.say(&format!("{} written.", counted(pages.len(), "page", "pages")));
+    call.env.terminal.info(&format!("{} written.", counted(pages.len(), "page", "pages")));
     if call.json {
         let folder = Some(clean(&folder.display().to_string()));
         let pages = pages.into_iter().map(|(name, _)| Page { name, text: None }).collect();

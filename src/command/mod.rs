@@ -33,10 +33,10 @@ mod token;
 mod work;
 
 pub use answer::{error_as_json, error_for_monitoring};
-pub use context::{Call, ledger_place};
+pub use context::{Invocation, ledger_place};
 pub use dispatch::{Command, run};
 
 use answer::{as_json, outcome_or_error};
 use context::{
-    Bench, identity, ledger_of, ledger_to_read, make_ledger, missing, open_ledger, read_ledger, vault,
+    Workspace, identity, ledger_of, ledger_to_read, make_ledger, missing, open_ledger, read_ledger, vault,
 };

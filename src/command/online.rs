@@ -1,18 +1,18 @@
 //! Getting ready to talk to the provider: what could fail later is tried now.
 
-use super::Call;
+use super::Invocation;
 use crate::config;
 use crate::custody::Custody;
 use crate::error::{Error, Result, clean};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
-use crate::oauth::{self, Patience, ProviderClient, SKEW};
+use crate::oauth::{self, ProviderClient, RetryPolicy, SKEW};
 use crate::system::HttpOptions;
 use std::sync::Arc;
 
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
 pub(super) fn connect(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     provider: &Arc<Provider>,
     custody: &Custody<'_>,
 ) -> Result<ProviderClient> {
@@ -28,7 +28,7 @@ pub(super) fn connect(
         let (http, provider, clock, now) = (http.clone(), provider.clone(), clock.clone(), clock.now());
         let told = |e: &Error, _| tracing::info!("{e}; it's asked again");
         call.env.wait(async move {
-            oauth::again(Patience::LOOK, clock, None, told, || oauth::prepare(&http, &provider, now)).await
+            oauth::retry(RetryPolicy::LOOK, clock, None, told, || oauth::prepare(&http, &provider, now)).await
         })??
     };
     tracing::info!("{} answers; codes are exchanged at {}", provider.host(), prepared.token);
@@ -41,7 +41,7 @@ pub(super) fn connect(
     // defense: S40 register-tells-of-clocks
     if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
         let way = if skew.is_negative() { "behind" } else { "ahead of" };
-        call.env.terminal.say(&format!(
+        call.env.terminal.info(&format!(
             "Note: the clock of {} is {} {way} this machine's. Check this machine's clock: expiries are told by it.",
             clean(&provider.host()),
             in_words(skew.abs()),

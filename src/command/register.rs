@@ -1,20 +1,20 @@
 //! `register`: a license's first grant, or the first one after it was deactivated.
 
 use super::bulk::{self, Run};
-use super::consent::{Waiting, consent, hand_off};
+use super::consent::{ConsentArgs, consent, hand_off};
 use super::context::find_ledger;
-use super::form::{self, Form};
-use super::{Bench, Call, file};
+use super::form::{self, AnswerForm};
+use super::{Invocation, Workspace, file};
 use crate::consent::{fits, why_not};
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::edit::shared_names;
 use crate::model::flow::Purpose;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
 };
-use crate::model::odd_cell::{Odd, odd};
-use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::odd_cell::{OddText, odd};
+use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::rows::registrations;
 use crate::model::slips::slips;
@@ -76,13 +76,13 @@ pub struct Args {
     password: Option<Option<String>>,
 
     #[command(flatten)]
-    bulk: bulk::Pacing,
+    bulk: bulk::RunPresentation,
 
     #[command(flatten)]
-    waiting: Waiting,
+    waiting: ConsentArgs,
 }
 
-pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
+pub(super) fn run<'a>(mut args: Args, call: &Invocation<'a>) -> Result<u8> {
     if args.password.is_some() {
         return Err(Error::Usage {
             what: "biotrack-auth never takes the admin user's password".into(),
@@ -98,12 +98,12 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
         });
     }
     if let (Some(path), true) = (&args.from, args.dry_run) {
-        let form = Form::of(args.bulk.format, call.json)?;
+        let form = AnswerForm::of(args.bulk.format, call.json)?;
         return dry_run(path, form, call).or_else(|e| form::refused(form, call, e));
     }
     let bench = call.first_bench()?;
     if let Some(path) = &args.from {
-        let form = Form::of(args.bulk.format, call.json)?;
+        let form = AnswerForm::of(args.bulk.format, call.json)?;
         return bench.work(call, |bench| {
             register_several(path, &args, form, call, bench).or_else(|e| form::refused(form, call, e))
         });
@@ -125,8 +125,8 @@ pub(super) fn run<'a>(mut args: Args, call: &Call<'a>) -> Result<u8> {
 
 fn register<'a>(
     args: Args,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     key: &Key,
     username: &Username,
 ) -> Result<u8> {
@@ -140,9 +140,9 @@ fn register<'a>(
     }
     let others = standings.iter().map(|it| &it.record);
     for told in shared_names(args.name.as_ref(), args.ocm_license.as_ref(), key, others) {
-        call.env.terminal.say(&format!("Note: {told}."));
+        call.env.terminal.info(&format!("Note: {told}."));
     }
-    let item = Planned {
+    let item = PlannedLicense {
         key: key.clone(),
         username: username.clone(),
         named: None,
@@ -166,9 +166,9 @@ fn register<'a>(
 fn register_several<'a>(
     path: &Path,
     args: &Args,
-    form: Form,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    form: AnswerForm,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
 ) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
@@ -179,7 +179,7 @@ fn register_several<'a>(
 }
 
 /// What would be registered: nobody is asked, and nothing is written.
-fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
+fn dry_run(path: &Path, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     let ledger = find_ledger(call, &config)?;
     let standings = match &ledger {
@@ -191,7 +191,12 @@ fn dry_run(path: &Path, form: Form, call: &Call<'_>) -> Result<u8> {
 }
 
 /// What is to be done about the licenses of a file.
-fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing]) -> Result<Plan> {
+fn plan(
+    path: &Path,
+    call: &Invocation<'_>,
+    provider: &Provider,
+    standings: &[AuthorizationWithFlows],
+) -> Result<Plan> {
     let now = call.env.clock.now();
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
     let (_, rows) = file::rows(path, call, registrations)?;
@@ -209,7 +214,7 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
             None => "pending: asked before, and never granted",
         });
         let details = row.details;
-        plan.items.push(Planned {
+        plan.items.push(PlannedLicense {
             key: row.key,
             username: row.username,
             named: None,
@@ -227,7 +232,7 @@ fn plan(path: &Path, call: &Call<'_>, provider: &Provider, standings: &[Standing
 }
 
 /// What can't be done without is asked for at a terminal, and named elsewhere.
-fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
+fn ask_for_missing(args: &mut Args, call: &Invocation<'_>) -> Result<()> {
     let wanted = [
         ("--ubi", "UBI of the company", &mut args.ubi),
         ("--license", "BioTrack location license", &mut args.license),
@@ -237,10 +242,10 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
     if missing.is_empty() {
         return Ok(());
     }
-    if !call.env.terminal.attended() {
+    if !call.env.terminal.interactive() {
         return Err(Error::MissingFlags { flags: missing.into_iter().map(|(flag, _, _)| flag).collect() });
     }
-    call.env.terminal.say("No password is asked for here: the admin user types it on BioTrack's page only.");
+    call.env.terminal.info("No password is asked for here: the admin user types it on BioTrack's page only.");
     for (_, question, value) in missing {
         *value = Some(call.env.terminal.ask(question, None)?);
     }
@@ -248,7 +253,7 @@ fn ask_for_missing(args: &mut Args, call: &Call<'_>) -> Result<()> {
 }
 
 /// What was typed and can't be right is refused; what may be is said.
-fn look_at(args: &Args, call: &Call<'_>) -> Result<()> {
+fn look_at(args: &Args, call: &Invocation<'_>) -> Result<()> {
     let typed = [
         ("ubi", "UBI", args.ubi.as_deref()),
         ("license", "license", args.license.as_deref()),
@@ -261,11 +266,11 @@ fn look_at(args: &Args, call: &Call<'_>) -> Result<()> {
         let text = text.unwrap_or_default().trim();
         match odd(column, text).filter(|_| text != Ubi::NONE) {
             None => {}
-            Some(Odd::Wrong(problem)) => return Err(Error::BadValue { name, problem }),
-            Some(Odd::Unusual(why)) => {
+            Some(OddText::Wrong(problem)) => return Err(Error::BadValue { name, problem }),
+            Some(OddText::Unusual(why)) => {
                 call.env
                     .terminal
-                    .say(&format!("Note: the {name} \"{text}\" {why}. It's kept exactly as typed."));
+                    .info(&format!("Note: the {name} \"{text}\" {why}. It's kept exactly as typed."));
             }
         }
     }
@@ -273,9 +278,9 @@ fn look_at(args: &Args, call: &Call<'_>) -> Result<()> {
 }
 
 /// A slip is likelier than a license that is very like another: said once, never refused.
-fn warn<'r>(call: &Call<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
+fn warn<'r>(call: &Invocation<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
     for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
-        call.env.terminal.say(&format!(
+        call.env.terminal.info(&format!(
             "Note: {} is very like {}, which is registered already. Is it another location?",
             key.license, record.key.license
         ));

@@ -1,18 +1,18 @@
 //! `remind`: runs the hooks of what has become due, once each; what was missed is caught up, what failed is tried again.
 
-use super::hooks::{Ran, about, run, run_waiting};
-use super::{Call, blind_spots, open_ledger, read_ledger};
+use super::hooks::{HookSummary, about, run, run_waiting};
+use super::{Invocation, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted, licenses};
 use crate::ledger::{GrantOf, Ledger};
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
 use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
-use crate::model::reminder::{EventId, Occasion, Reminder, reminder};
+use crate::model::reminder::{EventId, HookEventKind, Reminder, reminder};
 use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
-use crate::system::Interrupts;
+use crate::system::InterruptCounter;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -45,13 +45,13 @@ pub struct Args {
 }
 
 /// A reminder to be given.
-struct Found {
-    standing: Standing,
+struct DueReminder {
+    standing: AuthorizationWithFlows,
     expires: Timestamp,
     reminder: Reminder,
 }
 
-pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run_command(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let config = Config::load(&call.env.paths)?;
     let names = match args.all_profiles {
         true => config.names(),
@@ -72,7 +72,7 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
         let too_early = ledger.forget_reminders_to_come(now)?;
         if too_early > 0 {
             let reminders = counted(too_early, "reminder was", "reminders were");
-            call.env.terminal.insist(&format!(
+            call.env.terminal.always(&format!(
                 "Note: {reminders} noted at a time to come, by a clock that was ahead. They don't count, and are given again when they are due."
             ));
         }
@@ -92,22 +92,22 @@ pub(super) fn run_command(args: &Args, call: &Call<'_>) -> Result<u8> {
     if failed > 0 {
         let error = Error::HooksFailed { failed, total: succeeded + failed };
         if call.json {
-            call.env.terminal.complain(&error);
+            call.env.terminal.error(&error);
             return Ok(error.exit());
         }
         return Err(error);
     }
     match succeeded {
         // Cron mails what a command prints, and nobody reads a mail a day that says nothing.
-        0 if !call.env.terminal.attended() => {}
-        0 => call.env.terminal.say("No hook was due."),
-        some => call.env.terminal.say(&format!("{} run.", counted(some, "hook was", "hooks were"))),
+        0 if !call.env.terminal.interactive() => {}
+        0 => call.env.terminal.info("No hook was due."),
+        some => call.env.terminal.info(&format!("{} run.", counted(some, "hook was", "hooks were"))),
     }
     Ok(0)
 }
 
 /// What nobody would be reminded of, told.
-fn tell_blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledger) -> Result<()> {
+fn tell_blind_spots(args: &Args, call: &Invocation<'_>, config: &Config, ledger: &Ledger) -> Result<()> {
     let mut unseen = match args.all_profiles {
         true => blind_spots::of_all_profiles(ledger, config)?,
         false => Vec::new(),
@@ -121,13 +121,13 @@ fn tell_blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledg
 
 fn dry_run(
     args: &Args,
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     config: &Config,
     providers: &[Provider],
     now: Timestamp,
 ) -> Result<u8> {
     let (mut events, mut said) = (Vec::new(), Vec::new());
-    let mut untold: BTreeMap<Occasion, usize> = BTreeMap::new();
+    let mut untold: BTreeMap<HookEventKind, usize> = BTreeMap::new();
     let ledger = read_ledger(call.env, config)?;
     tell_blind_spots(args, call, config, &ledger)?;
     for provider in providers {
@@ -151,7 +151,7 @@ fn dry_run(
         let (word, licenses) = (occasion.word(), licenses(count));
         call.env
             .terminal
-            .say(&format!("Note: nobody would be told of {licenses} ({word}): hooks.{word} isn't set."));
+            .info(&format!("Note: nobody would be told of {licenses} ({word}): hooks.{word} isn't set."));
     }
     Ok(0)
 }
@@ -162,7 +162,7 @@ fn find(
     provider: &Provider,
     ledger: &Ledger,
     (now, clock): (Timestamp, Timestamp),
-) -> Result<Vec<Found>> {
+) -> Result<Vec<DueReminder>> {
     let mut found = Vec::new();
     let days = config.hooks.days.iter().max().copied().unwrap_or_default();
     let until = horizon(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
@@ -175,7 +175,7 @@ fn find(
                 .iter()
                 .all(|days| *days > reminder.days)
         {
-            found.push(Found { standing, expires, reminder });
+            found.push(DueReminder { standing, expires, reminder });
         }
     }
     Ok(found)
@@ -183,12 +183,12 @@ fn find(
 
 /// What one profile's reminders came to.
 #[derive(Default)]
-struct Given {
+struct GivenReminders {
     events: Vec<HookEvent>,
-    ran: Ran,
+    ran: HookSummary,
 }
 
-impl Given {
+impl GivenReminders {
     fn note(&mut self, succeeded: bool) {
         *(if succeeded { &mut self.ran.succeeded } else { &mut self.ran.failed }) += 1;
     }
@@ -196,15 +196,15 @@ impl Given {
 
 /// Runs the hooks of one profile's reminders.
 fn give(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     config: &Config,
     provider: &Provider,
-    (ledger, interrupts): (&mut Ledger, &Interrupts),
+    (ledger, interrupts): (&mut Ledger, &InterruptCounter),
     now: Timestamp,
-) -> Result<Given> {
+) -> Result<GivenReminders> {
     let hooks = &config.hooks;
-    let mut given = Given::default();
-    let mut by_occasion: BTreeMap<Occasion, Vec<Found>> = BTreeMap::new();
+    let mut given = GivenReminders::default();
+    let mut by_occasion: BTreeMap<HookEventKind, Vec<DueReminder>> = BTreeMap::new();
     for found in find(config, provider, ledger, (now, now))? {
         // Without a hook nobody would be told; it stays to be reminded of once there is one.
         if hooks.commands.contains_key(&found.reminder.occasion) {
@@ -219,7 +219,7 @@ fn give(
             let succeeded = run(call, hooks, (occasion, digest.id()), &stores, &digest, interrupts)?;
             given.note(succeeded);
             if succeeded {
-                let noted: Vec<_> = all.iter().map(Found::note).collect();
+                let noted: Vec<_> = all.iter().map(DueReminder::note).collect();
                 ledger.note_reminded(&provider.profile, &noted, now)?;
                 given.events.extend(digest.into_events());
             }
@@ -240,7 +240,7 @@ fn give(
     Ok(given)
 }
 
-impl Found {
+impl DueReminder {
     fn event(&self, provider: &Provider, ledger: &Ledger, now: Timestamp) -> Result<HookEvent> {
         let Reminder { occasion, days } = self.reminder;
         let record = &self.standing.record;
@@ -261,7 +261,7 @@ impl Found {
     }
 }
 
-fn in_words(found: &Found, provider: &Provider, now: Timestamp) -> String {
+fn in_words(found: &DueReminder, provider: &Provider, now: Timestamp) -> String {
     let record = &found.standing.record;
     let called = record.name.as_ref().map_or_else(String::new, |name| format!(" ({name})"));
     let days = |count: i64| if count == 1 { "1 day".to_owned() } else { format!("{count} days") };

@@ -5,7 +5,7 @@ mod seed;
 
 pub use seed::Seeded;
 
-use super::Call;
+use super::Invocation;
 use crate::error::{Error, Result};
 use crate::model::blocked_ports::browsers_port;
 use crate::model::duration::parse;
@@ -54,7 +54,7 @@ pub struct Serve {
 
     /// Misbehave in this way; may be given several times. KIND:5% does so for that share of the licenses, or of each
     /// license's requests where it's about the token endpoint
-    #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = Failing)]
+    #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = MishapParser)]
     fail: Vec<Fail>,
 
     /// Draw other licenses and requests for a share: the same number draws the same ones
@@ -77,8 +77,8 @@ pub struct Serve {
 /// Runs a command of `sandbox`; the demo runs others by `run_words`.
 pub(super) fn run(
     args: Args,
-    call: &Call<'_>,
-    run_words: fn(&[&str], &Call<'_>) -> Result<u8>,
+    call: &Invocation<'_>,
+    run_words: fn(&[&str], &Invocation<'_>) -> Result<u8>,
 ) -> Result<u8> {
     match args {
         Args::Serve(args) => serve(args, call),
@@ -96,7 +96,7 @@ pub struct Served {
     address: String,
 }
 
-fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
+fn serve(args: Serve, call: &Invocation<'_>) -> Result<u8> {
     let port = args.port;
     let options = Options {
         port,
@@ -121,7 +121,7 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
         true => call.json_line(&Served { schema: SCHEMA, address: address.to_string() })?,
         false => format!("{address}\n"),
     })?;
-    call.env.terminal.say(&format!(
+    call.env.terminal.info(&format!(
         "A stand-in BioTrack, not the real one. Password on its page: sandbox. Use it with:\n  biotrack-auth config init --preset local-sandbox --url {}",
         sandbox.address()
     ));
@@ -132,9 +132,9 @@ fn serve(args: Serve, call: &Call<'_>) -> Result<u8> {
 
 /// Reads `KIND[:SHARE]`; the kinds are listed and completed like any other list of values.
 #[derive(Clone)]
-struct Failing;
+struct MishapParser;
 
-impl TypedValueParser for Failing {
+impl TypedValueParser for MishapParser {
     type Value = Fail;
 
     fn parse_ref(
@@ -158,7 +158,7 @@ impl TypedValueParser for Failing {
 }
 
 /// The machine's clock, in the sandbox's own form.
-fn clock(call: &Call<'_>) -> crate::sandbox::Clock {
+fn clock(call: &Invocation<'_>) -> crate::sandbox::Clock {
     let clock = call.env.clock.clone();
     std::sync::Arc::new(move || clock.now())
 }

@@ -1,7 +1,7 @@
 //! `token`: the access token of a living grant, refreshed first where it wouldn't last.
 
-use super::{Bench, Call, online};
-use crate::custody::{AtHand, Fresh};
+use super::{Invocation, Workspace, online};
+use crate::custody::{AccessToken, CachedToken};
 use crate::error::{Error, Kind, LedgerError, Result, clean};
 use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
@@ -59,7 +59,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
+pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
     let terminal = &call.env.terminal;
     if terminal.out_is_terminal() && !args.reveal {
         return Err(Error::Usage {
@@ -87,7 +87,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
             && !fresh.is_unsettled
         {
             let until = bench.provider.zone.time(ends);
-            terminal.say(&format!(
+            terminal.info(&format!(
                 "Note: no access token of {} is valid for as long as --min-valid asks; this one is until {until}.",
                 clean(&bench.provider.host())
             ));
@@ -98,7 +98,7 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     })
 }
 
-fn printed(call: &Call<'_>, fresh: &Fresh, format: Format) -> Result<Zeroizing<String>> {
+fn printed(call: &Invocation<'_>, fresh: &AccessToken, format: Format) -> Result<Zeroizing<String>> {
     let token = fresh.token.expose();
     Ok(Zeroizing::new(match format {
         Format::Raw => format!("{token}\n"),
@@ -120,22 +120,27 @@ fn may_be_spent(error: &Error) -> bool {
 
 /// The access token of what a selector names; the provider is asked only where it must be.
 pub(super) fn fresh<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     selector: &str,
     min: SignedDuration,
-) -> Result<Fresh> {
+) -> Result<AccessToken> {
     let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings_called(&provider.profile, &[selector.to_owned()])?;
+    let standings = bench.custody.ledger().find_by_selectors(&provider.profile, &[selector.to_owned()])?;
     let key =
         selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
     of_record(call, bench, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
 }
 
-fn of_record<'a>(call: &Call<'a>, bench: &mut Bench<'a>, key: &Key, min: SignedDuration) -> Result<Fresh> {
+fn of_record<'a>(
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    key: &Key,
+    min: SignedDuration,
+) -> Result<AccessToken> {
     let provider = bench.provider.clone();
-    if let AtHand::Lasts(fresh) = bench.custody.at_hand(key, min)? {
+    if let CachedToken::Lasts(fresh) = bench.custody.at_hand(key, min)? {
         return Ok(fresh);
     }
     let asked = online::connect(call, &provider, &bench.custody).and_then(|client| {
@@ -150,11 +155,11 @@ fn of_record<'a>(call: &Call<'a>, bench: &mut Bench<'a>, key: &Key, min: SignedD
         // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
         // and where the ledger went back in time.
         Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) || may_be_spent(&e) => {
-            let AtHand::Unsettled(fresh) = bench.custody.at_hand(key, min)? else { return Err(e) };
+            let CachedToken::Unsettled(fresh) = bench.custody.at_hand(key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
-            call.env.terminal.say(&format!("Note: {e}. The token from before is still valid{until}."));
-            Ok(Fresh { is_unsettled: true, ..fresh })
+            call.env.terminal.info(&format!("Note: {e}. The token from before is still valid{until}."));
+            Ok(AccessToken { is_unsettled: true, ..fresh })
         }
         asked => asked,
     }

@@ -1,13 +1,17 @@
 //! A command's work on licenses, and what follows it.
 
-use super::context::{Bench, Call};
+use super::context::{Invocation, Workspace};
 use super::{hooks, online};
 use crate::error::Result;
 
-impl<'a> Bench<'a> {
+impl<'a> Workspace<'a> {
     /// Works, then clears away what newer grants replaced and runs the hooks of what happened, whether the work
     /// succeeded or not. The answer has been given by then.
-    pub(super) fn work(mut self, call: &Call<'a>, work: impl FnOnce(&mut Self) -> Result<u8>) -> Result<u8> {
+    pub(super) fn work(
+        mut self,
+        call: &Invocation<'a>,
+        work: impl FnOnce(&mut Self) -> Result<u8>,
+    ) -> Result<u8> {
         let done = work(&mut self);
         // The answer has been given: what goes wrong from here on doesn't change how the work ended.
         if matches!(self.custody.tidy_needs_provider(), Ok(true))
@@ -15,7 +19,7 @@ impl<'a> Bench<'a> {
         {
             self.custody.connect(client);
         }
-        self.custody.tidy();
+        self.custody.clean_up();
         let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());
         // The work's own error is what the operator must hear.
         done.and_then(|code| ran.map(|()| code))

@@ -6,31 +6,31 @@ use url::{Host, Url};
 
 /// Why an address is refused, and what would be right.
 #[derive(Debug)]
-pub(super) struct Wrong {
+pub(super) struct InvalidAddress {
     pub problem: String,
     pub right: Option<String>,
 }
 
-impl Wrong {
+impl InvalidAddress {
     pub(super) fn new(problem: impl Into<String>, right: &str) -> Self {
         Self { problem: problem.into(), right: Some(right.into()) }
     }
 }
 
 /// Reads an address; what it says of a refused one never repeats a password.
-pub(super) fn check(text: &str) -> Result<Url, Wrong> {
+pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
     let form = "An address looks like https://host/path.";
     if text.contains(|c: char| c.is_whitespace() || c == '\\') {
-        return Err(Wrong::new("has a blank or a backslash in it", form));
+        return Err(InvalidAddress::new("has a blank or a backslash in it", form));
     }
     if text.contains('…') {
-        return Err(Wrong::new("still has the example's … in it", "Write the whole address."));
+        return Err(InvalidAddress::new("still has the example's … in it", "Write the whole address."));
     }
-    let url = Url::parse(text).map_err(|e| Wrong::new(format!("is no address ({e})"), form))?;
+    let url = Url::parse(text).map_err(|e| InvalidAddress::new(format!("is no address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
     let authority = written_authority(text, url.scheme());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
-        return Err(Wrong::new(
+        return Err(InvalidAddress::new(
             "has a user or password in it",
             "Take it out: the client's id goes into client_id, its secret into the vault (biotrack-auth config set-secret).",
         ));
@@ -38,11 +38,11 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
     // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.
     // defense: S24 configured-address-has-a-host
     let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
-        return Err(Wrong::new("is no web address", "It begins with https:// and a host."));
+        return Err(InvalidAddress::new("is no web address", "It begins with https:// and a host."));
     };
     // A scheme may be written in capitals, but the issuer is compared to the letter, and others look for `http://`.
     if !text.starts_with(url.scheme()) {
-        return Err(Wrong::new(
+        return Err(InvalidAddress::new(
             "has capitals or a blank in its scheme",
             "It begins with https:// in small letters.",
         ));
@@ -54,37 +54,44 @@ pub(super) fn check(text: &str) -> Result<Url, Wrong> {
         "http" => {
             let problem = format!("is plain http to {}", clean(&host.to_string()));
             let right = "Write https://; plain http is for 127.0.0.1, [::1] and localhost only.";
-            return Err(Wrong::new(problem, right));
+            return Err(InvalidAddress::new(problem, right));
         }
-        other => return Err(Wrong::new(format!("begins with {other}:"), "It begins with https://.")),
+        other => {
+            return Err(InvalidAddress::new(format!("begins with {other}:"), "It begins with https://."));
+        }
     }
     if url.fragment().is_some() {
-        return Err(Wrong::new("has a # in it", form));
+        return Err(InvalidAddress::new("has a # in it", form));
     }
     Ok(url)
 }
 
 /// Reads an address that others are built on, or compared with: no query.
-pub(super) fn check_base(text: &str) -> Result<Url, Wrong> {
+pub(super) fn check_base(text: &str) -> Result<Url, InvalidAddress> {
     let url = check(text)?;
     match url.query() {
         None => Ok(url),
-        Some(_) => Err(Wrong::new("has a ? in it", "Further parameters go into authorize_parameters.")),
+        Some(_) => {
+            Err(InvalidAddress::new("has a ? in it", "Further parameters go into authorize_parameters."))
+        }
     }
 }
 
 /// Fills `{url}` in; nothing where it's needed and there is none.
-pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String>, Wrong> {
+pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String>, InvalidAddress> {
     let (based, rest) = match template.strip_prefix("{url}") {
         Some(rest) => (true, rest),
         None => (false, template),
     };
     if rest.contains(['{', '}']) {
         let problem = "has a placeholder that can't stand there";
-        return Err(Wrong::new(problem, "An address may begin with {url}, and has no other placeholder."));
+        return Err(InvalidAddress::new(
+            problem,
+            "An address may begin with {url}, and has no other placeholder.",
+        ));
     }
     if based && !(rest.is_empty() || rest.starts_with(['/', '?'])) {
-        return Err(Wrong::new("goes on after {url} without a slash", "Write {url}/… ."));
+        return Err(InvalidAddress::new("goes on after {url} without a slash", "Write {url}/… ."));
     }
     Ok(match (based, url) {
         (false, _) => Some(rest.to_owned()),

@@ -4,8 +4,8 @@ use super::layer::{Layer, Origin};
 use super::server;
 use crate::error::{ConfigError, Result, clean};
 use crate::model::provider::Provider;
-use crate::model::reminder::{Hooks, Occasion};
-use crate::model::seal::Registration;
+use crate::model::reminder::{HookEventKind, Hooks};
+use crate::model::seal::ClientRegistration;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::system::Variables;
@@ -44,7 +44,7 @@ impl Config {
         self.own.get("vault").is_some_and(|vault| vault.line().is_some())
     }
 
-    pub(super) fn set_hook(&mut self, occasion: Occasion, words: Vec<String>) {
+    pub(super) fn set_hook(&mut self, occasion: HookEventKind, words: Vec<String>) {
         self.hooks.commands.insert(occasion, words);
     }
 
@@ -90,7 +90,7 @@ impl Config {
     }
 
     /// Which client of which provider each profile's secrets belong to.
-    pub fn registrations(&self) -> BTreeMap<String, Registration> {
+    pub fn registrations(&self) -> BTreeMap<String, ClientRegistration> {
         self.profiles.iter().map(|(name, profile)| (name.clone(), (&profile.provider).into())).collect()
     }
 

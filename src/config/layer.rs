@@ -52,14 +52,14 @@ pub struct Setting {
 
 /// A value and who gave it.
 #[derive(Debug, Clone)]
-pub(super) struct Entry {
+pub(super) struct OriginEntry {
     pub value: Value,
     pub origin: Origin,
     /// The lines of a list's items, which may stand below each other.
     pub lines: Vec<usize>,
 }
 
-impl Entry {
+impl OriginEntry {
     /// The line that the value begins at, where the file gave it.
     pub fn line(&self) -> Option<usize> {
         match self.origin {
@@ -71,26 +71,26 @@ impl Entry {
 
 /// Values by dotted key.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Layer(BTreeMap<String, Entry>);
+pub(super) struct Layer(BTreeMap<String, OriginEntry>);
 
 impl Layer {
     /// Puts a value in.
     pub fn set(&mut self, key: String, value: Value, origin: Origin) {
-        self.add(key, Entry { value, origin, lines: Vec::new() });
+        self.add(key, OriginEntry { value, origin, lines: Vec::new() });
     }
 
     /// Puts a value in, with the lines of its items.
-    pub fn add(&mut self, key: String, entry: Entry) {
+    pub fn add(&mut self, key: String, entry: OriginEntry) {
         self.0.insert(key, entry);
     }
 
     /// One value.
-    pub fn get(&self, key: &str) -> Option<&Entry> {
+    pub fn get(&self, key: &str) -> Option<&OriginEntry> {
         self.0.get(key)
     }
 
     /// The values under a section, by the name inside it.
-    pub fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+    pub fn section<'a>(&'a self, section: &'a str) -> impl Iterator<Item = (&'a str, &'a OriginEntry)> {
         self.0
             .iter()
             .filter_map(move |(key, entry)| Some((key.strip_prefix(section)?.strip_prefix('.')?, entry)))

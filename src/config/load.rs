@@ -1,18 +1,18 @@
 //! Reads the configuration's file: defaults, presets and what stands in it become the settings that hold, and everything wrong
 //! with it is told by its line.
 
-use super::address::Wrong;
+use super::address::InvalidAddress;
 use super::configuration::{Config, Profile};
-use super::layer::Entry;
+use super::layer::OriginEntry;
+use super::profile_validator::ProfileValidator;
 use super::provider;
 use super::reader::Reader;
 use super::settings::{FILE, defaults, preset_layer, profile};
-use super::settle::Settling;
 use super::suggest::did_you_mean;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::vault_kind::VaultKind;
 use crate::system::Paths;
-use crate::system::files::{Holds, open_provided};
+use crate::system::files::{FileSensitivity, open_provided};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
@@ -39,7 +39,7 @@ impl Config {
         let mut config = Self { file: file.to_owned(), ..Self::default() };
 
         let own = defaults(FILE.iter()).under(document.own);
-        let mut settling = Settling::new(&name, folder, 1, &own);
+        let mut settling = ProfileValidator::new(&name, folder, 1, &own);
         FILE.iter().for_each(|setting| settling.settle(setting, &mut config));
         if config.ledger.is_some() && config.vault == VaultKind::Keyring {
             settling.refuse("ledger", on_one_machine());
@@ -50,12 +50,12 @@ impl Config {
         let mut names = Vec::new();
         for written in document.profiles {
             names.push(written.name.clone());
-            let mut first = Settling::new(&name, folder, written.line, &written.values);
+            let mut first = ProfileValidator::new(&name, folder, written.line, &written.values);
             let preset = provider::preset(&mut first);
             problems.append(&mut first.problems);
             let Some(preset) = preset else { continue };
             let values = defaults.clone().under(preset_layer(preset)).under(written.values);
-            let mut settling = Settling::new(&name, folder, written.line, &values);
+            let mut settling = ProfileValidator::new(&name, folder, written.line, &values);
             let provider = provider::settle(&mut settling, &written.name, preset);
             problems.append(&mut settling.problems);
             config.profiles.insert(written.name, Profile { values, provider });
@@ -66,7 +66,7 @@ impl Config {
             let known: Vec<_> = names.iter().map(String::as_str).collect();
             let right = (!known.is_empty()).then(|| did_you_mean(default, &known));
             let problem = format!("there is no profile \"{default}\"");
-            let line = own.get("default_profile").and_then(Entry::line).unwrap_or(1);
+            let line = own.get("default_profile").and_then(OriginEntry::line).unwrap_or(1);
             problems.push(ConfigError::invalid(name, line, problem, right));
         }
         problems.sort_by_key(|problem| match problem {
@@ -79,8 +79,8 @@ impl Config {
 }
 
 /// Why a ledger on a server is refused beside a keyring.
-fn on_one_machine() -> Wrong {
-    Wrong::new(
+fn on_one_machine() -> InvalidAddress {
+    InvalidAddress::new(
         "is on a server, and needs the sealed vault: a keyring is on one machine alone",
         "Write vault = \"sealed\"; secrets that are in the keyring move by biotrack-auth config vault sealed, with the ledger still here.",
     )
@@ -89,7 +89,7 @@ fn on_one_machine() -> Wrong {
 /// The file's text. No secret stands in it, but commands that are run: nobody else may change it.
 pub(super) fn read_file(file: &Path) -> Result<String> {
     let shown = || clean(&file.display().to_string());
-    let opened = open_provided(file, Holds::Settings).map_err(|e| match e {
+    let opened = open_provided(file, FileSensitivity::Settings).map_err(|e| match e {
         Error::File { path, reason } => ConfigError::File { path: clean(&path), reason }.into(),
         other => other,
     })?;

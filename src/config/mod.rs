@@ -8,6 +8,7 @@ mod layer;
 mod load;
 mod origins;
 pub mod presets;
+mod profile_validator;
 mod provider;
 mod read;
 mod reader;
@@ -17,7 +18,6 @@ mod reference;
 mod server;
 mod set;
 mod settings;
-mod settle;
 mod suggest;
 #[cfg(test)]
 mod tests;

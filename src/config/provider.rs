@@ -1,21 +1,24 @@
 //! A profile's Provider: its settings, taken one by one, and the rules that join several of them.
 
-use super::address::{self, Wrong};
+use super::address::{self, InvalidAddress};
 use super::presets::Preset;
+use super::profile_validator::ProfileValidator;
 use super::settings;
-use super::settle::Settling;
 use super::suggest::did_you_mean;
 use crate::model::provider::{ClientAuth, Pkce, Provider};
 use url::Url;
 
 /// The preset that a profile names; a profile always names one, so that sandbox and production can't be mixed up.
-pub(super) fn preset(settling: &mut Settling) -> Option<Preset> {
+pub(super) fn preset(settling: &mut ProfileValidator) -> Option<Preset> {
     let names = Preset::ALL.map(Preset::name);
     let wrong = match settling.text("preset") {
-        None => Wrong::new("isn't given", &format!("Say what it starts from: one of {}.", names.join(", "))),
+        None => InvalidAddress::new(
+            "isn't given",
+            &format!("Say what it starts from: one of {}.", names.join(", ")),
+        ),
         Some(text) => match Preset::of(text) {
             Some(preset) => return Some(preset),
-            None => Wrong::new(format!("can't be \"{text}\""), &did_you_mean(text, &names)),
+            None => InvalidAddress::new(format!("can't be \"{text}\""), &did_you_mean(text, &names)),
         },
     };
     settling.refuse("preset", wrong);
@@ -23,7 +26,7 @@ pub(super) fn preset(settling: &mut Settling) -> Option<Preset> {
 }
 
 /// Settles every value.
-pub(super) fn settle(settling: &mut Settling, name: &str, preset: Preset) -> Provider {
+pub(super) fn settle(settling: &mut ProfileValidator, name: &str, preset: Preset) -> Provider {
     let mut provider = Provider { profile: name.to_owned(), ..Provider::default() };
     for setting in settings::profile() {
         settling.settle(setting, &mut provider);
@@ -38,10 +41,10 @@ pub(super) fn settle(settling: &mut Settling, name: &str, preset: Preset) -> Pro
 }
 
 /// What can be right one by one and wrong together.
-fn join(s: &mut Settling, preset: Preset, provider: &Provider) {
+fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
     if provider.pkce == Pkce::Off && provider.client_auth == ClientAuth::None {
         let right = "A client without a secret needs PKCE: pkce = \"S256\".";
-        s.refuse("pkce", Wrong::new("can't be off where client_auth is none", right));
+        s.refuse("pkce", InvalidAddress::new("can't be off where client_auth is none", right));
     }
     for (key, address) in addresses(provider) {
         let Ok(parsed) = Url::parse(address) else { continue };
@@ -49,11 +52,14 @@ fn join(s: &mut Settling, preset: Preset, provider: &Provider) {
         match preset {
             Preset::LocalSandbox if !address::is_loopback(&host) => {
                 let right = "The local sandbox is on this machine; for another server, use another preset.";
-                s.refuse(key, Wrong::new(format!("is at {host}"), right));
+                s.refuse(key, InvalidAddress::new(format!("is at {host}"), right));
             }
             Preset::Ny | Preset::Fl if host.to_string().to_lowercase().contains("sandbox") => {
                 let problem = format!("is at {host}, and the preset {} is for production", preset.name());
-                s.refuse(key, Wrong::new(problem, "Make a profile of its own with preset = \"ny-sandbox\"."));
+                s.refuse(
+                    key,
+                    InvalidAddress::new(problem, "Make a profile of its own with preset = \"ny-sandbox\"."),
+                );
             }
             _ => continue,
         }

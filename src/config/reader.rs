@@ -1,7 +1,7 @@
 //! Reads TOML by the declared settings: each value's form and line; collects every refusal instead of stopping.
 
-use super::layer::{Entry, Layer, Origin};
-use super::settings::{Form, Scope};
+use super::layer::{Layer, Origin, OriginEntry};
+use super::settings::{Scope, ValueForm};
 use super::suggest::{did_you_mean, nearest};
 use crate::error::ConfigError;
 use crate::error::clean;
@@ -13,15 +13,15 @@ type Item<'a> = toml::Spanned<DeValue<'a>>;
 
 /// What a file says.
 #[derive(Debug, Default)]
-pub(super) struct Document {
+pub(super) struct ConfigDocument {
     /// What stands outside the profiles.
     pub own: Layer,
-    pub profiles: Vec<Written>,
+    pub profiles: Vec<ParsedProfile>,
 }
 
 /// A profile as the file has it.
 #[derive(Debug)]
-pub(super) struct Written {
+pub(super) struct ParsedProfile {
     pub name: String,
     /// Its header's line.
     pub line: usize,
@@ -42,8 +42,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a whole configuration, before presets and defaults.
-    pub fn document(&mut self) -> Document {
-        let mut document = Document::default();
+    pub fn document(&mut self) -> ConfigDocument {
+        let mut document = ConfigDocument::default();
         let Some(root) = self.parse() else { return document };
         if let Some(item) = root.get_ref().get("profiles") {
             self.profiles(item, &mut document);
@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         document
     }
 
-    fn profiles(&mut self, item: &Item<'a>, document: &mut Document) {
+    fn profiles(&mut self, item: &Item<'a>, document: &mut ConfigDocument) {
         let Some(profiles) = self.table("profiles", "[profiles.NAME]", item) else { return };
         for (name, item) in profiles {
             let at = name.span().start;
@@ -64,7 +64,7 @@ impl<'a> Reader<'a> {
             let Some(table) = self.table(&name, &format!("[profiles.{name}]"), item) else { continue };
             let mut values = Layer::default();
             self.layer(table, Scope::Profile, "", &mut values);
-            document.profiles.push(Written { name, line: self.line(at), values });
+            document.profiles.push(ParsedProfile { name, line: self.line(at), values });
         }
     }
 
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A value of this form with its place; one of another form is refused.
-    fn entry(&mut self, key: &str, form: Form, item: &Item) -> Option<Entry> {
+    fn entry(&mut self, key: &str, form: ValueForm, item: &Item) -> Option<OriginEntry> {
         let mut lines = Vec::new();
         let value = match (form.of_items(), item.get_ref()) {
             (None, _) => self.single(key, form, form, item)?,
@@ -133,16 +133,18 @@ impl<'a> Reader<'a> {
                 return None;
             }
         };
-        Some(Entry { value, origin: self.origin(item), lines })
+        Some(OriginEntry { value, origin: self.origin(item), lines })
     }
 
     /// One value, in a setting whose form as a whole is another one where it's a list.
-    fn single(&mut self, key: &str, form: Form, whole: Form, item: &Item) -> Option<Value> {
+    fn single(&mut self, key: &str, form: ValueForm, whole: ValueForm, item: &Item) -> Option<Value> {
         let at = item.span().start;
         let value = match (form, item.get_ref()) {
-            (Form::Text, DeValue::String(text)) => return self.text_at(key, at, text).map(Value::String),
-            (Form::Flag, DeValue::Boolean(flag)) => Some(Value::Boolean(*flag)),
-            (Form::Number, DeValue::Integer(number)) => {
+            (ValueForm::Text, DeValue::String(text)) => {
+                return self.text_at(key, at, text).map(Value::String);
+            }
+            (ValueForm::Flag, DeValue::Boolean(flag)) => Some(Value::Boolean(*flag)),
+            (ValueForm::Number, DeValue::Integer(number)) => {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
             }
             _ => None,
@@ -153,7 +155,7 @@ impl<'a> Reader<'a> {
         value
     }
 
-    fn refuse_form(&mut self, key: &str, form: Form, item: &Item) {
+    fn refuse_form(&mut self, key: &str, form: ValueForm, item: &Item) {
         let found = item.get_ref().type_str();
         let article = if found.starts_with(['a', 'i']) { "an" } else { "a" };
         let problem = format!("`{}` doesn't take {article} {found}", clean(key));

@@ -2,7 +2,7 @@
 //! stale, and fails; the next run passes.
 
 use super::presets::Preset;
-use super::settings::{FILE, Given, OWN, PROVIDER, Setting};
+use super::settings::{FILE, GivenValue, OWN, PROVIDER, Setting};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -19,10 +19,10 @@ The [provider guide](provider.md) says what to settle with a provider first.
 ";
 
 /// A value, where there is one.
-fn shown(given: Given) -> String {
+fn shown(given: GivenValue) -> String {
     match given {
-        Given::Is(value) => format!("`{value}`"),
-        Given::Open(_) => "–".into(),
+        GivenValue::Is(value) => format!("`{value}`"),
+        GivenValue::Open(_) => "–".into(),
     }
 }
 

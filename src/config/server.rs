@@ -3,12 +3,12 @@
 //!
 //! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
 
-use super::address::Wrong;
+use super::address::InvalidAddress;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::secret::Secret;
-use crate::model::server::{Encryption, Host, Passwords, Server};
+use crate::model::server::{DatabaseHost, Encryption, Passwords, Server};
 use crate::system::Variables;
-use crate::system::files::{Holds, judge_open, open_provided};
+use crate::system::files::{FileSensitivity, judge_open, open_provided};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -34,22 +34,22 @@ const OPTIONS: [&str; 11] = [
 
 /// What an address says, before files and defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Written(BTreeMap<String, String>);
+pub(super) struct ParsedAddress(BTreeMap<String, String>);
 
 /// Reads an address, and refuses what could never be right.
-pub(super) fn check(text: &str) -> Result<Written, Wrong> {
+pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     let form = "It looks like postgres://USER@HOST/DATABASE.";
     let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
-        return Err(Wrong::new("is no address of a PostgreSQL database", form));
+        return Err(InvalidAddress::new("is no address of a PostgreSQL database", form));
     };
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(Wrong::new("has a blank in it", form));
+        return Err(InvalidAddress::new("has a blank in it", form));
     }
     // `url` takes no address without a host, libpq does: the socket's folder stands behind the question mark.
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     if user.contains(':') {
-        return Err(Wrong::new(
+        return Err(InvalidAddress::new(
             "has a password in it",
             "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
         ));
@@ -63,7 +63,7 @@ pub(super) fn check(text: &str) -> Result<Written, Wrong> {
     // The scheme is one that `url` keeps as it is written; a host in capitals or a socket's folder stays.
     let parsed = |host: &str| {
         Url::parse(&format!("postgres://{host}{after}"))
-            .map_err(|e| Wrong::new(format!("is no address ({e})"), form))
+            .map_err(|e| InvalidAddress::new(format!("is no address ({e})"), form))
     };
     let url = parsed("localhost")?;
     set("user", unescaped(user));
@@ -79,27 +79,27 @@ pub(super) fn check(text: &str) -> Result<Written, Wrong> {
     }
     set("dbname", unescaped(url.path().trim_start_matches('/')));
     if url.fragment().is_some() {
-        return Err(Wrong::new("has a # in it", form));
+        return Err(InvalidAddress::new("has a # in it", form));
     }
     for (key, value) in url.query_pairs() {
         option(&key)?;
         set(&key, value.into_owned());
     }
-    let written = Written(written);
+    let written = ParsedAddress(written);
     written.hosts()?;
     written.takes_writes()?;
     written.encryption()?;
     Ok(written)
 }
 
-fn option(key: &str) -> Result<(), Wrong> {
+fn option(key: &str) -> Result<(), InvalidAddress> {
     match key {
-        "password" => Err(Wrong::new(
+        "password" => Err(InvalidAddress::new(
             "has a password in it",
             "Take it out: it goes into ~/.pgpass (mode 0600), a line host:port:database:user:password.",
         )),
         known if OPTIONS.contains(&known) => Ok(()),
-        other => Err(Wrong {
+        other => Err(InvalidAddress {
             problem: format!("has `{}` in it, which this program doesn't know", clean(other)),
             right: Some(format!("It knows {}.", OPTIONS.join(", "))),
         }),
@@ -114,25 +114,25 @@ fn unescaped(text: &str) -> String {
         .unwrap_or_default()
 }
 
-impl Written {
+impl ParsedAddress {
     fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
 
     /// The hosts with their ports; one port is all hosts'.
-    fn hosts(&self) -> Result<Vec<(&str, u16)>, Wrong> {
+    fn hosts(&self) -> Result<Vec<(&str, u16)>, InvalidAddress> {
         let hosts: Vec<_> = self.get("host").map(|hosts| hosts.split(',').collect()).unwrap_or_default();
         let ports = self.get("port").unwrap_or_default().split(',').map(|text| match text {
             "" => Ok(PORT),
             text => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-                Wrong::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535.")
+                InvalidAddress::new(format!("has no port in \"{}\"", clean(text)), "A port is 1 to 65535.")
             }),
         });
         let ports = ports.collect::<Result<Vec<u16>, _>>()?;
         match ports[..] {
             [port] => Ok(hosts.into_iter().map(|host| (host, port)).collect()),
             _ if ports.len() == hosts.len() => Ok(hosts.into_iter().zip(ports).collect()),
-            _ => Err(Wrong::new(
+            _ => Err(InvalidAddress::new(
                 "doesn't have as many ports as hosts",
                 "Name one port for all of them, or one for each, with commas between them.",
             )),
@@ -140,16 +140,16 @@ impl Written {
     }
 
     /// Whether only a host will do that takes what is written: of several, all the others are standbys.
-    fn takes_writes(&self) -> Result<bool, Wrong> {
+    fn takes_writes(&self) -> Result<bool, InvalidAddress> {
         let several = self.get("host").is_some_and(|hosts| hosts.contains(','));
         match self.get("target_session_attrs") {
             Some("read-write") => Ok(true),
             None | Some("any") if !several => Ok(false),
-            None | Some("any") => Err(Wrong::new(
+            None | Some("any") => Err(InvalidAddress::new(
                 "names several hosts, and only one of them takes what is written",
                 "Add target_session_attrs=read-write to it: whichever is the primary is used.",
             )),
-            Some(other) => Err(Wrong {
+            Some(other) => Err(InvalidAddress {
                 problem: format!("has target_session_attrs={} in it", clean(other)),
                 right: Some(
                     "Only read-write finds the primary among several hosts; with one host leave it out."
@@ -160,7 +160,7 @@ impl Written {
     }
 
     /// Verified, unless it's said that it isn't encrypted and the connection stays on this machine.
-    fn encryption(&self) -> Result<Encryption, Wrong> {
+    fn encryption(&self) -> Result<Encryption, InvalidAddress> {
         let hosts = || self.get("host").unwrap_or_default().split(',');
         let socket = hosts().all(|host| host.starts_with('/'));
         let is_here = |host: &str| match url::Host::parse(host) {
@@ -177,7 +177,10 @@ impl Written {
                     (None, None) => None,
                     (Some(certificate), Some(key)) => Some((certificate, key)),
                     _ => {
-                        return Err(Wrong::new("has one of sslcert and sslkey in it", "Name both, or none."));
+                        return Err(InvalidAddress::new(
+                            "has one of sslcert and sslkey in it",
+                            "Name both, or none.",
+                        ));
                     }
                 };
                 Ok(Encryption::Verified {
@@ -186,11 +189,11 @@ impl Written {
                 })
             }
             Some("disable") if loopback() => Ok(Encryption::Local),
-            Some("disable") => Err(Wrong::new(
+            Some("disable") => Err(InvalidAddress::new(
                 "turns encryption off",
                 "That is for 127.0.0.1, [::1], localhost and Unix sockets only; leave sslmode out.",
             )),
-            Some(other) => Err(Wrong {
+            Some(other) => Err(InvalidAddress {
                 problem: format!(
                     "has sslmode={} in it, which doesn't make sure whose server answers",
                     clean(other)
@@ -213,10 +216,10 @@ impl Written {
         let of_all = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
         let files = personal.into_iter().chain([Path::new(of_all).join("pg_service.conf")]);
         for file in files {
-            let Some((open, text)) = text_of(&file, Holds::Settings)? else { continue };
+            let Some((open, text)) = text_of(&file, FileSensitivity::Settings)? else { continue };
             let Some((found, password)) = section(&text, &service, &file)? else { continue };
             if password.is_some() {
-                judge_open(&file, &open, Holds::Secret).map_err(unusable)?;
+                judge_open(&file, &open, FileSensitivity::Secret).map_err(unusable)?;
             }
             for (key, value) in found {
                 self.0.entry(key).or_insert(value);
@@ -240,10 +243,10 @@ impl Written {
         let encryption = written.encryption().map_err(of_address)?;
         let (database, user) = written.database_and_user(user);
         let hosts = written.hosts().map_err(of_address)?.into_iter();
-        let hosts: Vec<_> = hosts.map(|(host, port)| Host { name: host.to_owned(), port }).collect();
+        let hosts: Vec<_> = hosts.map(|(host, port)| DatabaseHost { name: host.to_owned(), port }).collect();
         if hosts.is_empty() {
             let form = "It looks like postgres://USER@HOST/DATABASE; a Unix socket's folder goes into ?host=/run/postgresql.";
-            return Err(of_address(Wrong::new("names no host", form)).into());
+            return Err(of_address(InvalidAddress::new("names no host", form)).into());
         }
         // A file that can't be used is told of before anything is asked of the server.
         passwords.read()?;
@@ -269,7 +272,7 @@ impl Written {
     }
 }
 
-fn of_address(wrong: Wrong) -> ConfigError {
+fn of_address(wrong: InvalidAddress) -> ConfigError {
     ConfigError::Ledger {
         reason: format!("the ledger's address {}", wrong.problem),
         hint: wrong.right.unwrap_or_default(),
@@ -316,7 +319,7 @@ fn section(text: &str, service: &str, file: &Path) -> Result<Option<Service>> {
 
 /// The first line of the password file that fits.
 fn password_of(
-    written: &Written,
+    written: &ParsedAddress,
     host: &str,
     port: u16,
     database: &str,
@@ -328,7 +331,7 @@ fn password_of(
         return Ok(None);
     };
     // libpq ignores a password file that others can read, and says so; here that is an end.
-    let Some((_, text)) = text_of(&file, Holds::Secret)? else { return Ok(None) };
+    let Some((_, text)) = text_of(&file, FileSensitivity::Secret)? else { return Ok(None) };
     // libpq: a socket in the default folder is written `localhost`.
     let socket = host == "/run/postgresql" || host == "/var/run/postgresql" || host == "/tmp";
     let port = port.to_string();
@@ -359,7 +362,7 @@ fn fields(line: &str) -> Vec<String> {
 }
 
 /// The file, open, with its text; nothing where there is none.
-fn text_of(path: &Path, holds: Holds) -> Result<Option<(File, String)>> {
+fn text_of(path: &Path, holds: FileSensitivity) -> Result<Option<(File, String)>> {
     let Some(mut file) = open_provided(path, holds).map_err(unusable)? else { return Ok(None) };
     let mut text = String::new();
     file.read_to_string(&mut text)

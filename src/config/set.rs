@@ -6,7 +6,7 @@ use super::configuration::Config;
 use super::load::read_file;
 use super::reader::without_secret;
 use super::ready::missing;
-use super::settings::{Form, Scope};
+use super::settings::{Scope, ValueForm};
 use super::suggest::nearest;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::system::{Paths, files};
@@ -34,13 +34,13 @@ pub struct SettingChange {
 }
 
 /// Where a setting stands.
-struct Place {
+struct SettingPath {
     profile: Option<String>,
     key: String,
-    form: Form,
+    form: ValueForm,
 }
 
-impl Place {
+impl SettingPath {
     /// The names that lead to it.
     fn path(&self) -> Vec<&str> {
         let profile = self.profile.iter().flat_map(|name| ["profiles", name]);
@@ -87,7 +87,7 @@ pub fn settable_keys(config: &Config, profile: Option<&str>) -> Vec<String> {
 }
 
 /// Which setting is meant.
-fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<Place> {
+fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPath> {
     let key = key.trim();
     let named = key.strip_prefix("profiles.").and_then(|rest| rest.split_once('.'));
     let (profile, key) = match (named, profile) {
@@ -116,7 +116,7 @@ fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<Place> {
                     what: format!("`{key}` isn't changed in the file alone"),
                     hint: format!("{by}."),
                 }),
-                None => Ok(Place { profile: profile.map(str::to_owned), key: key.to_owned(), form }),
+                None => Ok(SettingPath { profile: profile.map(str::to_owned), key: key.to_owned(), form }),
             }
         }
         None => Err(unknown(config, profile, scope, key)),
@@ -145,7 +145,7 @@ fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> E
 }
 
 /// A value as it was typed: lists with commas between their items, or as TOML has them.
-fn read_value(form: Form, key: &str, typed: &str) -> Result<Value> {
+fn read_value(form: ValueForm, key: &str, typed: &str) -> Result<Value> {
     if typed.to_uppercase().contains("AGE-SECRET-KEY") {
         return Err(Error::Usage {
             what: format!("`{}` was given a secret key", clean(key)),
@@ -158,14 +158,14 @@ fn read_value(form: Form, key: &str, typed: &str) -> Result<Value> {
         what: format!("`{}` can't be \"{}\"", clean(key), clean(typed.trim())),
         hint: format!("Give {}.", form.as_typed()),
     };
-    let item = |form: Form, text: &str| match form {
-        Form::Flag => text.parse().map(|flag: bool| flag.into()).map_err(|_| wrong()),
-        Form::Number => text.parse().map(|number: i64| number.into()).map_err(|_| wrong()),
+    let item = |form: ValueForm, text: &str| match form {
+        ValueForm::Flag => text.parse().map(|flag: bool| flag.into()).map_err(|_| wrong()),
+        ValueForm::Number => text.parse().map(|number: i64| number.into()).map_err(|_| wrong()),
         _ => Ok(Value::from(text)),
     };
     let Some(of_items) = form.of_items() else {
         return match form {
-            Form::Text => Ok(typed.into()),
+            ValueForm::Text => Ok(typed.into()),
             _ => item(form, typed.trim()),
         };
     };
@@ -180,7 +180,7 @@ fn read_value(form: Form, key: &str, typed: &str) -> Result<Value> {
 }
 
 /// What stands at a place.
-fn value_at(text: &str, place: &Place) -> Option<toml::Value> {
+fn value_at(text: &str, place: &SettingPath) -> Option<toml::Value> {
     let mut found: toml::Value = toml::from_str(text).ok()?;
     for name in place.path() {
         found = found.as_table_mut()?.remove(name)?;

@@ -4,14 +4,14 @@ use super::engine::Starter;
 use super::flows::{Exchanges, Flows, wanted_later_in_words};
 use super::outcome::without_grant;
 use super::recovery::finish_left_over;
-use crate::custody::{Custody, Found, Kept};
+use crate::custody::{Custody, FoundFlow, StoreOutcome};
 use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
-use crate::model::plan::Planned;
-use crate::oauth::{Code, Pasted, ProviderClient};
-use crate::system::{Env, Interrupts};
+use crate::model::plan::PlannedLicense;
+use crate::oauth::{CodeExchange, Pasted, ProviderClient};
+use crate::system::{Env, InterruptCounter};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -25,23 +25,23 @@ pub fn answer(
     custody: &mut Custody<'_>,
     client: &ProviderClient,
     pasted: &Pasted,
-) -> Result<(Planned, Kept)> {
+) -> Result<(PlannedLicense, StoreOutcome)> {
     let returned = custody.recognize(pasted, Some(&client.endpoints))?;
     // Looked at again: others may have been at it while the provider was.
     let found = custody.find(&returned)?;
-    let (Found::Waiting(flow) | Found::Left(flow)) = &found;
+    let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = &found;
     let key = flow.key.clone();
     let provider = custody.provider().clone();
     let record = custody.record(&key)?.record;
-    let item = Planned::of_flow(&record, flow);
+    let item = PlannedLicense::of_flow(&record, flow);
     let found = match found {
-        Found::Left(flow) => {
+        FoundFlow::Left(flow) => {
             if let Some(kept) = finish_left_over(env, custody, &item)? {
                 return Ok((item, kept));
             }
             // Where that brought nothing the question is open again, and this may be another answer to it.
             match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
-                Some(Ok(waiting @ Found::Waiting(_))) => waiting,
+                Some(Ok(waiting @ FoundFlow::Waiting(_))) => waiting,
                 _ => {
                     let (license, next) = (key.license.to_string(), custody.next_consent(&flow.key)?);
                     return Err(HandoffError::LeftUncertain { license, next }.into());
@@ -50,7 +50,8 @@ pub fn answer(
         }
         waiting => waiting,
     };
-    let waited_for = WaitedFor { env, client, interrupts: env.interrupts()?, answer: RefCell::default() };
+    let waited_for =
+        AwaitedExchange { env, client, interrupts: env.interrupts()?, answer: RefCell::default() };
     let mut flows = Flows::new(Starter::One, custody, client, waited_for, false);
     let kept = flows
         .claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))
@@ -63,7 +64,7 @@ pub fn answer(
 
 /// Sends the code that was claimed, and waits for what comes of it. Where the provider wants it later, or another code of the
 /// license is just being exchanged, it's sent once its turn has come.
-fn exchanged(flows: &mut Flows<'_, '_, WaitedFor<'_>>) -> Result<Kept> {
+fn exchanged(flows: &mut Flows<'_, '_, AwaitedExchange<'_>>) -> Result<StoreOutcome> {
     flows.send_queued();
     loop {
         if let Some((flow, answer)) = flows.server.answer.take() {
@@ -81,20 +82,20 @@ fn exchanged(flows: &mut Flows<'_, '_, WaitedFor<'_>>) -> Result<Kept> {
 }
 
 /// One exchange, which the command waits for. Ctrl-C waits for it, too; a second one doesn't.
-struct WaitedFor<'w> {
+struct AwaitedExchange<'w> {
     env: &'w Env,
     client: &'w ProviderClient,
-    interrupts: Interrupts,
+    interrupts: InterruptCounter,
     answer: RefCell<Option<(FlowId, Result<Result<Granted>>)>>,
 }
 
-impl WaitedFor<'_> {
+impl AwaitedExchange<'_> {
     /// Waits; `false` where it's interrupted. The code is in the ledger for the next command.
     fn waits_until(&self, later: Instant) -> Result<bool> {
         let wait = later.saturating_duration_since(Instant::now());
         // Another code's turn passes in a moment.
         if wait > Duration::from_secs(1) {
-            self.env.terminal.say(&wanted_later_in_words(wait));
+            self.env.terminal.info(&wanted_later_in_words(wait));
         }
         let (clock, interrupts) = (self.env.clock.clone(), self.interrupts.clone());
         self.env.wait(async move { clock.pass(wait, Box::pin(interrupts.come(1))).await })?;
@@ -102,14 +103,14 @@ impl WaitedFor<'_> {
     }
 }
 
-impl Exchanges for WaitedFor<'_> {
+impl Exchanges for AwaitedExchange<'_> {
     type Slot = ();
 
     fn slot(&self) -> Option<()> {
         Some(())
     }
 
-    fn exchange(&self, (): (), go: Logged<(FlowId, Code)>) {
+    fn exchange(&self, (): (), go: Logged<(FlowId, CodeExchange)>) {
         let (client, flow) = (self.client.clone(), go.get().0.clone());
         let answer =
             self.env.wait_and_tell(Some(&self.interrupts), |_| async move { client.exchange(go).await });

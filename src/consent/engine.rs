@@ -27,7 +27,7 @@ pub enum Stage {
 
 /// What happened to a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
+pub enum FlowEvent {
     /// An answer with a code came, which is sealed and noted: a process that is killed loses no consent.
     CodeCame,
     /// The provider said no: an error answer of its authorization endpoint.
@@ -64,7 +64,7 @@ pub enum Event {
 
 /// What is to be done, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Effect {
+pub enum FlowEffect {
     /// Wait for a turn to be sent.
     Queue,
     /// Note in the ledger that the code is being sent; then one POST.
@@ -103,42 +103,40 @@ pub enum Starter {
 }
 
 /// What an event means for a flow; `None`: nothing.
-fn decide(starter: Starter, stage: Stage, event: Event) -> Option<(Stage, &'static [Effect])> {
-    use Effect::{
+fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'static [FlowEffect])> {
+    use FlowEffect::{
         Assure, Close, Keep, Leave, LeaveOpen, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
     };
     use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
-        (Asked | Left, Event::CodeCame, _) => (Arrived, &[Queue]),
-        (Asked, Event::Refused, _) => (Ended, &[Close, Reply, Report]),
-        (Left, Event::Refused, _) => (Ended, &[Close, Reply]),
-        (Asked, Event::TimeOver, _) => (Left, &[LeaveOpen, Report]),
-        (Sent, Event::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
-        (Left, Event::TimeOver | Event::Stopped, _) => (Ended, &[Unroute]),
-        (Asked, Event::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
-        (Asked, Event::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
-        (Asked, Event::Canceled, _) => (Left, &[LeaveOpen]),
-        (Asked, Event::Disowned, _) => (Ended, &[Unroute, LeaveOpen]),
-        (Asked | Left, Event::Overtaken, _) => (Ended, &[Unroute]),
-        (Arrived, Event::SlotFree, _) => (Sent, &[Send]),
-        (Sent, Event::NeverLeft, Starter::Run) => (Deferred, &[]),
-        (Sent, Event::Unnoted, _) | (Sent, Event::NeverLeft | Event::WantedLater, Starter::Server) => {
-            (Deferred, &[Assure])
-        }
-        (Sent, Event::WantedLater, _) => (Deferred, &[]),
+        (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[Queue]),
+        (Asked, FlowEvent::Refused, _) => (Ended, &[Close, Reply, Report]),
+        (Left, FlowEvent::Refused, _) => (Ended, &[Close, Reply]),
+        (Asked, FlowEvent::TimeOver, _) => (Left, &[LeaveOpen, Report]),
+        (Sent, FlowEvent::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
+        (Left, FlowEvent::TimeOver | FlowEvent::Stopped, _) => (Ended, &[Unroute]),
+        (Asked, FlowEvent::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
+        (Asked, FlowEvent::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
+        (Asked, FlowEvent::Canceled, _) => (Left, &[LeaveOpen]),
+        (Asked, FlowEvent::Disowned, _) => (Ended, &[Unroute, LeaveOpen]),
+        (Asked | Left, FlowEvent::Overtaken, _) => (Ended, &[Unroute]),
+        (Arrived, FlowEvent::SlotFree, _) => (Sent, &[Send]),
+        (Sent, FlowEvent::NeverLeft, Starter::Run) => (Deferred, &[]),
+        (Sent, FlowEvent::Unnoted, _)
+        | (Sent, FlowEvent::NeverLeft | FlowEvent::WantedLater, Starter::Server) => (Deferred, &[Assure]),
+        (Sent, FlowEvent::WantedLater, _) => (Deferred, &[]),
         // A run can be gone on with, once the client is right; a server goes on itself.
-        (Sent, Event::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
-        (Sent, Event::WrongClient, Starter::Server) => (Deferred, &[Assure, WaitAgain]),
-        (Arrived | Sent, Event::Settled, _) | (Sent, Event::NeverLeft | Event::WrongClient, _) => {
-            (Ended, &[Reply, Report])
-        }
-        (Deferred, Event::Stopped, Starter::One) => (Ended, &[Keep, Report]),
+        (Sent, FlowEvent::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
+        (Sent, FlowEvent::WrongClient, Starter::Server) => (Deferred, &[Assure, WaitAgain]),
+        (Arrived | Sent, FlowEvent::Settled, _)
+        | (Sent, FlowEvent::NeverLeft | FlowEvent::WrongClient, _) => (Ended, &[Reply, Report]),
+        (Deferred, FlowEvent::Stopped, Starter::One) => (Ended, &[Keep, Report]),
         // Whose flow an answer belongs to, a server looks up in the ledger each time.
-        (Sent, Event::Spent | Event::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
-        (Sent, Event::Spent, _) => (Left, &[Route, Reply, Report]),
-        (Sent, Event::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
-        (Deferred, Event::Retry, _) => (Arrived, &[Queue]),
-        (Deferred, Event::Stopped, _) => (Ended, &[Keep, Leave]),
+        (Sent, FlowEvent::Spent | FlowEvent::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
+        (Sent, FlowEvent::Spent, _) => (Left, &[Route, Reply, Report]),
+        (Sent, FlowEvent::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
+        (Deferred, FlowEvent::Retry, _) => (Arrived, &[Queue]),
+        (Deferred, FlowEvent::Stopped, _) => (Ended, &[Keep, Leave]),
         _ => return None,
     })
 }
@@ -211,7 +209,7 @@ impl Engine {
         self.flows.insert(flow, asked);
     }
 
-    /// A code that came, and the browser that waits: what [`Event::CodeCame`] is about.
+    /// A code that came, and the browser that waits: what [`FlowEvent::CodeCame`] is about.
     pub fn came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply, now: Instant) {
         if let Some(flow) = self.flows.get_mut(flow) {
             (flow.code, flow.reply, flow.came) = (Some(code), Some(reply), Some(now));
@@ -220,16 +218,16 @@ impl Engine {
 
     /// Something happened to a flow: what is to be done. One that has ended stays for its reply to be taken, until it's
     /// [removed](Self::remove).
-    pub fn on(&mut self, id: &FlowId, event: Event, now: Instant) -> &'static [Effect] {
+    pub fn on(&mut self, id: &FlowId, event: FlowEvent, now: Instant) -> &'static [FlowEffect] {
         let Some(flow) = self.flows.get_mut(id) else { return &[] };
         let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
-        flow.waits_for_client = event == Event::WrongClient;
+        flow.waits_for_client = event == FlowEvent::WrongClient;
         flow.until = match (stage, event, self.starter) {
-            (Stage::Deferred, Event::Unnoted, _) => Some(now + NOTE_AGAIN),
+            (Stage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
             // Once the client is right; and once more before the code has lapsed.
-            (Stage::Deferred, Event::WrongClient, _) => flow.came.map(|came| came + CODE_LIVES - RETRY),
+            (Stage::Deferred, FlowEvent::WrongClient, _) => flow.came.map(|came| came + CODE_LIVES - RETRY),
             (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
             (Stage::Asked, ..) => flow.asked_until,
             (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),

@@ -3,7 +3,7 @@
 use crate::error::{Error, LedgerError, Result};
 use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
 use crate::model::flow::Purpose;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
@@ -46,7 +46,7 @@ pub fn fits(
 
 /// The same of a license that was planned: its record may have been removed since.
 pub fn still_fits(
-    item: &Planned,
+    item: &PlannedLicense,
     known: Option<&Authorization>,
     provider: &Provider,
     now: Timestamp,

@@ -9,8 +9,8 @@
 //!
 //! What an event leads to, [`Engine`] decides. Here it's done, step by step, by custody and the server of the browsers.
 
-use super::engine::{Effect, Engine, Event, Flow, Stage, Starter};
-use crate::custody::{Asked, Custody, Found, Kept, Question, Recovered};
+use super::engine::{Engine, Flow, FlowEffect, FlowEvent, Stage, Starter};
+use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, RecoveryOutcome, StoreOutcome};
 use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
 use crate::model::duration::in_words;
 use crate::model::flow::Logged;
@@ -18,8 +18,8 @@ use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::provider::host_of;
 use crate::model::secret::Secret;
-use crate::oauth::{Code, ProviderClient, Returned};
-use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, Session};
+use crate::oauth::{CodeExchange, ProviderClient, ReturnedAddress};
+use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, ListeningSession};
 use jiff::SignedDuration;
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -31,7 +31,7 @@ pub trait Exchanges {
     /// Room for one exchange, where there is any.
     fn slot(&self) -> Option<Self::Slot>;
     /// Exchanges a code whose sending the ledger knows of.
-    fn exchange(&self, slot: Self::Slot, go: Logged<(FlowId, Code)>);
+    fn exchange(&self, slot: Self::Slot, go: Logged<(FlowId, CodeExchange)>);
     /// An answer that still comes to a flow has no effect.
     fn unroute(&self, flow: &FlowId);
     /// Another answer to a flow counts like the first.
@@ -40,15 +40,15 @@ pub trait Exchanges {
     fn untake(&self, flow: &FlowId);
 }
 
-impl Exchanges for &mut Session {
+impl Exchanges for &mut ListeningSession {
     type Slot = ExchangeSlot;
 
     fn slot(&self) -> Option<ExchangeSlot> {
-        Session::slot(self)
+        ListeningSession::slot(self)
     }
 
-    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
-        Session::exchange(self, slot, go);
+    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
+        ListeningSession::exchange(self, slot, go);
     }
 
     fn unroute(&self, flow: &FlowId) {
@@ -71,7 +71,7 @@ impl Exchanges for CallbackServer {
         Self::slot(self)
     }
 
-    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
         Self::exchange(self, slot, go);
     }
 
@@ -84,17 +84,17 @@ impl Exchanges for CallbackServer {
 }
 
 /// A flow that is over.
-pub struct Over {
+pub struct EndedFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
     /// How it ended, or what its answer came to; `None`: it's left to do.
-    pub kept: Option<Result<Kept>>,
+    pub kept: Option<Result<StoreOutcome>>,
     /// It's waited for again: its code was refused, and the same address works once more; or a server tries its code once more.
     pub waits_again: bool,
 }
 
 /// A flow that is over here, and that the ledger couldn't be told of, or not as it should be.
-pub struct LeftOver {
+pub struct UnrecordedEnd {
     /// Which.
     pub flow: FlowId,
     /// The license's place among those that the command is about.
@@ -110,8 +110,8 @@ pub struct Flows<'f, 'e, S> {
     /// Where the browsers come.
     pub server: S,
     engine: Engine,
-    over: VecDeque<Over>,
-    left_over: Vec<LeftOver>,
+    over: VecDeque<EndedFlow>,
+    left_over: Vec<UnrecordedEnd>,
     /// A person is there, who is told of a code that was refused and goes on waiting.
     attended: bool,
 }
@@ -130,7 +130,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     }
 
     /// Commits that admins are about to be asked: before any browser opens, and all in one commit.
-    pub fn intend(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+    pub fn intend(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
         self.custody.ask(questions)
     }
 
@@ -146,7 +146,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             return self.untaken(flow, code, e, reply);
         }
         self.engine.came(flow, code, reply, Instant::now());
-        self.on(flow, Event::CodeCame, None);
+        self.on(flow, FlowEvent::CodeCame, None);
         Ok(())
     }
 
@@ -170,8 +170,8 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             }
         };
         self.engine.came(id, code, reply, Instant::now());
-        self.on(id, Event::CodeCame, None);
-        self.on(id, Event::Settled, end);
+        self.on(id, FlowEvent::CodeCame, None);
+        self.on(id, FlowEvent::Settled, end);
         Ok(())
     }
 
@@ -180,7 +180,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         if let Some(flow) = self.engine.get_mut(flow) {
             flow.reply = Some(reply);
         }
-        self.on(flow, Event::Refused, Some(Err(why)));
+        self.on(flow, FlowEvent::Refused, Some(Err(why)));
     }
 
     /// An answer came that isn't to be trusted, and changes nothing: it's what is said where no other comes in time.
@@ -191,19 +191,19 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     }
 
     /// Whether an address is the answer to an open flow of the ledger.
-    pub fn fits(&mut self, returned: &Returned) -> Result<bool> {
+    pub fn fits(&mut self, returned: &ReturnedAddress) -> Result<bool> {
         self.custody.fits(returned, Some(&self.client.endpoints))
     }
 
     /// Claims a flow that waits for an answer from elsewhere, with that answer. An error ends it before it began.
     pub fn claim(
         &mut self,
-        found: Found,
+        found: FoundFlow,
         item: usize,
-        returned: Returned,
+        returned: ReturnedAddress,
         reply: BrowserReply,
     ) -> Result<()> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = found;
+        let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = found;
         let id = flow.id.clone();
         let code = match self.custody.claim_flow(*flow, returned, &self.client.endpoints) {
             Ok(code) => code,
@@ -217,7 +217,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         };
         self.engine.asked(id.clone(), item, String::new(), None);
         self.engine.came(&id, code, reply, Instant::now());
-        self.on(&id, Event::CodeCame, None);
+        self.on(&id, FlowEvent::CodeCame, None);
         Ok(())
     }
 
@@ -227,8 +227,8 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             && let Some(slot) = self.server.slot()
             && let Some(flow) = self.engine.next_to_send()
         {
-            let effects = self.engine.on(&flow, Event::SlotFree, Instant::now());
-            if effects.contains(&Effect::Send) {
+            let effects = self.engine.on(&flow, FlowEvent::SlotFree, Instant::now());
+            if effects.contains(&FlowEffect::Send) {
                 self.send(&flow, slot);
             }
         }
@@ -247,9 +247,9 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             }
             // A ledger that can't be written for a moment costs no code: it's noted as what has arrived.
             Err(e) if self.is_for_a_moment(id, &e) && self.engine.may_defer(id, now) => {
-                self.on(id, Event::Unnoted, Some(Err(e)));
+                self.on(id, FlowEvent::Unnoted, Some(Err(e)));
             }
-            Err(e) => self.on(id, Event::Settled, Some(Err(e))),
+            Err(e) => self.on(id, FlowEvent::Settled, Some(Err(e))),
         }
     }
 
@@ -276,26 +276,28 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         let now = Instant::now();
         for ((id, unused), kept) in told.into_iter().zip(kept) {
             let event = match (unused, &kept) {
-                (Some(UnusedCode::NeverLeft), _) if self.engine.may_defer(&id, now) => Event::NeverLeft,
+                (Some(UnusedCode::NeverLeft), _) if self.engine.may_defer(&id, now) => FlowEvent::NeverLeft,
                 (Some(UnusedCode::WantedLater(wait)), _)
                     if self.engine.lives_until(&id, now + pause(wait)) =>
                 {
-                    self.on(&id, Event::WantedLater, Some(kept));
+                    self.on(&id, FlowEvent::WantedLater, Some(kept));
                     self.engine.wait_until(&id, now + pause(wait));
                     continue;
                 }
                 (Some(UnusedCode::WrongClient), _) if self.engine.may_wait_for_the_client(&id, now) => {
-                    Event::WrongClient
+                    FlowEvent::WrongClient
                 }
                 (None, Err(Error::Provider(ProviderError::CodeLapsed { .. })))
                     if self.attended && self.engine.was_asked_here(&id) && self.custody.is_reopened(&id) =>
                 {
-                    Event::SpentInSight
+                    FlowEvent::SpentInSight
                 }
-                (None, Err(Error::Provider(_)) | Ok(Kept::Held { .. })) if self.custody.is_reopened(&id) => {
-                    Event::Spent
+                (None, Err(Error::Provider(_)) | Ok(StoreOutcome::Held { .. }))
+                    if self.custody.is_reopened(&id) =>
+                {
+                    FlowEvent::Spent
                 }
-                _ => Event::Settled,
+                _ => FlowEvent::Settled,
             };
             self.on(&id, event, Some(kept));
         }
@@ -311,11 +313,11 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             };
             let error = match stage {
                 Stage::Deferred => {
-                    self.on(&id, Event::Retry, None);
+                    self.on(&id, FlowEvent::Retry, None);
                     continue;
                 }
                 Stage::Left => {
-                    self.on(&id, Event::TimeOver, None);
+                    self.on(&id, FlowEvent::TimeOver, None);
                     continue;
                 }
                 Stage::Asked => {
@@ -331,7 +333,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 }
                 .into(),
             };
-            self.on(&id, Event::TimeOver, Some(Err(error)));
+            self.on(&id, FlowEvent::TimeOver, Some(Err(error)));
         }
         self.send_queued();
         silent
@@ -339,7 +341,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 
     /// What couldn't leave is sent now; what the provider wants later waits until then.
     pub fn retry_deferred(&mut self, now: Instant) {
-        self.engine.deferred(now).iter().for_each(|id| self.on(id, Event::Retry, None));
+        self.engine.deferred(now).iter().for_each(|id| self.on(id, FlowEvent::Retry, None));
         self.send_queued();
     }
 
@@ -350,7 +352,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
 
     /// The client is another one: what waited for that is sent now.
     pub fn retry_with_client(&mut self) {
-        self.engine.waiting_for_client().iter().for_each(|id| self.on(id, Event::Retry, None));
+        self.engine.waiting_for_client().iter().for_each(|id| self.on(id, FlowEvent::Retry, None));
         self.send_queued();
     }
 
@@ -362,14 +364,14 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         left.extend(self.engine.at(Stage::Deferred));
         for id in left {
             let Some(item) = self.engine.get(&id).map(|flow| flow.item) else { continue };
-            self.on(&id, Event::Stopped, Some(Err(error(item))));
+            self.on(&id, FlowEvent::Stopped, Some(Err(error(item))));
         }
     }
 
     /// Nobody wants an answer about a license any more.
     pub fn cancel(&mut self, item: usize) {
         if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
-            self.on(&id, Event::Canceled, None);
+            self.on(&id, FlowEvent::Canceled, None);
         }
     }
 
@@ -377,37 +379,37 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     /// here.
     pub fn disown(&mut self, item: usize) {
         if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
-            self.on(&id, Event::Disowned, None);
+            self.on(&id, FlowEvent::Disowned, None);
         }
     }
 
     /// Does what the engine decides. `end`: how the flow ends by this event, where that is known.
-    fn on(&mut self, id: &FlowId, event: Event, end: Option<Result<Kept>>) {
+    fn on(&mut self, id: &FlowId, event: FlowEvent, end: Option<Result<StoreOutcome>>) {
         let mut end = end;
         let effects = self.engine.on(id, event, Instant::now());
         for effect in effects {
             match effect {
-                Effect::Queue => self.engine.queue(id),
+                FlowEffect::Queue => self.engine.queue(id),
                 // Only where there is room: see above.
-                Effect::Send => {}
-                Effect::Unroute => self.server.unroute(id),
-                Effect::Route => self.server.route(id),
-                Effect::Close => end = end.map(|end| end.map_err(|e| self.custody.ended(id, e))),
-                Effect::LeaveOpen => {
+                FlowEffect::Send => {}
+                FlowEffect::Unroute => self.server.unroute(id),
+                FlowEffect::Route => self.server.route(id),
+                FlowEffect::Close => end = end.map(|end| end.map_err(|e| self.custody.ended(id, e))),
+                FlowEffect::LeaveOpen => {
                     let why = end.as_ref().and_then(|end| end.as_ref().err());
-                    match self.custody.left_open(id, why.filter(|_| effects.contains(&Effect::Report))) {
+                    match self.custody.left_open(id, why.filter(|_| effects.contains(&FlowEffect::Report))) {
                         Ok(None) => {}
                         Ok(granted) => end = granted.map(Ok),
                         // It's open for as long as it was to be waited for.
                         Err(e) => tracing::warn!("how flow {} ended isn't noted in the ledger: {e}", id.0),
                     }
                 }
-                Effect::Reply => {
+                FlowEffect::Reply => {
                     let reply = self.engine.get_mut(id).and_then(|flow| flow.reply.take());
                     if let (Some(reply), Some(end)) = (reply, &end) {
                         match end {
-                            Ok(Kept::Live { .. }) => reply.granted(),
-                            Ok(Kept::Held { granted_by }) => reply.held(granted_by),
+                            Ok(StoreOutcome::Live { .. }) => reply.granted(),
+                            Ok(StoreOutcome::Held { granted_by }) => reply.held(granted_by),
                             // Below it's given back.
                             Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => {
                                 reply.works_again();
@@ -416,27 +418,27 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                         }
                     }
                 }
-                Effect::Assure => {
+                FlowEffect::Assure => {
                     if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
                         reply.being_finished();
                     }
                 }
-                Effect::Keep => {
+                FlowEffect::Keep => {
                     if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
                         reply.kept();
                     }
                 }
-                Effect::Report => {
-                    if matches!(end, Some(Ok(Kept::Live { .. }))) {
+                FlowEffect::Report => {
+                    if matches!(end, Some(Ok(StoreOutcome::Live { .. }))) {
                         let beside = self.engine.beside(id);
-                        beside.iter().for_each(|other| self.on(other, Event::Overtaken, None));
+                        beside.iter().for_each(|other| self.on(other, FlowEvent::Overtaken, None));
                     }
                     // Another flow of the license is waited for: that one's end is the license's.
                     let goes_on = matches!(end, Some(Err(_))) && self.engine.has_another(id);
                     self.tell(id, end.take(), goes_on);
                 }
-                Effect::WaitAgain => self.tell(id, end.take(), true),
-                Effect::Leave => self.tell(id, None, false),
+                FlowEffect::WaitAgain => self.tell(id, end.take(), true),
+                FlowEffect::Leave => self.tell(id, None, false),
             }
         }
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
@@ -449,16 +451,16 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
                 tracing::warn!("flow {} stays this process's own in the ledger for now: {e}", id.0);
             }
             if self.custody.is_left_over(id) {
-                self.left_over.push(LeftOver { flow: id.clone(), item });
+                self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
             }
         }
     }
 
     /// Finishes what is over here about a license, and isn't as it should be in the ledger: how it ended, where that wasn't known.
-    pub fn finish_left_over(&mut self, item: usize) -> Option<Result<Kept>> {
+    pub fn finish_left_over(&mut self, item: usize) -> Option<Result<StoreOutcome>> {
         for left in self.left_over.extract_if(.., |left| left.item == item).collect::<Vec<_>>() {
             match self.custody.finish_own(&left.flow) {
-                Ok(Some(Recovered::Finished { kept, .. })) => return Some(Ok(kept)),
+                Ok(Some(RecoveryOutcome::Finished { kept, .. })) => return Some(Ok(kept)),
                 Ok(_) => {}
                 Err(e) => {
                     self.left_over.push(left);
@@ -470,18 +472,18 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     }
 
     /// What is over here, and isn't as it should be in the ledger, since this was asked last.
-    pub fn take_left_over(&mut self) -> Vec<LeftOver> {
+    pub fn take_left_over(&mut self) -> Vec<UnrecordedEnd> {
         std::mem::take(&mut self.left_over)
     }
 
-    fn tell(&mut self, id: &FlowId, kept: Option<Result<Kept>>, waits_again: bool) {
+    fn tell(&mut self, id: &FlowId, kept: Option<Result<StoreOutcome>>, waits_again: bool) {
         if let Some(flow) = self.engine.get(id) {
-            self.over.push_back(Over { item: flow.item, kept, waits_again });
+            self.over.push_back(EndedFlow { item: flow.item, kept, waits_again });
         }
     }
 
     /// The next flow that is over and wasn't told of.
-    pub fn next_over(&mut self) -> Option<Over> {
+    pub fn next_over(&mut self) -> Option<EndedFlow> {
         self.over.pop_front()
     }
 

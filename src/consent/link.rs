@@ -1,12 +1,12 @@
 //! Links for admins who sit elsewhere: made here, and nobody waits for their answers.
 
 use super::fit::still_fits;
-use crate::custody::{Custody, Decision, Question};
+use crate::custody::{Custody, NewFlow, RecordDecision};
 use crate::error::Result;
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::instant::whole_second;
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::Planned;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::plan::PlannedLicense;
 use crate::oauth::{self, Endpoints};
 use crate::system::Env;
 use jiff::{SignedDuration, Timestamp};
@@ -17,7 +17,7 @@ pub const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// A question that was handed out.
 pub struct IssuedLink {
     /// About which license.
-    pub item: Planned,
+    pub item: PlannedLicense,
     /// What the admin opens.
     pub address: String,
     /// Where their browser ends.
@@ -33,10 +33,10 @@ pub fn hand_out(
     env: &Env,
     custody: &mut Custody<'_>,
     endpoints: &Endpoints,
-    items: Vec<Planned>,
+    items: Vec<PlannedLicense>,
     port: Option<u16>,
     life: SignedDuration,
-) -> Result<Vec<(Planned, Result<IssuedLink>)>> {
+) -> Result<Vec<(PlannedLicense, Result<IssuedLink>)>> {
     let provider = custody.provider().clone();
     let now = env.clock.now();
     let until = now.saturating_add(life).unwrap_or(Timestamp::MAX);
@@ -47,13 +47,13 @@ pub fn hand_out(
     for item in &items {
         let random = env.random.as_ref();
         let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
-        let record: Decision<'_> = Box::new(|known| {
+        let record: RecordDecision<'_> = Box::new(|known| {
             still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });
-        questions.push(Question { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
+        questions.push(NewFlow { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
     }
-    let is_out = |custody: &Custody<'_>, item: &Planned| -> Result<bool> {
+    let is_out = |custody: &Custody<'_>, item: &PlannedLicense| -> Result<bool> {
         let standing = custody.standing(&item.key)?;
         Ok(standing.and_then(|it| it.handed_out().map(|out| out.deadline > now)).unwrap_or_default())
     };
@@ -64,7 +64,9 @@ pub fn hand_out(
         // What is known of the store, whether it was typed now or before.
         let known = custody.standing(&item.key)?.map(|standing| standing.record);
         let item = match known {
-            Some(record) if logged.is_ok() => Planned { name: record.name, contact: record.contact, ..item },
+            Some(record) if logged.is_ok() => {
+                PlannedLicense { name: record.name, contact: record.contact, ..item }
+            }
             _ => item,
         };
         let handed = logged.map(|logged| {
@@ -78,7 +80,7 @@ pub fn hand_out(
 }
 
 /// The outcome of a license whose link is out.
-pub fn outcome_of_handed(handed: &IssuedLink, standing: Option<Standing>) -> Outcome {
+pub fn outcome_of_handed(handed: &IssuedLink, standing: Option<AuthorizationWithFlows>) -> Outcome {
     let authorize_url = Some(handed.address.clone());
-    Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), Ending::HandedOff, standing) }
+    Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), OutcomeKind::HandedOff, standing) }
 }

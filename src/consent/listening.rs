@@ -6,12 +6,12 @@ mod upkeep;
 use super::engine::Starter;
 use super::flows::Flows;
 use super::outcome::outcome_of;
-use crate::custody::{Custody, Found, Kept};
+use crate::custody::{Custody, FoundFlow, StoreOutcome};
 use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Flow;
 use crate::model::outcome::Outcome;
-use crate::model::plan::Planned;
-use crate::oauth::{ProviderClient, Returned};
+use crate::model::plan::PlannedLicense;
+use crate::oauth::{ProviderClient, ReturnedAddress};
 use crate::system::Env;
 use crate::web::{BrowserReply, CallbackServer, ServerEvent};
 use std::collections::HashMap;
@@ -44,7 +44,7 @@ pub struct Listening<'l, 'e> {
     flows: Flows<'l, 'e, CallbackServer>,
     reporter: &'l mut dyn ListeningReporter,
     /// What the flows under way are about.
-    items: HashMap<usize, Planned>,
+    items: HashMap<usize, PlannedLicense>,
     next_item: usize,
     stopping: bool,
     /// Something was stored since the last tidying.
@@ -114,7 +114,7 @@ impl<'l, 'e> Listening<'l, 'e> {
             self.tell_what_is_over();
             if self.untidy && self.flows.is_empty() {
                 self.untidy = false;
-                self.flows.custody.tidy();
+                self.flows.custody.clean_up();
                 self.reporter.idle(self.flows.custody);
             }
         }
@@ -148,7 +148,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         })
     }
 
-    fn answer(&mut self, returned: Returned, reply: BrowserReply) {
+    fn answer(&mut self, returned: ReturnedAddress, reply: BrowserReply) {
         let found = match self.flows.custody.find(&returned) {
             Ok(found) => found,
             Err(e) => {
@@ -167,14 +167,14 @@ impl<'l, 'e> Listening<'l, 'e> {
         };
         self.untaken = None;
         let found = match found {
-            Found::Left(flow) => {
+            FoundFlow::Left(flow) => {
                 match self.planned(&flow) {
                     Ok(item) => self.finish_left(item),
                     Err(e) => return reply.failed(&e),
                 }
                 // Where that brought nothing the question is open again, and this may be another answer to it.
                 match self.flows.custody.find(&returned) {
-                    Ok(waiting @ Found::Waiting(_)) => waiting,
+                    Ok(waiting @ FoundFlow::Waiting(_)) => waiting,
                     Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {
                         return reply.failed(&e);
                     }
@@ -183,7 +183,7 @@ impl<'l, 'e> Listening<'l, 'e> {
             }
             waiting => waiting,
         };
-        let (Found::Waiting(flow) | Found::Left(flow)) = &found;
+        let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = &found;
         let reply = reply.about(flow.key.license.as_str());
         let planned = match self.planned(flow) {
             Ok(planned) => planned,
@@ -213,13 +213,13 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    fn planned(&self, flow: &Flow) -> Result<Planned> {
-        Ok(Planned::of_flow(&self.flows.custody.record_of(flow)?, flow))
+    fn planned(&self, flow: &Flow) -> Result<PlannedLicense> {
+        Ok(PlannedLicense::of_flow(&self.flows.custody.record_of(flow)?, flow))
     }
 
     fn stop(&mut self) {
         self.stopping = true;
-        self.env.terminal.say("Stopping; what is under way is finished first.");
+        self.env.terminal.info("Stopping; what is under way is finished first.");
         self.flows.stop(|_| Error::Interrupted { next: None });
     }
 
@@ -244,7 +244,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    fn ended(&mut self, item: &Planned, kept: Result<Kept>) {
+    fn ended(&mut self, item: &PlannedLicense, kept: Result<StoreOutcome>) {
         self.untidy = true;
         let outcome = outcome_of(self.flows.custody, item, kept, |_| false);
         self.reporter.ended(&outcome, self.flows.custody);

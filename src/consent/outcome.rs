@@ -1,28 +1,30 @@
 //! What a consent's end means for its license.
 
-use crate::custody::{Custody, Kept};
+use crate::custody::{Custody, StoreOutcome};
 use crate::error::{Error, Result};
 use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again, selector};
 use crate::model::flow::Purpose;
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::Planned;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
 
 /// What an answer means for its license: another admin's grant is accepted where `take` says so of whoever granted.
 pub fn outcome_of(
     custody: &mut Custody<'_>,
-    item: &Planned,
-    kept: Result<Kept>,
+    item: &PlannedLicense,
+    kept: Result<StoreOutcome>,
     take: impl FnOnce(&str) -> bool,
 ) -> Outcome {
     let (key, provider) = (&item.key, custody.provider().clone());
     let (ending, error) = match kept {
-        Ok(Kept::Live { .. }) => (Ending::Granted, None),
-        Ok(Kept::Held { granted_by }) if take(&granted_by) => match custody.accept_of(key, &granted_by) {
-            Ok(()) => (Ending::Granted, None),
-            Err(e) => (Ending::AwaitingApproval, Some(e)),
-        },
-        Ok(Kept::Held { granted_by }) => {
+        Ok(StoreOutcome::Live { .. }) => (OutcomeKind::Granted, None),
+        Ok(StoreOutcome::Held { granted_by }) if take(&granted_by) => {
+            match custody.accept_of(key, &granted_by) {
+                Ok(()) => (OutcomeKind::Granted, None),
+                Err(e) => (OutcomeKind::AwaitingApproval, Some(e)),
+            }
+        }
+        Ok(StoreOutcome::Held { granted_by }) => {
             let record = item.on(None, &provider.profile);
             let error = Error::OtherAdmin {
                 license: key.license.to_string(),
@@ -31,9 +33,9 @@ pub fn outcome_of(
                 accept: accept_waiting(&record, provider.other_profile),
                 discard: discard_waiting(&record, provider.other_profile),
             };
-            (Ending::AwaitingApproval, Some(error))
+            (OutcomeKind::AwaitingApproval, Some(error))
         }
-        Err(e) => (Ending::Failed, Some(without_grant(e, item, &provider))),
+        Err(e) => (OutcomeKind::Failed, Some(without_grant(e, item, &provider))),
     };
     let (standing, error) = match custody.standing(key) {
         Ok(standing) => (standing, error),
@@ -43,7 +45,7 @@ pub fn outcome_of(
 }
 
 /// What kept a consent from bringing a grant, with the command that asks once more.
-pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error {
+pub fn without_grant(error: Error, item: &PlannedLicense, provider: &Provider) -> Error {
     match error {
         Error::Provider(error) => Error::NoGrant {
             license: Some(item.key.license.to_string()),
@@ -55,7 +57,7 @@ pub fn without_grant(error: Error, item: &Planned, provider: &Provider) -> Error
 }
 
 /// The command that asks about a license once more.
-pub fn asking_again(item: &Planned, provider: &Provider) -> String {
+pub fn asking_again(item: &PlannedLicense, provider: &Provider) -> String {
     let record = item.on(None, &provider.profile);
     match item.purpose {
         Purpose::Register => register_again(&record, provider.other_profile),

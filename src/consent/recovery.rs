@@ -1,19 +1,23 @@
 //! What an earlier run left of a license is finished before anybody is asked: a code lives minutes.
 
-use crate::custody::{Custody, Kept, Recovered};
+use crate::custody::{Custody, RecoveryOutcome, StoreOutcome};
 use crate::error::Result;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::system::Env;
 
 /// Finishes what an earlier run had left of this license. A grant that came of it is this command's answer.
-pub fn finish_left_over(env: &Env, custody: &mut Custody<'_>, asked: &Planned) -> Result<Option<Kept>> {
+pub fn finish_left_over(
+    env: &Env,
+    custody: &mut Custody<'_>,
+    asked: &PlannedLicense,
+) -> Result<Option<StoreOutcome>> {
     let license = &asked.key.license;
-    let say = |text: &str| env.terminal.say(text);
+    let say = |text: &str| env.terminal.info(text);
     let mut done = None;
     for recovered in custody.recover(&asked.key)? {
         match recovered {
-            Recovered::Unanswered => {}
-            Recovered::Finished { kept, username } => {
+            RecoveryOutcome::Unanswered => {}
+            RecoveryOutcome::Finished { kept, username } => {
                 say(&format!("Finished the grant of {license} that an earlier run had left."));
                 if !username.same_as(asked.username.as_str()) {
                     say(&format!(
@@ -23,13 +27,13 @@ pub fn finish_left_over(env: &Env, custody: &mut Custody<'_>, asked: &Planned) -
                 }
                 done = Some(kept);
             }
-            Recovered::Uncertain => say(&format!(
+            RecoveryOutcome::Uncertain => say(&format!(
                 "An earlier run ended while a grant of {license} was on its way; whether it was made is uncertain. Asking again."
             )),
-            Recovered::UncertainDeactivation => say(&format!(
+            RecoveryOutcome::UncertainDeactivation => say(&format!(
                 "An earlier run ended while {license} was being deactivated; whether BioTrack revoked its grant is uncertain. Asking for a new one."
             )),
-            Recovered::Failed(e) => {
+            RecoveryOutcome::Failed(e) => {
                 say(&format!("What an earlier run had left of {license} can't be used: {e}"));
             }
         }

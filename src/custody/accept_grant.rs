@@ -7,9 +7,9 @@ use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
 use crate::ledger::Ledger;
 use crate::model::consent::compare;
-use crate::model::flow::{Change, FlowEnd, Move, Role, StoredSecret};
+use crate::model::flow::{Change, FlowEnd, Role, SecretsChange, StoredSecret};
 use crate::model::granted::{AwaitingGrant, Granted};
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key};
 use crate::model::seal::SealKind;
 
@@ -67,12 +67,12 @@ impl Custody<'_> {
             record.grant_before = before;
             record.uncertain_at = uncertain_at;
             let mut moves = drop_unwanted(record, &provider);
-            moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
+            moves.extend(elsewhere.iter().map(|it| SecretsChange::Drop(it.id)));
             dropped = elsewhere.into_iter().map(|it| it.place).collect();
             let place = sealer.place(&tokens, SealKind::Tokens, record.generation)?;
-            moves.extend([Move::Drop(held.id), Move::Put(Role::Live, place)]);
+            moves.extend([SecretsChange::Drop(held.id), SecretsChange::Put(Role::Live, place)]);
             dropped.push(held.place);
-            let happened = if renewed { Happened::Renewed } else { Happened::Granted };
+            let happened = if renewed { HistoryEventKind::Renewed } else { HistoryEventKind::Granted };
             let events = vec![event(record, happened, &summary(record), now)];
             Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
         });

@@ -4,7 +4,7 @@
 //! the one POST; a new item in the vault; one synced commit; only then the access token is seen. A rotated refresh token
 //! that can't be kept in its place is kept sealed in the journal, and in the spool where the ledger itself can't.
 
-use super::live_grant::Fresh;
+use super::live_grant::AccessToken;
 use super::refresh_request::RefreshResult;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, LedgerError, Result};
@@ -15,18 +15,18 @@ use jiff::SignedDuration;
 
 /// What the vault has of an access token, before the provider is asked anything.
 #[derive(Debug)]
-pub enum AtHand {
+pub enum CachedToken {
     /// It lasts for as long as it must.
-    Lasts(Fresh),
+    Lasts(AccessToken),
     /// It lives, but the answer to a refresh is lost, and that is to be settled first where it can be.
-    Unsettled(Fresh),
+    Unsettled(AccessToken),
     /// It must be refreshed.
     Stale,
 }
 
 /// Which tokens do without a refresh.
 #[derive(Debug, Clone, Copy)]
-enum Want {
+enum TokenCriteria {
     /// Those that are good for so much more.
     Lasting(SignedDuration),
     /// Those of another row.
@@ -36,17 +36,17 @@ enum Want {
 impl Custody<'_> {
     /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
     /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
-    pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<AtHand> {
+    pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<CachedToken> {
         let live = self.live(key)?;
         let lost = live.standing.has_lost_refresh();
         if !lost && self.lasts(&live.granted, min) {
-            return Ok(AtHand::Lasts(self.handed_out(live, false)?));
+            return Ok(CachedToken::Lasts(self.handed_out(live, false)?));
         }
         let unsettled = lost || self.ledger.doubts(&self.provider.profile, key)?;
         if unsettled && self.lasts(&live.granted, SignedDuration::ZERO) {
-            return Ok(AtHand::Unsettled(self.handed_out(live, false)?));
+            return Ok(CachedToken::Unsettled(self.handed_out(live, false)?));
         }
-        Ok(AtHand::Stale)
+        Ok(CachedToken::Stale)
     }
 
     /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
@@ -72,9 +72,9 @@ impl Custody<'_> {
     /// record is marked invalid, and nothing is erased. The provider's failures leave the record as it was; where an
     /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means, and isn't asked
     /// again while the access token lives.
-    pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<Fresh> {
+    pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<AccessToken> {
         let claim = self.claim(key)?;
-        let done = self.refreshed(key, Want::Lasting(min), &claim);
+        let done = self.refreshed(key, TokenCriteria::Lasting(min), &claim);
         if done.is_err() {
             // Whoever has waited for the claim must find what stays open without an owner.
             self.leave_refresh(key);
@@ -85,10 +85,10 @@ impl Custody<'_> {
     /// Proves by a refresh that the grant of these tokens lives, inside the claim; where another one has taken its place, that one
     /// was proven when it came.
     pub(super) fn proven_by_refresh(&mut self, key: &Key, id: i64, claim: &Claim) -> Result<bool> {
-        self.refreshed(key, Want::OtherThan(id), claim).map(|fresh| fresh.refreshed)
+        self.refreshed(key, TokenCriteria::OtherThan(id), claim).map(|fresh| fresh.refreshed)
     }
 
-    fn refreshed(&mut self, key: &Key, want: Want, claim: &Claim) -> Result<Fresh> {
+    fn refreshed(&mut self, key: &Key, want: TokenCriteria, claim: &Claim) -> Result<AccessToken> {
         const ROUNDS: usize = 5;
         let mut refused = unknown();
         for _ in 0..ROUNDS {
@@ -96,8 +96,8 @@ impl Custody<'_> {
             let left = self.left_refresh(key, claim)?;
             let live = self.live(key)?;
             let is_there = match want {
-                Want::Lasting(min) => self.lasts(&live.granted, min),
-                Want::OtherThan(id) => live.secret.id != id,
+                TokenCriteria::Lasting(min) => self.lasts(&live.granted, min),
+                TokenCriteria::OtherThan(id) => live.secret.id != id,
             };
             // defense: S36 refresh-is-decided-in-the-claim
             if left.is_none() && is_there {

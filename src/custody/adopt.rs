@@ -1,11 +1,11 @@
 //! Tokens out of a backup become this ledger's own.
 
-use super::hand_over::quiet;
+use super::export_records::quiet;
 use super::writer::{Custody, event};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Change, Role};
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 
 impl Custody<'_> {
@@ -35,7 +35,7 @@ impl Custody<'_> {
                     changes.push(Change {
                         moves: Vec::new(),
                         ends: None,
-                        events: vec![event(&after, Happened::Adopted, detail, now)],
+                        events: vec![event(&after, HistoryEventKind::Adopted, detail, now)],
                         record: after,
                     });
                 }

@@ -3,26 +3,26 @@
 use super::in_flight::InFlight;
 use super::writer::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::Result;
-use crate::ledger::{Intended, Intent};
+use crate::ledger::{CommittedIntent, Intent};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, Logged, OldSeals, Place, Purpose, Stage};
-use crate::model::history::Happened;
+use crate::model::flow::{Change, Flow, FlowStage, Logged, OldSeals, Purpose, SecretPlace};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Generation, Key, Revision};
 use crate::model::instant::for_machines;
 use crate::model::secret::fingerprint;
-use crate::oauth::Ask;
+use crate::oauth::AuthorizationRequest;
 use jiff::Timestamp;
 
 /// What a record shall be while a question about it is open, out of what is there at that moment; or why it isn't asked about.
 /// Asked again where others have written the record meanwhile.
-pub type Decision<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
+pub type RecordDecision<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
 
 /// A question that a command wants to put.
-pub struct Question<'q> {
+pub struct NewFlow<'q> {
     /// The question itself.
-    pub ask: Ask,
+    pub ask: AuthorizationRequest,
     /// The record as it shall be while the question is open.
-    pub record: Decision<'q>,
+    pub record: RecordDecision<'q>,
     /// What for.
     pub purpose: Purpose,
     /// Until when an answer counts.
@@ -32,12 +32,12 @@ pub struct Question<'q> {
 }
 
 /// A question that the ledger holds, ready to be put.
-pub type Asked = Logged<(FlowId, Ask)>;
+pub type RecordedFlow = Logged<(FlowId, AuthorizationRequest)>;
 
 impl Custody<'_> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A license that someone else is at is refused alone.
-    pub fn ask(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+    pub fn ask(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
         self.puts_items()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
         if here > 0 {
@@ -46,7 +46,7 @@ impl Custody<'_> {
         // An answer from elsewhere may come to any host that listens.
         let listeners = if here < questions.len() { self.listeners()? } else { Vec::new() };
         let mut memos = Vec::with_capacity(questions.len());
-        for Question { ask, purpose, handed_off, .. } in &questions {
+        for NewFlow { ask, purpose, handed_off, .. } in &questions {
             let also: &[String] = if *handed_off { &listeners } else { &[] };
             let item = self.item_of_flow(&ask.key, &ask.flow);
             let profile = &self.provider.profile;
@@ -83,7 +83,7 @@ impl Custody<'_> {
             memos.iter().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
         })?;
         let mut outcomes = Vec::with_capacity(questions.len());
-        for ((Question { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
+        for ((NewFlow { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
             outcomes.push(match logged {
                 Ok((intended, flow)) => {
                     if let Some(asked) = self.in_flight.get_mut(&flow.id) {
@@ -107,9 +107,9 @@ impl Custody<'_> {
     /// written in between are decided on anew, and committed after the others.
     fn intend(
         &mut self,
-        questions: &[Question<'_>],
-        memos: &[Place],
-    ) -> Result<Vec<Result<(Intended, Flow)>>> {
+        questions: &[NewFlow<'_>],
+        memos: &[SecretPlace],
+    ) -> Result<Vec<Result<(CommittedIntent, Flow)>>> {
         let mut outcomes: Vec<_> = questions.iter().map(|_| Err(unknown())).collect();
         let all = (0..questions.len()).collect();
         let mut left = self.intend_once(questions, memos, all, &mut outcomes)?;
@@ -132,10 +132,10 @@ impl Custody<'_> {
     /// One commit of those that are left; which of them must be decided on anew.
     fn intend_once(
         &mut self,
-        questions: &[Question<'_>],
-        memos: &[Place],
+        questions: &[NewFlow<'_>],
+        memos: &[SecretPlace],
         left: Vec<usize>,
-        outcomes: &mut [Result<(Intended, Flow)>],
+        outcomes: &mut [Result<(CommittedIntent, Flow)>],
     ) -> Result<Vec<usize>> {
         let (mut intents, mut places) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
         for at in left {
@@ -169,8 +169,8 @@ impl Custody<'_> {
         Ok(self.ledger.removed_at(&self.provider.profile, key)?.unwrap_or_default())
     }
 
-    fn intent(&self, question: &Question<'_>, record: Authorization, memo: Place) -> Intent {
-        let Question { ask, purpose, deadline, handed_off, .. } = question;
+    fn intent(&self, question: &NewFlow<'_>, record: Authorization, memo: SecretPlace) -> Intent {
+        let NewFlow { ask, purpose, deadline, handed_off, .. } = question;
         let (deadline, handed_off) = (*deadline, *handed_off);
         let now = self.env.clock.now();
         let detail = match handed_off {
@@ -193,13 +193,13 @@ impl Custody<'_> {
                 // The ledger puts this process's own mark, where it waits here.
                 owner: None,
                 memo: Some(memo),
-                stage: Stage::Asked,
+                stage: FlowStage::Asked,
                 old: OldSeals::default(),
             },
             change: Change {
                 moves: Vec::new(),
                 ends: None,
-                events: vec![event(&record, Happened::Asked, &detail, now)],
+                events: vec![event(&record, HistoryEventKind::Asked, &detail, now)],
                 record,
             },
             state: Some(fingerprint(ask.memo.state.expose())),

@@ -30,7 +30,7 @@ pub struct Bundled {
 
 /// The bundle as JSON, before it's sealed.
 #[derive(Serialize)]
-struct Written<'a> {
+struct BundleDocument<'a> {
     schema: u8,
     backup: bool,
     authorizations: Vec<WrittenRow<'a>>,
@@ -85,5 +85,5 @@ pub(super) fn seal(
         let tokens = text.map_err(|_| Error::Internal("a token set isn't text".into()))?;
         authorizations.push(WrittenRow { record: ExportedRecord(record), tokens });
     }
-    seal_to(recipients, &Sealable::of(&Written { schema: SCHEMA, backup, authorizations }), armored)
+    seal_to(recipients, &Sealable::of(&BundleDocument { schema: SCHEMA, backup, authorizations }), armored)
 }

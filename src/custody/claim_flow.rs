@@ -4,15 +4,15 @@ use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result, Unopened, VaultError};
 use crate::model::authorization::{ask_again, hand_out_again};
-use crate::model::flow::{Flow, Owner, Stage};
+use crate::model::flow::{Flow, FlowStage, Owner};
 use crate::model::ids::Key;
 use crate::model::secret::{Secret, fingerprint};
-use crate::oauth::{self, Endpoints, Memo, Pasted, Returned, is_from_issuer};
+use crate::oauth::{self, Endpoints, FlowSecrets, Pasted, ReturnedAddress, is_from_issuer};
 use crate::vault::Envelope;
 
 /// A question, found by its answer.
 #[derive(Debug)]
-pub enum Found {
+pub enum FoundFlow {
     /// It waits for this answer.
     Waiting(Box<Flow>),
     /// The answer came before, to a process that has ended since: what it left is recovered first.
@@ -22,7 +22,7 @@ pub enum Found {
 impl Custody<'_> {
     /// The question that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
     /// Nothing is changed by looking.
-    pub fn find(&mut self, returned: &Returned) -> Result<Found> {
+    pub fn find(&mut self, returned: &ReturnedAddress) -> Result<FoundFlow> {
         let Some((flow, state)) = self.question(returned)? else { return Err(self.stranger(returned)?) };
         let license = flow.key.license.to_string();
         if flow.profile != self.provider.profile {
@@ -32,13 +32,13 @@ impl Custody<'_> {
         if self.ledger.is_worked_on(&flow)? {
             let holder = flow.owner.map(|owner| owner.label).unwrap_or_default();
             return Err(match flow.stage {
-                Stage::Asked => HandoffError::WaitedFor { license, holder }.into(),
+                FlowStage::Asked => HandoffError::WaitedFor { license, holder }.into(),
                 // It has the answer already.
                 _ => Error::Busy { license, holder },
             });
         }
-        if flow.stage != Stage::Asked {
-            return Ok(Found::Left(Box::new(flow)));
+        if flow.stage != FlowStage::Asked {
+            return Ok(FoundFlow::Left(Box::new(flow)));
         }
         if !returned.is_at(&flow.redirect_uri) {
             let problem = "it isn't at the redirect address of this question";
@@ -58,18 +58,18 @@ impl Custody<'_> {
         if !memo.state.is(state.expose()) {
             return Err(HandoffError::Stranger.into());
         }
-        Ok(Found::Waiting(Box::new(flow)))
+        Ok(FoundFlow::Waiting(Box::new(flow)))
     }
 
     /// Which of the addresses in a paste is the answer to an open flow; where the provider was reached, one of its issuer. Where
     /// none is, the likeliest.
-    pub fn recognize(&mut self, pasted: &Pasted, endpoints: Option<&Endpoints>) -> Result<Returned> {
+    pub fn recognize(&mut self, pasted: &Pasted, endpoints: Option<&Endpoints>) -> Result<ReturnedAddress> {
         let picked = pasted.pick(|returned| self.fits(returned, endpoints))?;
         picked.map_err(|problem| HandoffError::Unreadable { problem }.into())
     }
 
     /// Whether an address is the answer to an open flow.
-    pub fn fits(&mut self, returned: &Returned, endpoints: Option<&Endpoints>) -> Result<bool> {
+    pub fn fits(&mut self, returned: &ReturnedAddress, endpoints: Option<&Endpoints>) -> Result<bool> {
         if endpoints.is_some_and(|endpoints| !is_from_issuer(&returned.callback, endpoints)) {
             return Ok(false);
         }
@@ -77,12 +77,12 @@ impl Custody<'_> {
     }
 
     /// Whether an answer has a code that wasn't sent before.
-    pub fn is_new(&self, returned: &Returned) -> Result<bool> {
+    pub fn is_new(&self, returned: &ReturnedAddress) -> Result<bool> {
         let Some(code) = returned.callback.code() else { return Ok(false) };
         Ok(self.ledger.sent_before(&fingerprint(code.expose()))?.is_none())
     }
 
-    fn question(&mut self, returned: &Returned) -> Result<Option<(Flow, Secret)>> {
+    fn question(&mut self, returned: &ReturnedAddress) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
             if let Some(flow) = self.question_of(&fingerprint(state.expose()))? {
                 return Ok(Some((flow, state.clone())));
@@ -92,7 +92,7 @@ impl Custody<'_> {
     }
 
     /// What is to be said of an answer to no open question.
-    fn stranger(&self, returned: &Returned) -> Result<Error> {
+    fn stranger(&self, returned: &ReturnedAddress) -> Result<Error> {
         for state in returned.states() {
             let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
@@ -116,7 +116,12 @@ impl Custody<'_> {
 
     /// Claims a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
     /// the question; an answer that isn't to be trusted leaves it open.
-    pub fn claim_flow(&mut self, flow: Flow, returned: Returned, endpoints: &Endpoints) -> Result<Secret> {
+    pub fn claim_flow(
+        &mut self,
+        flow: Flow,
+        returned: ReturnedAddress,
+        endpoints: &Endpoints,
+    ) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
         let judged = oauth::judge(returned.callback, license, endpoints);
         let code = match judged {
@@ -141,7 +146,7 @@ impl Custody<'_> {
     fn put_in_flight(
         &mut self,
         flow: &Flow,
-        memo: Memo,
+        memo: FlowSecrets,
         envelope: Option<Envelope>,
         from: Option<Option<Owner>>,
     ) -> Result<()> {

@@ -4,16 +4,16 @@ use super::granted_record::keeps_before;
 use super::writer::{Custody, unknown};
 use crate::error::Result;
 use crate::ledger::RetiredRole;
-use crate::model::flow::{Change, Move, Role};
+use crate::model::flow::{Change, Role, SecretsChange};
 use crate::model::ids::Key;
 use crate::model::provider::RevocationScope;
-use crate::oauth::Patience;
+use crate::oauth::RetryPolicy;
 
 impl Custody<'_> {
     /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
     /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
     /// command on the license.
-    pub fn tidy(&mut self) {
+    pub fn clean_up(&mut self) {
         for place in std::mem::take(&mut self.orphaned_items) {
             self.forget(Some(place));
         }
@@ -57,12 +57,12 @@ impl Custody<'_> {
         if let Some(address) = self.revocation_of_one() {
             for secret in superseded.get() {
                 let granted = self.read_grant(secret, key)?;
-                self.revoke_one(&address, &granted, &superseded, Patience::NONE)?;
+                self.revoke_one(&address, &granted, &superseded, RetryPolicy::NONE)?;
             }
         }
         let superseded = superseded.spend();
         self.commit(key, |record| Change {
-            moves: superseded.iter().map(|it| Move::Drop(it.id)).collect(),
+            moves: superseded.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
             ends: None,
             events: Vec::new(),
             record: record.clone(),

@@ -3,12 +3,14 @@
 use super::writer::{Custody, anew_where_changed, event, unknown};
 use crate::error::{Error, Result};
 use crate::ledger::{Intent, Ledger};
-use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Flow, FlowEnd, Logged, Move, OldSeals, Purpose, Role, Stage, StoredSecret};
-use crate::model::history::Happened;
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
+use crate::model::flow::{
+    Change, Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, Role, SecretsChange, StoredSecret,
+};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::instant::whole_second;
-use crate::oauth::Patience;
+use crate::oauth::RetryPolicy;
 
 /// What the provider did about a deactivation.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub enum Revocation {
 
 /// What came of a deactivation.
 #[derive(Debug)]
-pub struct Surrendered {
+pub struct DeactivationResult {
     /// What the provider did.
     pub revocation: Revocation,
     /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
@@ -38,9 +40,9 @@ pub struct Surrendered {
 
 /// Who is asked to revoke.
 #[derive(Debug)]
-pub enum Asking {
+pub enum RevocationMode {
     /// The provider, which was found to answer; again and again while it's overloaded.
-    Provider(Patience),
+    Provider(RetryPolicy),
     /// Nobody: `--local-only`.
     Nobody,
     /// The provider, which doesn't answer now; the tokens are kept for it.
@@ -51,14 +53,14 @@ pub enum Asking {
 pub(super) const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
 
 /// A surrender whose intent is on the disk, with what it's about.
-struct IntendedSurrender {
+struct IntendedRevocation {
     flow: Logged<FlowId>,
     record: Authorization,
     grants: Vec<StoredSecret>,
 }
 
 /// Whether anything of a license is still to be given up: a grant, or an open question.
-pub fn has_left(ledger: &Ledger, standing: &Standing) -> Result<bool> {
+pub fn has_left(ledger: &Ledger, standing: &AuthorizationWithFlows) -> Result<bool> {
     let record = &standing.record;
     Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())
 }
@@ -73,7 +75,12 @@ pub(super) fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec
 
 impl Custody<'_> {
     /// Gives a license up: revokes what can be revoked, forgets the tokens, keeps record and history.
-    pub fn surrender(&mut self, key: &Key, asking: Asking, reason: &str) -> Result<Surrendered> {
+    pub fn deactivate(
+        &mut self,
+        key: &Key,
+        asking: RevocationMode,
+        reason: &str,
+    ) -> Result<DeactivationResult> {
         self.give_up(key, None, asking, reason)
     }
 
@@ -83,9 +90,9 @@ impl Custody<'_> {
         &mut self,
         key: &Key,
         heir: &Username,
-        asking: Asking,
+        asking: RevocationMode,
         reason: &str,
-    ) -> Result<Surrendered> {
+    ) -> Result<DeactivationResult> {
         self.give_up(key, Some(heir), asking, reason)
     }
 
@@ -93,27 +100,27 @@ impl Custody<'_> {
         &mut self,
         key: &Key,
         heir: Option<&Username>,
-        asking: Asking,
+        asking: RevocationMode,
         reason: &str,
-    ) -> Result<Surrendered> {
+    ) -> Result<DeactivationResult> {
         // Until all is committed: a refresh in between would bring tokens that nobody revokes.
         let _claim = self.claim(key)?;
         let mut lost = Vec::new();
         match (self.settle_refreshes(key), &asking) {
             // defense: S35 lost-refresh-stays-uncertain
             (Ok(left), _) => lost = left,
-            (Err(e), Asking::Nobody) => {
+            (Err(e), RevocationMode::Nobody) => {
                 tracing::warn!("what a refresh of {key} had left can't be read: {e}");
             }
             (Err(e), _) => return Err(e),
         }
-        let IntendedSurrender { flow, record, grants } = self.begin_surrender(key, heir)?;
+        let IntendedRevocation { flow, record, grants } = self.begin_surrender(key, heir)?;
         let revocation = match asking {
             _ if record.held_elsewhere => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
-            Asking::Nobody => Revocation::NotAsked,
-            Asking::Provider(patience) => self.revoke_all(&flow, key, &grants, patience)?,
-            Asking::Later(e) => Revocation::Pending(e),
+            RevocationMode::Nobody => Revocation::NotAsked,
+            RevocationMode::Provider(patience) => self.revoke_all(&flow, key, &grants, patience)?,
+            RevocationMode::Later(e) => Revocation::Pending(e),
         };
         // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
         let lost_refresh = !lost.is_empty();
@@ -124,16 +131,16 @@ impl Custody<'_> {
         if !matches!(revocation, Revocation::Pending(_)) {
             self.forget(grants.into_iter().map(|it| it.place));
         }
-        Ok(Surrendered { revocation, lost_refresh })
+        Ok(DeactivationResult { revocation, lost_refresh })
     }
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
-    fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedSurrender> {
+    fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedRevocation> {
         anew_where_changed(self, |custody| {
             let record = custody.record(key)?.record;
             let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
             let flow = custody.intend_surrender(key, &record, heir)?;
-            Ok(IntendedSurrender { flow, record, grants })
+            Ok(IntendedRevocation { flow, record, grants })
         })
     }
 
@@ -159,7 +166,7 @@ impl Custody<'_> {
             had_answer: false,
             owner: None,
             memo: None,
-            stage: Stage::Asked,
+            stage: FlowStage::Asked,
             old: OldSeals::default(),
         };
         let change = Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
@@ -174,7 +181,7 @@ impl Custody<'_> {
         flow: &Logged<FlowId>,
         key: &Key,
         secrets: &[StoredSecret],
-        patience: Patience,
+        patience: RetryPolicy,
     ) -> Result<Revocation> {
         let Some(address) = self.online()?.endpoints.revocation.clone() else {
             return Ok(Revocation::NotOffered);
@@ -214,8 +221,8 @@ impl Custody<'_> {
         let lost = matches!(revocation, Revocation::Pending(e) if e.may_have_taken_effect());
         self.commit(key, |record| {
             let moves = match pending {
-                true => ROLES.into_iter().map(|role| Move::Turn(role, Role::Unwanted)).collect(),
-                false => secrets.iter().map(|it| Move::Drop(it.id)).collect(),
+                true => ROLES.into_iter().map(|role| SecretsChange::Turn(role, Role::Unwanted)).collect(),
+                false => secrets.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
             };
             record.held_by = None;
             record.grant_before = None;
@@ -235,7 +242,7 @@ impl Custody<'_> {
                 }
                 record.held_elsewhere = false;
                 record.uncertain_at = None;
-                events.push(event(record, Happened::Deactivated, reason, now));
+                events.push(event(record, HistoryEventKind::Deactivated, reason, now));
             }
             // Whether a lost revocation took effect, the next one settles.
             match revocation {
@@ -245,7 +252,7 @@ impl Custody<'_> {
                 _ => {}
             }
             if matches!(revocation, Revocation::Revoked) {
-                events.push(event(record, Happened::Revoked, "confirmed by the provider", now));
+                events.push(event(record, HistoryEventKind::Revoked, "confirmed by the provider", now));
             }
             Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.get().clone())), events }
         })

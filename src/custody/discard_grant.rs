@@ -1,14 +1,14 @@
 //! Another admin's grant that awaits approval is discarded, and nothing else of its license is touched.
 
 use super::accept_grant::still_awaits;
-use super::deactivate::{Asking, Revocation};
+use super::deactivate::{Revocation, RevocationMode};
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Move, Role};
+use crate::model::flow::{Change, Role, SecretsChange};
 use crate::model::granted::AwaitingGrant;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 use crate::model::provider::RevocationScope;
 
@@ -46,10 +46,10 @@ impl Custody<'_> {
             record.revocation_pending |= kept;
             record.generation = record.generation.next();
             let step = match kept {
-                true => Move::Turn(Role::Held, Role::Unwanted),
-                false => Move::Drop(shown.id),
+                true => SecretsChange::Turn(Role::Held, Role::Unwanted),
+                false => SecretsChange::Drop(shown.id),
             };
-            let events = vec![event(record, Happened::Failed, &detail, now)];
+            let events = vec![event(record, HistoryEventKind::Failed, &detail, now)];
             Ok(Change { record: record.clone(), moves: vec![step], ends: None, events })
         })?;
         if !kept {
@@ -60,11 +60,11 @@ impl Custody<'_> {
 
     /// Revokes what was discarded or refused, where that can't end the living grant; each is kept until the provider has
     /// answered. Where nobody is to be asked, or no revocation reaches it, it's only forgotten.
-    pub fn revoke_discarded(&mut self, key: &Key, asking: Asking) -> Result<Revocation> {
+    pub fn revoke_discarded(&mut self, key: &Key, asking: RevocationMode) -> Result<Revocation> {
         match asking {
-            Asking::Nobody => self.forget_unwanted(key).map(|()| Revocation::NotAsked),
-            Asking::Later(e) => Ok(Revocation::Pending(e)),
-            Asking::Provider(patience) => {
+            RevocationMode::Nobody => self.forget_unwanted(key).map(|()| Revocation::NotAsked),
+            RevocationMode::Later(e) => Ok(Revocation::Pending(e)),
+            RevocationMode::Provider(patience) => {
                 if self.revocation_beside(key)?.is_none() {
                     return self.forget_unwanted(key).map(|()| Revocation::NotOffered);
                 }
@@ -85,7 +85,7 @@ impl Custody<'_> {
     /// Revokes what was discarded on a page; what the provider doesn't answer is left to the next command on the license.
     pub(super) fn revoke_what_was_discarded(&mut self) {
         for key in std::mem::take(&mut self.discarded) {
-            match self.revoke_discarded(&key, Asking::Provider(crate::oauth::Patience::NONE)) {
+            match self.revoke_discarded(&key, RevocationMode::Provider(crate::oauth::RetryPolicy::NONE)) {
                 Ok(Revocation::Pending(e)) | Err(e) => {
                     tracing::warn!("the discarded grant of {key} isn't revoked yet: {e}");
                 }
@@ -109,7 +109,7 @@ impl Custody<'_> {
         }
         self.commit(key, |record| {
             record.revocation_pending = false;
-            let moves = unwanted.iter().map(|it| Move::Drop(it.id)).collect();
+            let moves = unwanted.iter().map(|it| SecretsChange::Drop(it.id)).collect();
             Change { record: record.clone(), moves, ends: None, events: Vec::new() }
         })?;
         self.forget(unwanted.into_iter().map(|it| it.place));

@@ -2,10 +2,10 @@
 
 use super::writer::{Custody, anew_where_changed, event};
 use crate::error::Result;
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::edit::{Edit, in_words};
 use crate::model::flow::Change;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 use crate::model::transfer::FieldChange;
 
@@ -13,7 +13,7 @@ use crate::model::transfer::FieldChange;
 #[derive(Debug, Clone)]
 pub struct EditedRecord {
     /// As it was.
-    pub before: Standing,
+    pub before: AuthorizationWithFlows,
     /// Field by field what was changed; empty where it is so already.
     pub changes: Vec<FieldChange>,
 }
@@ -30,7 +30,7 @@ impl Custody<'_> {
     /// write a record in between, all of them are read, chosen and edited anew, so that nothing of theirs is written over.
     pub fn edit(
         &mut self,
-        choose: impl Fn(&[Standing]) -> Result<Vec<Standing>>,
+        choose: impl Fn(&[AuthorizationWithFlows]) -> Result<Vec<AuthorizationWithFlows>>,
         edit: &Edit,
     ) -> Result<Vec<EditedRecord>> {
         anew_where_changed(self, |custody| {
@@ -41,7 +41,7 @@ impl Custody<'_> {
                 let mut record: Authorization = before.record.clone();
                 let changes = edit.apply(&mut record);
                 if !changes.is_empty() {
-                    let events = vec![event(&record, Happened::Edited, &in_words(&changes), now)];
+                    let events = vec![event(&record, HistoryEventKind::Edited, &in_words(&changes), now)];
                     commits.push(Change { record, moves: Vec::new(), ends: None, events });
                 }
                 edited.push(EditedRecord { before, changes });

@@ -2,7 +2,7 @@
 
 use super::writer::Custody;
 use crate::error::{Error, Result, clean, first_few};
-use crate::ledger::Export;
+use crate::ledger::ExportNote;
 use crate::system::files;
 use std::path::Path;
 
@@ -46,7 +46,7 @@ impl Custody<'_> {
 }
 
 /// What becomes of a bundle that was cut short on its way into a file.
-fn in_file(export: &Export, file: &Path, whose: &str) -> Result<String> {
+fn in_file(export: &ExportNote, file: &Path, whose: &str) -> Result<String> {
     let part = export.unfinished().unwrap_or_default();
     let (shown, is_part_there) = (clean(&file.display().to_string()), part.symlink_metadata().is_ok());
     let is_there = file.symlink_metadata().is_ok();

@@ -1,10 +1,10 @@
 //! What a process that goes on had answered, and couldn't bring to its end in the ledger: nobody else takes it over while that
 //! process lives, so it finishes it itself.
 
-use super::recovery::Recovered;
+use super::recovery::RecoveryOutcome;
 use super::writer::Custody;
 use crate::error::Result;
-use crate::model::flow::{FlowEnd, Stage};
+use crate::model::flow::{FlowEnd, FlowStage};
 use crate::model::ids::FlowId;
 
 impl Custody<'_> {
@@ -20,7 +20,7 @@ impl Custody<'_> {
             return Ok(());
         };
         let key = asked.key.clone();
-        if !matches!(self.ledger.stage(flow)?, Some(Stage::Arrived(_))) {
+        if !matches!(self.ledger.stage(flow)?, Some(FlowStage::Arrived(_))) {
             return Ok(());
         }
         self.end(FlowEnd::Reopened(flow.clone(), self.open_until()), &key, None)
@@ -30,12 +30,12 @@ impl Custody<'_> {
     ///
     /// # Errors
     /// What still keeps it from being finished: it's tried again later.
-    pub fn finish_own(&mut self, flow: &FlowId) -> Result<Option<Recovered>> {
+    pub fn finish_own(&mut self, flow: &FlowId) -> Result<Option<RecoveryOutcome>> {
         let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
         let (key, end) = (asked.key.clone(), asked.end.clone());
         self.hand_in_code(flow)?;
         if let Some(spool) = &self.spool {
-            self.ledger.take_back(spool, flow)?;
+            self.ledger.reject(spool, flow)?;
         }
         let Some(row) = self.ledger.own_flow(flow, &key, &self.provider.profile)? else {
             // Others have it, or it's closed. A grant that came to it stays where it is: the next process looks what became of it.
@@ -45,12 +45,12 @@ impl Custody<'_> {
             return Ok(None);
         };
         match (&row.stage, end) {
-            (Stage::Answered(_), _) => self.resume(true, row).map(Some),
+            (FlowStage::Answered(_), _) => self.resume(true, row).map(Some),
             (_, Some((end, told))) => {
                 let told = told.as_ref().map(|(happened, why)| (*happened, why.as_str()));
                 self.end(end, &key, told).map(|()| None)
             }
-            (Stage::Arrived(_), None) => self.give_back(flow).map(|()| None),
+            (FlowStage::Arrived(_), None) => self.give_back(flow).map(|()| None),
             (_, None) => self.resume(true, row).map(Some),
         }
     }

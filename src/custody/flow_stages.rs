@@ -1,13 +1,13 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
-use super::store_grant::Kept;
+use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
-use crate::model::flow::{Change, Flow, FlowEnd, Logged, Stage};
-use crate::model::history::Happened;
+use crate::model::flow::{Change, Flow, FlowEnd, FlowStage, Logged};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
-use crate::oauth::Code;
+use crate::oauth::CodeExchange;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -31,11 +31,11 @@ impl Custody<'_> {
         asked.came = Some(now);
         let (is_ours, print) = (asked.from.is_none(), fingerprint(code.expose()));
         let kept = match is_ours {
-            true => self.note(flow, &Stage::Arrived(sealed), Some(&print)).map(drop),
+            true => self.note(flow, &FlowStage::Arrived(sealed), Some(&print)).map(drop),
             false => self.claim_with_its_code(flow).or_else(|e| match (e, &mut self.spool) {
                 (Error::Ledger(e), Some(spool)) if !matches!(e, LedgerError::TakenOver) => {
                     tracing::info!("the ledger can't be told that a code came, so the spool keeps it: {e}");
-                    spool.keep_claimed(flow, &Stage::Arrived(sealed), &print)?;
+                    spool.keep_claimed(flow, &FlowStage::Arrived(sealed), &print)?;
                     self.in_flight.get_mut(flow).ok_or_else(unknown)?.unclaimed = Some(e);
                     Ok(())
                 }
@@ -55,8 +55,12 @@ impl Custody<'_> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let (Some(from), Some(sealed)) = (asked.from.clone(), asked.code.clone()) else { return Ok(()) };
         let license = asked.key.license.to_string();
-        let claimed =
-            self.ledger.claim_answered(flow, from.as_ref(), &Stage::Arrived(sealed), self.vault.kind())?;
+        let claimed = self.ledger.claim_answered(
+            flow,
+            from.as_ref(),
+            &FlowStage::Arrived(sealed),
+            self.vault.kind(),
+        )?;
         if !claimed {
             // Another process was quicker, and the answer is its.
             self.spool.iter_mut().for_each(|spool| spool.reopened(flow));
@@ -93,14 +97,14 @@ impl Custody<'_> {
     }
 
     /// A code's turn has come: that it's being sent is noted, before a byte of it leaves, and no sooner than it really is.
-    pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+    pub fn sending(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, CodeExchange)>> {
         // Where the ledger couldn't be told that the code came, it's told now; but not at once.
         if let Some(e) = self.in_flight.get_mut(flow).and_then(|asked| asked.unclaimed.take()) {
             return Err(e.into());
         }
         self.claim_with_its_code(flow)?;
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
-        let whole = Code {
+        let whole = CodeExchange {
             key: asked.key.clone(),
             username: asked.username.clone(),
             code: code.clone(),
@@ -110,7 +114,8 @@ impl Custody<'_> {
         // Of one that was claimed, the synced row says that it waits: a power cut now must not bring that back.
         let (taken_up, print) = (asked.taken_up, fingerprint(code.expose()));
         let noted = self.ledger.note_sent(flow, Some(&print), taken_up);
-        let noted = if taken_up { noted? } else { self.or_spooled(flow, &Stage::Sent, Some(&print), noted)? };
+        let noted =
+            if taken_up { noted? } else { self.or_spooled(flow, &FlowStage::Sent, Some(&print), noted)? };
         tracing::info!("the code for {} is noted as being sent", whole.key);
         Ok(noted.with(whole))
     }
@@ -118,7 +123,12 @@ impl Custody<'_> {
     /// Notes in the journal, or in the spool where the journal can't take it. But not that a code is being sent which others
     /// may send soon, because they take this process for one that has ended, or while they send another one of the license: it's
     /// left to them.
-    fn note(&mut self, flow: &FlowId, stage: &Stage, code: Option<&Fingerprint>) -> Result<Logged<FlowId>> {
+    fn note(
+        &mut self,
+        flow: &FlowId,
+        stage: &FlowStage,
+        code: Option<&Fingerprint>,
+    ) -> Result<Logged<FlowId>> {
         let noted = self.ledger.note(flow, stage);
         self.or_spooled(flow, stage, code, noted)
     }
@@ -126,28 +136,28 @@ impl Custody<'_> {
     fn or_spooled(
         &mut self,
         flow: &FlowId,
-        stage: &Stage,
+        stage: &FlowStage,
         code: Option<&Fingerprint>,
         noted: Result<Logged<FlowId>>,
     ) -> Result<Logged<FlowId>> {
         /// Longer than an exchange takes.
         const SENDING: Duration = Duration::from_secs(40);
         match (&noted, stage) {
-            (Ok(_), Stage::Arrived(_)) => self.handed_in(flow),
+            (Ok(_), FlowStage::Arrived(_)) => self.handed_in(flow),
             // Another code of the license is being exchanged: this one's turn comes after it.
             (Err(Error::Ledger(LedgerError::TakenOver) | Error::Busy { .. }), _) => return noted,
-            (Err(_), Stage::Sent)
+            (Err(_), FlowStage::Sent)
                 if self.ledger.lease() < SENDING
                     && self.in_flight.get(flow).is_some_and(|asked| asked.handed_in) =>
             {
                 return noted;
             }
-            (Err(_), Stage::Sent) => self.ledger.may_send(flow)?,
+            (Err(_), FlowStage::Sent) => self.ledger.may_send(flow)?,
             _ => {}
         }
         let (Err(_), Some(spool)) = (&noted, &mut self.spool) else { return noted };
         let spooled = spool.keep(flow, stage, code)?;
-        if let (Stage::Sent, Some(asked)) = (stage, self.in_flight.get_mut(flow)) {
+        if let (FlowStage::Sent, Some(asked)) = (stage, self.in_flight.get_mut(flow)) {
             asked.sent_unnoted = code.copied();
         }
         Ok(spooled)
@@ -177,13 +187,14 @@ impl Custody<'_> {
         }
         if let (Some(_), Some(code)) = (unused, asked.code.clone()) {
             // It can still be sent within its few minutes.
-            let Err(unnoted) = self.note(flow, &Stage::Arrived(code), None) else { return error };
+            let Err(unnoted) = self.note(flow, &FlowStage::Arrived(code), None) else { return error };
             let end = FlowEnd::Reopened(flow.clone(), self.open_until());
             self.in_flight.get_mut(flow).into_iter().for_each(|asked| asked.end = Some((end.clone(), None)));
             return unnoted;
         }
         let key = asked.key.clone();
-        let happened = if error.answer_lost() { Happened::Uncertain } else { Happened::Failed };
+        let happened =
+            if error.answer_lost() { HistoryEventKind::Uncertain } else { HistoryEventKind::Failed };
         let end = match &error {
             Error::Provider(e) if e.is_refusal() => FlowEnd::Closed(flow.clone()),
             _ => FlowEnd::Reopened(flow.clone(), self.open_until()),
@@ -193,13 +204,13 @@ impl Custody<'_> {
 
     /// Nobody waits for an answer here any more: it's open for whoever brings one within minutes, and then it lapses. `why` goes
     /// into the history. Where another answer brought a grant meanwhile, which closed it, that is told instead.
-    pub fn left_open(&mut self, flow: &FlowId, why: Option<&Error>) -> Result<Option<Kept>> {
+    pub fn left_open(&mut self, flow: &FlowId, why: Option<&Error>) -> Result<Option<StoreOutcome>> {
         let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
         if let Some(kept) = self.granted_meanwhile(flow)? {
             return Ok(Some(kept));
         }
         let (key, why) = (asked.key.clone(), why.map(ToString::to_string));
-        let told = why.as_deref().map(|why| (Happened::Failed, why));
+        let told = why.as_deref().map(|why| (HistoryEventKind::Failed, why));
         self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, told)?;
         Ok(None)
     }
@@ -210,14 +221,14 @@ impl Custody<'_> {
     }
 
     /// Whether the ledger has closed a question of this process, because another answer brought a grant.
-    pub fn granted_meanwhile(&self, flow: &FlowId) -> Result<Option<Kept>> {
+    pub fn granted_meanwhile(&self, flow: &FlowId) -> Result<Option<StoreOutcome>> {
         let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
         if self.ledger.is_open(flow)? {
             return Ok(None);
         }
         let record = self.record(&asked.key)?.record;
         let granted = record.generation > asked.base && record.is_granted();
-        Ok(granted.then(|| Kept::Live { remarks: Vec::new() }))
+        Ok(granted.then(|| StoreOutcome::Live { remarks: Vec::new() }))
     }
 
     /// Until when a question is open that nobody waits for: as long as a code that was just made may live.
@@ -226,15 +237,25 @@ impl Custody<'_> {
     }
 
     /// Closes a question, and says why where there is anything to say. The memo goes with it.
-    pub(super) fn close(&mut self, flow: &FlowId, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
+    pub(super) fn close(
+        &mut self,
+        flow: &FlowId,
+        key: &Key,
+        told: Option<(HistoryEventKind, &str)>,
+    ) -> Result<()> {
         self.end(FlowEnd::Closed(flow.clone()), key, told)
     }
 
     /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
-    pub(super) fn end(&mut self, end: FlowEnd, key: &Key, told: Option<(Happened, &str)>) -> Result<()> {
+    pub(super) fn end(
+        &mut self,
+        end: FlowEnd,
+        key: &Key,
+        told: Option<(HistoryEventKind, &str)>,
+    ) -> Result<()> {
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
-            if matches!(told, Some((Happened::Uncertain, _))) {
+            if matches!(told, Some((HistoryEventKind::Uncertain, _))) {
                 record.uncertain_at = Some(now);
             }
             Change {
@@ -256,7 +277,7 @@ impl Custody<'_> {
     /// Closes a question whose time is over and that nobody waits for, with its memo: whatever is done to a license next clears it
     /// away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
-        if flow.owner.is_none() && flow.stage == Stage::Asked && flow.deadline <= self.env.clock.now() {
+        if flow.owner.is_none() && flow.stage == FlowStage::Asked && flow.deadline <= self.env.clock.now() {
             let memo = self.ledger.close_lapsed(&flow.id)?;
             self.forget(memo);
         }

@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::account;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Move, Role, StoredSecret};
+use crate::model::flow::{Role, SecretsChange, StoredSecret};
 use crate::model::grant_before::{FactsBefore, GrantBefore};
 use crate::model::granted::Granted;
 use crate::model::instant::{for_machines, whole_second};
@@ -114,12 +114,12 @@ pub(super) fn return_to_before(record: &mut Authorization) -> Option<i64> {
 
 /// With a new living grant, older ones that nobody wants go too. Where a revocation could end the new grant as well,
 /// they are only forgotten: reporting never stops for us.
-pub(super) fn drop_unwanted(record: &mut Authorization, provider: &Provider) -> Vec<Move> {
+pub(super) fn drop_unwanted(record: &mut Authorization, provider: &Provider) -> Vec<SecretsChange> {
     match provider.revocation_scope {
         RevocationScope::Token => Vec::new(),
         RevocationScope::Grant => {
             record.revocation_pending = false;
-            vec![Move::Turn(Role::Unwanted, Role::Superseded)]
+            vec![SecretsChange::Turn(Role::Unwanted, Role::Superseded)]
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What this process remembers of a flow until it's closed.
 
 use crate::error::LedgerError;
-use crate::model::flow::{Flow, FlowEnd, Owner, Place, Purpose, Sealed};
-use crate::model::history::Happened;
+use crate::model::flow::{Flow, FlowEnd, Owner, Purpose, Sealed, SecretPlace};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key, Username};
 use crate::model::seal::SealRow;
 use crate::model::secret::Fingerprint;
-use crate::oauth::Memo;
+use crate::oauth::FlowSecrets;
 use crate::vault::Seal;
 use jiff::Timestamp;
 
@@ -19,9 +19,9 @@ pub(super) struct InFlight {
     /// The generation of the record when it was asked: a later one says that a grant came another way.
     pub(super) base: Generation,
     /// `None` where only the answer is needed, which other hosts' recipients can open, and the memo can't be opened here.
-    pub(super) memo: Option<Memo>,
+    pub(super) memo: Option<FlowSecrets>,
     /// Where the memo is kept: what opens the envelope's content is there too.
-    pub(super) kept: Place,
+    pub(super) kept: SecretPlace,
     /// The row of that memo.
     pub(super) row: SealRow,
     /// Used for the code, then gone.
@@ -37,7 +37,7 @@ pub(super) struct InFlight {
     /// The code that was sent, where only the spool knows that.
     pub(super) sent_unnoted: Option<Fingerprint>,
     /// How it ended, where the ledger couldn't take that; with what goes into the history.
-    pub(super) end: Option<(FlowEnd, Option<(Happened, String)>)>,
+    pub(super) end: Option<(FlowEnd, Option<(HistoryEventKind, String)>)>,
     /// The ledger has the code: whoever takes the question over may send it.
     pub(super) handed_in: bool,
     /// It was asked here, and its next answer may come here as well.
@@ -59,7 +59,7 @@ impl InFlight {
     }
 
     /// Of a flow that wasn't asked here.
-    pub(super) fn of(flow: &Flow, memo: Option<Memo>, kept: Place, row: SealRow) -> Self {
+    pub(super) fn of(flow: &Flow, memo: Option<FlowSecrets>, kept: SecretPlace, row: SealRow) -> Self {
         Self {
             key: flow.key.clone(),
             username: flow.username.clone(),

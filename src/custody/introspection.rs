@@ -1,16 +1,16 @@
 //! Asking the provider whether grants live, many at once; only its own word makes one invalid.
 
-use super::live_grant::Live;
-use super::proof::Confirmed;
+use super::live_grant::LiveGrant;
+use super::proof::RecheckedGrant;
 use super::writer::Custody;
 use crate::error::Result;
 use crate::model::ids::Key;
-use crate::oauth::{self, LookedUp};
+use crate::oauth::{self, IntrospectionResult};
 use std::collections::BTreeMap;
 
 /// What a look at many grants came to.
 #[derive(Debug, Default)]
-pub struct Looked {
+pub struct IntrospectionSummary {
     /// How many live.
     pub active: usize,
     /// Those that the provider called inactive and whose refresh it refused: they are marked invalid now.
@@ -26,8 +26,12 @@ const NOT_BELIEVED: &str =
 impl Custody<'_> {
     /// Asks about each of these living grants. `told` hears how many have been asked about. The provider must have been
     /// [connected](Self::connect). An error is the ledger's own; whatever vault or provider fail to say is unknown.
-    pub fn look_up(&mut self, keys: &[Key], mut told: impl FnMut(usize)) -> Result<Looked> {
-        let mut looked = Looked::default();
+    pub fn introspect_all(
+        &mut self,
+        keys: &[Key],
+        mut told: impl FnMut(usize),
+    ) -> Result<IntrospectionSummary> {
+        let mut looked = IntrospectionSummary::default();
         let exchange = self.online()?;
         if exchange.endpoints.introspection.is_none() {
             let why = "the provider has no introspection_url";
@@ -45,21 +49,21 @@ impl Custody<'_> {
             }
         }
         let unread = looked.unknown.len();
-        let answers = oauth::look_up(self.env, &exchange, grants)?;
+        let answers = oauth::introspect_all(self.env, &exchange, grants)?;
         let (mut called_dead, mut doubtful, mut knows_refresh_tokens) = (Vec::new(), Vec::new(), false);
         for (asked, (key, said)) in answers.into_iter().enumerate() {
             told(unread + asked + 1);
             match said {
-                LookedUp::Active { by_refresh } => {
+                IntrospectionResult::Active { by_refresh } => {
                     looked.active += 1;
                     knows_refresh_tokens |= by_refresh;
                     if let Some(generation) = looked_at.get(&key) {
                         self.note_proof(&key, *generation)?;
                     }
                 }
-                LookedUp::Inactive => called_dead.push(key),
-                LookedUp::RefreshInactive => doubtful.push(key),
-                LookedUp::Unknown => looked.unknown.push((key, UNCLEAR.into())),
+                IntrospectionResult::Inactive => called_dead.push(key),
+                IntrospectionResult::RefreshInactive => doubtful.push(key),
+                IntrospectionResult::Unknown => looked.unknown.push((key, UNCLEAR.into())),
             }
         }
         if knows_refresh_tokens {
@@ -76,13 +80,13 @@ impl Custody<'_> {
                 continue;
             }
             match self.confirm(&key, |custody, live| custody.still_inactive(live, knows_refresh_tokens)) {
-                Ok(Confirmed::Dead) => looked.invalid.push(key),
-                Ok(Confirmed::Active) => looked.active += 1,
-                Ok(Confirmed::Contradicted) => {
+                Ok(RecheckedGrant::Dead) => looked.invalid.push(key),
+                Ok(RecheckedGrant::Active) => looked.active += 1,
+                Ok(RecheckedGrant::Contradicted) => {
                     looked.active += 1;
                     is_believed = false;
                 }
-                Ok(Confirmed::Unknown(why)) => looked.unknown.push((key, why.into())),
+                Ok(RecheckedGrant::Unknown(why)) => looked.unknown.push((key, why.into())),
                 Err(e) => looked.unknown.push((key, e.to_string())),
             }
         }
@@ -91,14 +95,18 @@ impl Custody<'_> {
     }
 
     /// Asks once more: what is known without a refresh; `None` where the grant is called inactive again.
-    fn still_inactive(&mut self, live: &Live, knows_refresh_tokens: bool) -> Result<Option<Confirmed>> {
+    fn still_inactive(
+        &mut self,
+        live: &LiveGrant,
+        knows_refresh_tokens: bool,
+    ) -> Result<Option<RecheckedGrant>> {
         let asked = vec![(live.standing.record.key.clone(), live.granted.clone())];
-        let mut answers = oauth::look_up(self.env, &self.online()?, asked)?.into_iter();
+        let mut answers = oauth::introspect_all(self.env, &self.online()?, asked)?.into_iter();
         Ok(match answers.next() {
-            Some((_, LookedUp::Inactive)) => None,
-            Some((_, LookedUp::RefreshInactive)) if knows_refresh_tokens => None,
-            Some((_, LookedUp::Active { .. })) => Some(Confirmed::Active),
-            _ => Some(Confirmed::Unknown(UNCLEAR)),
+            Some((_, IntrospectionResult::Inactive)) => None,
+            Some((_, IntrospectionResult::RefreshInactive)) if knows_refresh_tokens => None,
+            Some((_, IntrospectionResult::Active { .. })) => Some(RecheckedGrant::Active),
+            _ => Some(RecheckedGrant::Unknown(UNCLEAR)),
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::writer::Custody;
 use crate::error::{Error, ProviderError, Result, VaultError};
-use crate::model::authorization::{Authorization, Standing, State, next, register_again};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, State, next, register_again};
 use crate::model::flow::{Role, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
@@ -17,7 +17,7 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 
 /// An access token to be handed out: it's durable already, with the refresh token that came with it.
 #[derive(Debug)]
-pub struct Fresh {
+pub struct AccessToken {
     /// The access token.
     pub token: Secret,
     /// Its type, as the provider named it (RFC 6749 7.1).
@@ -35,8 +35,8 @@ pub struct Fresh {
 }
 
 /// The live grant of a record, as it was read at one moment.
-pub(super) struct Live {
-    pub(super) standing: Standing,
+pub(super) struct LiveGrant {
+    pub(super) standing: AuthorizationWithFlows,
     /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.
     pub(super) secret: StoredSecret,
     pub(super) granted: Granted,
@@ -44,7 +44,7 @@ pub(super) struct Live {
 
 impl Custody<'_> {
     /// The record with its live grant; an error where it has none that a token may be had of.
-    pub(super) fn live(&self, key: &Key) -> Result<Live> {
+    pub(super) fn live(&self, key: &Key) -> Result<LiveGrant> {
         loop {
             let (standing, secret) = self.living(key)?;
             match self.read_grant(&secret, key) {
@@ -57,7 +57,7 @@ impl Custody<'_> {
                         let (sealed, newest) = (secret.generation.0, newest.0);
                         return Err(VaultError::PutBack { what, sealed, newest }.into());
                     }
-                    return Ok(Live { standing, secret, granted });
+                    return Ok(LiveGrant { standing, secret, granted });
                 }
                 // Another process stored a newer one and forgot this, between our two looks.
                 Err(_) if self.living(key)?.1.place != secret.place => {}
@@ -67,7 +67,7 @@ impl Custody<'_> {
     }
 
     /// The record of a living grant, and where its tokens are.
-    fn living(&self, key: &Key) -> Result<(Standing, StoredSecret)> {
+    fn living(&self, key: &Key) -> Result<(AuthorizationWithFlows, StoredSecret)> {
         let standing = self.record(key)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -86,7 +86,7 @@ impl Custody<'_> {
         Ok((standing, secret))
     }
 
-    pub(super) fn no_token(&self, standing: &Standing, state: String) -> Error {
+    pub(super) fn no_token(&self, standing: &AuthorizationWithFlows, state: String) -> Error {
         let (record, provider, now) = (&standing.record, &self.provider, self.env.clock.now());
         let other = provider.other_profile;
         let next = match record.state(now, provider.due_window, &provider.zone) {
@@ -107,8 +107,8 @@ impl Custody<'_> {
         lasts(granted, min, self.env.clock.now(), self.began)
     }
 
-    pub(super) fn handed_out(&self, live: Live, refreshed: bool) -> Result<Fresh> {
-        let Live { standing, granted, .. } = live;
+    pub(super) fn handed_out(&self, live: LiveGrant, refreshed: bool) -> Result<AccessToken> {
+        let LiveGrant { standing, granted, .. } = live;
         let record = standing.record;
         // One that an older version stored, or that came with an import.
         if !granted.is_sendable() {
@@ -119,7 +119,7 @@ impl Custody<'_> {
             }
             .into());
         }
-        Ok(Fresh {
+        Ok(AccessToken {
             life: life(&granted),
             token: granted.access,
             token_type: granted.token_type,
@@ -164,7 +164,7 @@ fn lasts(granted: &Granted, min: SignedDuration, now: Timestamp, began: Timestam
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::consent::Reported;
+    use crate::model::consent::ReportedGrant;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
@@ -179,7 +179,7 @@ mod tests {
             expires_at: None,
             token_type: "Bearer".into(),
             missing_scopes: Vec::new(),
-            reported: Reported::default(),
+            reported: ReportedGrant::default(),
             received_at: at(received),
         }
     }

@@ -4,8 +4,8 @@
 use super::seals::Seals;
 use crate::error::{CustodyError, Error, LedgerError, Result};
 use crate::ledger::{Ledger, MoveSummary, SecretLocation, SecretOwner};
-use crate::model::flow::{Flow, Place, Role, Stage};
-use crate::model::history::Chore;
+use crate::model::flow::{Flow, FlowStage, Role, SecretPlace};
+use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
@@ -54,7 +54,7 @@ pub fn move_secrets(
             moved.push((secret, place));
         }
         let detail = format!("{count} secrets, from the {} vault to the {} vault", from.kind(), to.kind());
-        if ledger.replace_places((&moved, None), known, &seen, Chore::Moved, &detail, now)? {
+        if ledger.replace_places((&moved, None), known, &seen, LedgerEventKind::Moved, &detail, now)? {
             break;
         }
     }
@@ -90,7 +90,7 @@ fn moved_one(
     from: &Vault,
     to: &Vault,
     seals: &Seals,
-) -> Result<Place> {
+) -> Result<SecretPlace> {
     let (id, row) = (ledger.id(), seals.row_of(secret));
     let (kept, label) = from.get_labeled(&secret.place, &row)?;
     let label = seals.label_of(secret, label.as_ref());
@@ -133,14 +133,21 @@ pub fn reseal(
         let known = all.len();
         let mut sealed = Vec::new();
         for secret in all {
-            if let (SecretOwner::Tokens { .. }, Place::Blob(_)) = (&secret.owner, &secret.place) {
+            if let (SecretOwner::Tokens { .. }, SecretPlace::Blob(_)) = (&secret.owner, &secret.place) {
                 let (kept, label) = from.get_labeled(&secret.place, &seals.row_of(&secret))?;
                 let place = to.put("", &seals.label_of(&secret, label.as_ref()), &kept)?;
                 sealed.push((secret, place));
             }
         }
         let count = sealed.len();
-        if ledger.replace_places((&sealed, Some(recipients)), known, &seen, Chore::Resealed, detail, now)? {
+        if ledger.replace_places(
+            (&sealed, Some(recipients)),
+            known,
+            &seen,
+            LedgerEventKind::Resealed,
+            detail,
+            now,
+        )? {
             return Ok(count);
         }
     }
@@ -154,7 +161,7 @@ pub(super) fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
         return Ok(());
     }
     for item in &left {
-        keyring.forget(&Place::Item(item.clone()))?;
+        keyring.forget(&SecretPlace::Item(item.clone()))?;
     }
     ledger.items_forgotten(&left)
 }
@@ -170,7 +177,7 @@ pub(super) fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
             let holder = flow.owner.as_ref().map_or_else(String::new, |owner| owner.label.clone());
             return Err(Error::Busy { license, holder });
         }
-        if memos && flow.stage != Stage::Asked {
+        if memos && flow.stage != FlowStage::Asked {
             return Err(CustodyError::HalfDone { license }.into());
         }
     }

@@ -3,7 +3,7 @@
 use super::writer::Custody;
 use crate::error::{Error, HandoffError, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Flow, Stage};
+use crate::model::flow::{Flow, FlowStage};
 use crate::model::secret::Fingerprint;
 use std::collections::HashSet;
 
@@ -30,7 +30,7 @@ impl Custody<'_> {
 
     fn looked_up(&self, state: &Fingerprint) -> Result<Option<(Flow, Authorization)>> {
         let may_come = |flow: &Flow| {
-            flow.profile == self.provider.profile && flow.owner.is_none() && flow.stage == Stage::Asked
+            flow.profile == self.provider.profile && flow.owner.is_none() && flow.stage == FlowStage::Asked
         };
         let Some(flow) = self.ledger.open_question(state)?.filter(may_come) else { return Ok(None) };
         let standing = self.standing(&flow.key)?;

@@ -3,14 +3,14 @@
 //! "Inactive" is confirmed by a refresh before anything is called dead: who may not look hears that word, too.
 
 use super::granted_record::{keeps_before, return_to_before};
-use super::live_grant::Live;
-use super::refresh_request::Marked;
+use super::live_grant::LiveGrant;
+use super::refresh_request::DeadGrantOutcome;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::flow::{Change, Role, SecretPlace, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::seal::SealKind;
 use crate::oauth::{Liveness, introspect};
@@ -41,7 +41,7 @@ impl Proof {
 
 /// What a grant that was called inactive turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Confirmed {
+pub(super) enum RecheckedGrant {
     /// It lives: a second look, or a newer grant in its place, says so.
     Active,
     /// It lives: a refresh was answered with tokens, whatever the look says.
@@ -78,20 +78,20 @@ impl Custody<'_> {
     pub(super) fn confirm(
         &mut self,
         key: &Key,
-        look_again: impl FnOnce(&mut Self, &Live) -> Result<Option<Confirmed>>,
-    ) -> Result<Confirmed> {
+        look_again: impl FnOnce(&mut Self, &LiveGrant) -> Result<Option<RecheckedGrant>>,
+    ) -> Result<RecheckedGrant> {
         let claim = self.claim(key)?;
         let live = self.live(key)?;
         // A lost answer may have rotated what is asked about: never dead by that.
         // defense: S12 S37 a-lost-answer-proves-nothing
         if live.standing.has_lost_refresh() {
-            return Ok(Confirmed::Unknown("the answer to a refresh is lost"));
+            return Ok(RecheckedGrant::Unknown("the answer to a refresh is lost"));
         }
         if let Some(said) = look_again(self, &live)? {
             return Ok(said);
         }
         if live.granted.refresh.is_none() {
-            return Ok(Confirmed::Unknown(
+            return Ok(RecheckedGrant::Unknown(
                 "the provider calls it inactive, and there is no refresh token to prove that",
             ));
         }
@@ -100,13 +100,13 @@ impl Custody<'_> {
             self.leave_refresh(key);
         }
         match refreshed {
-            Ok(true) => Ok(Confirmed::Contradicted),
+            Ok(true) => Ok(RecheckedGrant::Contradicted),
             // Another grant took its place: what was said of this one says nothing of the provider's word.
-            Ok(false) => Ok(Confirmed::Active),
+            Ok(false) => Ok(RecheckedGrant::Active),
             Err(Error::NoToken { .. })
                 if self.standing(key)?.is_some_and(|it| it.record.invalid_at.is_some()) =>
             {
-                Ok(Confirmed::Dead)
+                Ok(RecheckedGrant::Dead)
             }
             Err(e) => Err(e),
         }
@@ -122,8 +122,8 @@ impl Custody<'_> {
             return Ok(());
         }
         match self.confirm(key, |_, _| Ok(None))? {
-            Confirmed::Unknown(why) => tracing::warn!("the new grant of {key} isn't proven yet: {why}"),
-            Confirmed::Active | Confirmed::Contradicted | Confirmed::Dead => {}
+            RecheckedGrant::Unknown(why) => tracing::warn!("the new grant of {key} isn't proven yet: {why}"),
+            RecheckedGrant::Active | RecheckedGrant::Contradicted | RecheckedGrant::Dead => {}
         }
         Ok(())
     }
@@ -159,7 +159,11 @@ impl Custody<'_> {
 
     /// The living grant, which was never proven, is dead: the one that it replaced is used again, where it's still there and
     /// hasn't ended. `None` where it isn't.
-    pub(super) fn return_to_grant_before(&mut self, dead: &Live, why: &str) -> Result<Option<Marked>> {
+    pub(super) fn return_to_grant_before(
+        &mut self,
+        dead: &LiveGrant,
+        why: &str,
+    ) -> Result<Option<DeadGrantOutcome>> {
         let key = &dead.standing.record.key;
         let now = self.env.clock.now();
         let mut record = dead.standing.record.clone();
@@ -188,9 +192,13 @@ impl Custody<'_> {
             record.generation = record.generation.next();
             let detail = format!("{why}; it was never proven, and the grant from before is used again");
             Ok(Change {
-                moves: vec![Move::Drop(id), Move::Drop(old.id), Move::Put(Role::Live, again.clone())],
+                moves: vec![
+                    SecretsChange::Drop(id),
+                    SecretsChange::Drop(old.id),
+                    SecretsChange::Put(Role::Live, again.clone()),
+                ],
                 ends: None,
-                events: vec![event(record, Happened::Failed, &detail, now)],
+                events: vec![event(record, HistoryEventKind::Failed, &detail, now)],
                 record: record.clone(),
             })
         });
@@ -202,16 +210,16 @@ impl Custody<'_> {
                 self.orphaned_items
                     .extend([old.place, dead.secret.place.clone()].into_iter().filter(is_item));
                 self.changed_keys.insert(key.clone());
-                Ok(Some(Marked::Overtaken))
+                Ok(Some(DeadGrantOutcome::Overtaken))
             }
             Err(e) => {
                 self.forget_unless_needed(again, &e);
-                if overtaken { Ok(Some(Marked::Overtaken)) } else { Err(e) }
+                if overtaken { Ok(Some(DeadGrantOutcome::Overtaken)) } else { Err(e) }
             }
         }
     }
 }
 
-fn is_item(place: &Place) -> bool {
-    matches!(place, Place::Item(_))
+fn is_item(place: &SecretPlace) -> bool {
+    matches!(place, SecretPlace::Item(_))
 }

@@ -2,7 +2,7 @@
 
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, LedgerError};
-use crate::model::flow::{Flow, Sealed, Stage};
+use crate::model::flow::{Flow, FlowStage, Sealed};
 use crate::model::ids::{FlowId, Key};
 
 impl Custody<'_> {
@@ -14,7 +14,7 @@ impl Custody<'_> {
         sealed: Sealed,
         why: &Error,
     ) -> Error {
-        let stage = Stage::Answered(sealed);
+        let stage = FlowStage::Answered(sealed);
         let noted = self.hand_in_code(flow).and_then(|()| self.ledger.note_synced(flow, &stage));
         let kept = noted.or_else(|e| match &mut self.spool {
             // defense: S38 untaken-grant-is-spooled
@@ -30,7 +30,7 @@ impl Custody<'_> {
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
     pub(super) fn quarantine_refresh(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
-        let stage = Stage::Answered(sealed);
+        let stage = FlowStage::Answered(sealed);
         let kept = self.ledger.note_synced(&flow.id, &stage).or_else(|e| match &mut self.spool {
             // defense: S38 untaken-refresh-is-spooled
             Some(spool) => spool.keep(&flow.id, &stage, None),

@@ -3,7 +3,7 @@
 use super::proof::Proof;
 use super::writer::{Custody, unknown};
 use crate::error::{FactDifference, Result};
-use crate::model::consent::{Comparison, compare};
+use crate::model::consent::{GrantComparison, compare};
 use crate::model::flow::{Purpose, Sealed};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
@@ -127,7 +127,7 @@ impl Custody<'_> {
 }
 
 /// What the provider didn't report of a grant, or told so that it can't be taken as it stands, in words.
-pub(super) fn unconfirmed(comparison: &Comparison, granted: &Granted) -> Vec<String> {
+pub(super) fn unconfirmed(comparison: &GrantComparison, granted: &Granted) -> Vec<String> {
     let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
     let told = granted.reported.odd_end.as_ref();
     missing.chain(told.map(|told| format!("Expiration Date (told as {told})"))).collect()

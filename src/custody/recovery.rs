@@ -3,26 +3,26 @@
 use super::flow_stages::CODE_LIVES;
 use super::in_flight::InFlight;
 use super::received_grant::AnswerSeal;
-use super::store_grant::Kept;
+use super::store_grant::StoreOutcome;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, FlowEnd, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, Sealed};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::Secret;
-use crate::oauth::Patience;
+use crate::oauth::RetryPolicy;
 use jiff::Timestamp;
 
 /// What became of a question that a dead process had left.
 #[derive(Debug)]
-pub enum Recovered {
+pub enum RecoveryOutcome {
     /// Nothing had come back: it was only asked, and may still be answered.
     Unanswered,
     /// The grant was there, and is stored now.
     Finished {
         /// How.
-        kept: Kept,
+        kept: StoreOutcome,
         /// Who had been asked.
         username: Username,
     },
@@ -49,18 +49,20 @@ enum NextStep<'f> {
 
 /// What the stage of a flow that a dead process left leads to: where the provider may be asked, and where the process was of
 /// this host, which alone can open a code and knows whether it was sent.
-fn next_step(stage: &Stage, online: bool, of_this_host: bool) -> NextStep<'_> {
+fn next_step(stage: &FlowStage, online: bool, of_this_host: bool) -> NextStep<'_> {
     match stage {
-        Stage::Sent | Stage::Refused => NextStep::Uncertain("the program ended before the answer was stored"),
-        Stage::Asked => NextStep::Leave,
+        FlowStage::Sent | FlowStage::Refused => {
+            NextStep::Uncertain("the program ended before the answer was stored")
+        }
+        FlowStage::Asked => NextStep::Leave,
         // Not a byte of its code has left.
-        Stage::Arrived(_) if !online && of_this_host => NextStep::Leave,
-        Stage::Arrived(_) | Stage::Answered(_) if !online => {
+        FlowStage::Arrived(_) if !online && of_this_host => NextStep::Leave,
+        FlowStage::Arrived(_) | FlowStage::Answered(_) if !online => {
             NextStep::Uncertain("given up without asking the provider")
         }
-        Stage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host didn't come back in time"),
-        Stage::Arrived(code) => NextStep::Send(code),
-        Stage::Answered(answer) => NextStep::Store(answer),
+        FlowStage::Arrived(_) if !of_this_host => NextStep::Uncertain("its host didn't come back in time"),
+        FlowStage::Arrived(code) => NextStep::Send(code),
+        FlowStage::Answered(answer) => NextStep::Store(answer),
     }
 }
 
@@ -71,17 +73,17 @@ impl Custody<'_> {
         Ok(open.iter().any(|flow| {
             flow.owner.is_some()
                 && matches!(flow.purpose, Purpose::Register | Purpose::Renew)
-                && matches!(flow.stage, Stage::Arrived(_) | Stage::Answered(_))
+                && matches!(flow.stage, FlowStage::Arrived(_) | FlowStage::Answered(_))
         }))
     }
 
     /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
-    pub fn recover(&mut self, key: &Key) -> Result<Vec<Recovered>> {
+    pub fn recover(&mut self, key: &Key) -> Result<Vec<RecoveryOutcome>> {
         let recovered = self.take_over(true, key)?;
         if let Some(standing) = self.standing(key)?
             && standing.record.revocation_pending
             && standing.record.deactivated_at.is_none()
-            && let Err(e) = self.revoke_unwanted(key, Patience::NONE)
+            && let Err(e) = self.revoke_unwanted(key, RetryPolicy::NONE)
         {
             tracing::warn!("a grant of {key} that nobody wants isn't revoked yet: {e}");
         }
@@ -90,11 +92,11 @@ impl Custody<'_> {
     }
 
     /// Closes what dead processes left of a license that is given up without asking the provider.
-    pub fn abandon(&mut self, key: &Key) -> Result<Vec<Recovered>> {
+    pub fn abandon(&mut self, key: &Key) -> Result<Vec<RecoveryOutcome>> {
         self.take_over(false, key)
     }
 
-    fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<Recovered>> {
+    fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<RecoveryOutcome>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
             // A hand-off waits for its answer; it isn't left over until its time is. A refresh is finished by the next one, or
@@ -124,7 +126,7 @@ impl Custody<'_> {
         let lapsed =
             flow.deadline.saturating_add(CODE_LIVES).unwrap_or(flow.deadline) <= self.env.clock.now();
         match (&flow.stage, &flow.owner) {
-            (Stage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
+            (FlowStage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
                 let holder = format!(
                     "{}, on whose host its answer waits to be finished by the same command",
                     owner.label
@@ -135,18 +137,18 @@ impl Custody<'_> {
         }
     }
 
-    pub(super) fn resume(&mut self, online: bool, flow: Flow) -> Result<Recovered> {
+    pub(super) fn resume(&mut self, online: bool, flow: Flow) -> Result<RecoveryOutcome> {
         match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
             NextStep::Leave => {
                 // Its own deadline stands: nobody has it for longer because a process died.
                 let why = (flow.deadline <= self.env.clock.now() || !flow.purpose.is_consent())
-                    .then_some((Happened::Failed, "the program ended before an answer came"));
+                    .then_some((HistoryEventKind::Failed, "the program ended before an answer came"));
                 let end = match why {
                     Some(_) => FlowEnd::Closed(flow.id.clone()),
                     None => FlowEnd::LeftOpen(flow.id.clone(), flow.deadline),
                 };
                 self.end(end, &flow.key, why)?;
-                Ok(Recovered::Unanswered)
+                Ok(RecoveryOutcome::Unanswered)
             }
             NextStep::Uncertain(why) => {
                 // Where that it was sent is only inferred, which code it was isn't known, and none is sent twice.
@@ -155,10 +157,10 @@ impl Custody<'_> {
                     true => FlowEnd::Reopened(flow.id.clone(), self.open_until()),
                     false => FlowEnd::Closed(flow.id.clone()),
                 };
-                self.end(end, &flow.key, Some((Happened::Uncertain, why)))?;
+                self.end(end, &flow.key, Some((HistoryEventKind::Uncertain, why)))?;
                 Ok(match flow.purpose {
-                    Purpose::Deactivate | Purpose::BreakFirst => Recovered::UncertainDeactivation,
-                    _ => Recovered::Uncertain,
+                    Purpose::Deactivate | Purpose::BreakFirst => RecoveryOutcome::UncertainDeactivation,
+                    _ => RecoveryOutcome::Uncertain,
                 })
             }
             NextStep::Send(code) => self.send(&flow, code),
@@ -167,7 +169,7 @@ impl Custody<'_> {
     }
 
     /// A code that was never sent is sent.
-    fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
+    fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<RecoveryOutcome> {
         let (memo, opener) = self.unfold(flow)?;
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code = opener.open(sealed, &self.seals.row_of_code(flow))?;
@@ -193,7 +195,7 @@ impl Custody<'_> {
     }
 
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
-    fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<Recovered> {
+    fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<RecoveryOutcome> {
         let row = self.seals.row_of_answer(flow);
         let (memo, opener, row) = match self.unfold(flow) {
             Ok((memo, opener)) => (Some(memo), opener, row),
@@ -225,12 +227,12 @@ impl Custody<'_> {
         Ok(granted.filter(|at| *at > received))
     }
 
-    fn finished(&mut self, flow: &Flow, kept: Result<Kept>) -> Result<Recovered> {
+    fn finished(&mut self, flow: &Flow, kept: Result<StoreOutcome>) -> Result<RecoveryOutcome> {
         match kept {
-            Ok(kept) => Ok(Recovered::Finished { kept, username: flow.username.clone() }),
+            Ok(kept) => Ok(RecoveryOutcome::Finished { kept, username: flow.username.clone() }),
             // Set aside once more: nothing new may be asked before that is finished.
             Err(e) if self.in_flight.contains_key(&flow.id) => Err(e),
-            Err(e) => Ok(Recovered::Failed(e)),
+            Err(e) => Ok(RecoveryOutcome::Failed(e)),
         }
     }
 }
@@ -246,7 +248,7 @@ mod tests {
     #[test]
     fn a_code_that_may_have_been_sent_is_never_sent_again() {
         for (online, of_this_host) in [(false, false), (false, true), (true, false), (true, true)] {
-            for stage in [Stage::Sent, Stage::Refused] {
+            for stage in [FlowStage::Sent, FlowStage::Refused] {
                 let step = next_step(&stage, online, of_this_host);
                 assert!(matches!(step, NextStep::Uncertain(_)), "{stage:?}: {step:?}");
             }
@@ -255,7 +257,7 @@ mod tests {
 
     #[test]
     fn a_code_is_sent_by_its_own_host_alone_and_an_answer_is_stored_by_any() {
-        let (arrived, answered) = (Stage::Arrived(sealed()), Stage::Answered(sealed()));
+        let (arrived, answered) = (FlowStage::Arrived(sealed()), FlowStage::Answered(sealed()));
         assert_eq!(next_step(&arrived, true, true), NextStep::Send(&sealed()));
         assert!(matches!(next_step(&arrived, true, false), NextStep::Uncertain(_)));
         assert_eq!(next_step(&answered, true, true), NextStep::Store(&sealed()));
@@ -264,10 +266,10 @@ mod tests {
 
     #[test]
     fn what_came_is_uncertain_where_the_provider_is_not_asked() {
-        assert!(matches!(next_step(&Stage::Answered(sealed()), false, true), NextStep::Uncertain(_)));
-        assert!(matches!(next_step(&Stage::Arrived(sealed()), false, false), NextStep::Uncertain(_)));
+        assert!(matches!(next_step(&FlowStage::Answered(sealed()), false, true), NextStep::Uncertain(_)));
+        assert!(matches!(next_step(&FlowStage::Arrived(sealed()), false, false), NextStep::Uncertain(_)));
         // Not a byte of it left, which its own host knows.
-        assert_eq!(next_step(&Stage::Arrived(sealed()), false, true), NextStep::Leave);
-        assert_eq!(next_step(&Stage::Asked, false, true), NextStep::Leave);
+        assert_eq!(next_step(&FlowStage::Arrived(sealed()), false, true), NextStep::Leave);
+        assert_eq!(next_step(&FlowStage::Asked, false, true), NextStep::Leave);
     }
 }

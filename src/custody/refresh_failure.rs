@@ -4,7 +4,7 @@ use crate::error::{Error, ProviderError};
 
 /// What a failed refresh says about the refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Meaning {
+pub(super) enum RefreshFailure {
     /// The provider says that the grant is dead.
     Dead,
     /// It certainly wasn't used.
@@ -16,20 +16,22 @@ pub(super) enum Meaning {
 }
 
 /// What this failure means.
-pub(super) fn meaning(error: &Error) -> Meaning {
+pub(super) fn classify_error(error: &Error) -> RefreshFailure {
     const TOO_MANY_REQUESTS: u16 = 429;
     match error {
         // defense: S7 only-invalid-grant-ends-a-grant
-        Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => Meaning::Dead,
-        Error::Provider(ProviderError::Lost { .. }) => Meaning::LostOnTheWay,
+        Error::Provider(ProviderError::TokenRefused { code, .. }) if code == "invalid_grant" => {
+            RefreshFailure::Dead
+        }
+        Error::Provider(ProviderError::Lost { .. }) => RefreshFailure::LostOnTheWay,
         Error::Provider(ProviderError::Overloaded { status, .. }) if *status != TOO_MANY_REQUESTS => {
-            Meaning::Uncertain
+            RefreshFailure::Uncertain
         }
         Error::Provider(ProviderError::Useless { .. })
         | Error::Interrupted { .. }
         | Error::System { .. }
-        | Error::Internal(_) => Meaning::Uncertain,
-        _ => Meaning::Unsent,
+        | Error::Internal(_) => RefreshFailure::Uncertain,
+        _ => RefreshFailure::Unsent,
     }
 }
 
@@ -49,22 +51,22 @@ mod tests {
 
     #[test]
     fn only_the_provider_s_own_word_on_the_grant_ends_it() {
-        assert_eq!(meaning(&refused("invalid_grant")), Meaning::Dead);
+        assert_eq!(classify_error(&refused("invalid_grant")), RefreshFailure::Dead);
         for code in ["invalid_client", "invalid_request", "unauthorized_client", "temporarily_unavailable"] {
-            assert_eq!(meaning(&refused(code)), Meaning::Unsent, "{code}");
+            assert_eq!(classify_error(&refused(code)), RefreshFailure::Unsent, "{code}");
         }
     }
 
     #[test]
     fn a_refresh_counts_as_unsent_only_where_the_provider_cannot_have_acted_on_it() {
-        assert_eq!(meaning(&overloaded(429)), Meaning::Unsent);
-        assert_eq!(meaning(&overloaded(503)), Meaning::Uncertain);
+        assert_eq!(classify_error(&overloaded(429)), RefreshFailure::Unsent);
+        assert_eq!(classify_error(&overloaded(503)), RefreshFailure::Uncertain);
         let (host, reason) = ("biotrack.example".to_owned(), "the connection broke".to_owned());
         let unreachable =
             ProviderError::Unreachable { host: host.clone(), setting: "token_url", reason: reason.clone() };
-        assert_eq!(meaning(&unreachable.into()), Meaning::Unsent);
+        assert_eq!(classify_error(&unreachable.into()), RefreshFailure::Unsent);
         let lost = ProviderError::Lost { host, what: "the refresh", reason };
-        assert_eq!(meaning(&lost.into()), Meaning::LostOnTheWay);
-        assert_eq!(meaning(&Error::Interrupted { next: None }), Meaning::Uncertain);
+        assert_eq!(classify_error(&lost.into()), RefreshFailure::LostOnTheWay);
+        assert_eq!(classify_error(&Error::Interrupted { next: None }), RefreshFailure::Uncertain);
     }
 }

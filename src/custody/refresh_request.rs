@@ -1,18 +1,18 @@
 //! A refresh token is spent: the intent, synced, before the one POST; and what its failure means for the grant.
 
-use super::live_grant::Live;
-use super::refresh_failure::{Meaning, meaning};
+use super::live_grant::LiveGrant;
+use super::refresh_failure::{RefreshFailure, classify_error};
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::State;
-use crate::model::flow::{Change, Flow, FlowEnd, Logged, OldSeals, Purpose, Role, Stage};
+use crate::model::flow::{Change, Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, Role};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Sealable, Secret};
-use crate::oauth::{Liveness, Spent};
-use crate::system::Interrupts;
+use crate::oauth::{Liveness, RefreshRequest};
+use crate::system::InterruptCounter;
 use crate::vault::Seal;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
@@ -40,7 +40,7 @@ impl Custody<'_> {
 
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
-    pub(super) fn begin(&mut self, live: &Live) -> Result<Refreshing> {
+    pub(super) fn begin(&mut self, live: &LiveGrant) -> Result<Refreshing> {
         self.puts_items()?;
         self.reserve_room(1)?;
         let record = &live.standing.record;
@@ -64,7 +64,7 @@ impl Custody<'_> {
             // The ledger puts this process's own mark.
             owner: None,
             memo: Some(memo.clone()),
-            stage: Stage::Sent,
+            stage: FlowStage::Sent,
             old: OldSeals::default(),
         };
         let go = self
@@ -85,9 +85,9 @@ impl Custody<'_> {
         let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
         let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} is lost; it's sent once more", flow.key);
-        let refused_before = flow.stage == Stage::Refused;
+        let refused_before = flow.stage == FlowStage::Refused;
         let (opened, deadline) = self.times();
-        let flow = Flow { opened, deadline, stage: Stage::Sent, ..flow };
+        let flow = Flow { opened, deadline, stage: FlowStage::Sent, ..flow };
         let go = self.ledger.intend_again(&flow)?;
         Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before })
     }
@@ -96,7 +96,7 @@ impl Custody<'_> {
     /// would be sent with is spent, and sending it again ends the grant (RFC 9700 4.14.2). So not before the first try is
     /// certainly over, and not while the access token lives: unless the provider itself says that the refresh token is
     /// good.
-    pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &Live) -> Result<()> {
+    pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &LiveGrant) -> Result<()> {
         // defense: S37 a-living-token-is-kept
         let lives = self.lasts(&live.granted, SignedDuration::ZERO);
         if lives && self.env.clock.now() < flow.deadline {
@@ -144,7 +144,7 @@ impl Custody<'_> {
     }
 
     /// What the provider has rotated is worth waiting for: only a second Ctrl-C gives it up.
-    fn counted_interrupts(&mut self) -> Result<Interrupts> {
+    fn counted_interrupts(&mut self) -> Result<InterruptCounter> {
         if self.interrupts.is_none() {
             self.interrupts = Some(self.env.interrupts()?);
         }
@@ -163,7 +163,7 @@ impl Custody<'_> {
     pub(super) fn send_refresh(
         &mut self,
         mut it: Refreshing,
-        live: &Live,
+        live: &LiveGrant,
         token: &Secret,
     ) -> Result<RefreshResult> {
         let key = it.flow.key.clone();
@@ -171,7 +171,7 @@ impl Custody<'_> {
         let mut may_ask_again = !it.sent_before && !self.lasts(&live.granted, SignedDuration::ZERO);
         let interrupts = self.counted_interrupts()?;
         loop {
-            let spent = Spent {
+            let spent = RefreshRequest {
                 key: key.clone(),
                 username: live.standing.record.username.clone(),
                 token: token.clone(),
@@ -187,13 +187,13 @@ impl Custody<'_> {
                 Err(error) => error,
             };
             tracing::info!("the refresh of {key} failed: {error}");
-            match meaning(&error) {
-                Meaning::Dead => return self.dead(&it, live, error),
-                Meaning::Unsent if !it.sent_before => {
+            match classify_error(&error) {
+                RefreshFailure::Dead => return self.dead(&it, live, error),
+                RefreshFailure::Unsent if !it.sent_before => {
                     self.close(&it.flow.id, &key, None)?;
                     return Err(error);
                 }
-                Meaning::LostOnTheWay if may_ask_again && !interrupts.any() => {
+                RefreshFailure::LostOnTheWay if may_ask_again && !interrupts.any() => {
                     // defense: S37 ask-only-once-more
                     may_ask_again = false;
                     it.sent_before = true;
@@ -209,7 +209,7 @@ impl Custody<'_> {
                     it.go = self.ledger.intend_again(&it.flow)?;
                 }
                 // The question stays open, which is what `uncertain` means; the history says so once.
-                Meaning::Unsent | Meaning::LostOnTheWay | Meaning::Uncertain => {
+                RefreshFailure::Unsent | RefreshFailure::LostOnTheWay | RefreshFailure::Uncertain => {
                     if !matches!(error, Error::Interrupted { .. }) {
                         self.told_uncertain(&it.flow, &error)?;
                     }
@@ -220,7 +220,7 @@ impl Custody<'_> {
     }
 
     /// Whether the live grant is the one that was read.
-    fn is_still(&self, live: &Live) -> Result<bool> {
+    fn is_still(&self, live: &LiveGrant) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
         Ok(found.is_some_and(|it| it.id == live.secret.id))
@@ -228,7 +228,7 @@ impl Custody<'_> {
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but
     /// not by one word behind a lost answer: that may mean the try before it.
-    fn dead(&mut self, it: &Refreshing, live: &Live, error: Error) -> Result<RefreshResult> {
+    fn dead(&mut self, it: &Refreshing, live: &LiveGrant, error: Error) -> Result<RefreshResult> {
         let flow = &it.flow;
         // defense: S36 a-losers-refusal-is-checked
         if !self.is_still(live)? {
@@ -238,7 +238,7 @@ impl Custody<'_> {
         // defense: S37 a-refusal-behind-a-loss-is-doubted
         if it.sent_before && !it.refused_before {
             let doubt = Error::from(ProviderError::RefusedInDoubt { said: error.to_string() });
-            self.ledger.note_synced(&flow.id, &Stage::Refused)?;
+            self.ledger.note_synced(&flow.id, &FlowStage::Refused)?;
             self.told_uncertain(flow, &doubt)?;
             return Err(doubt);
         }
@@ -249,7 +249,7 @@ impl Custody<'_> {
             why = format!("{why}; {OLDER}");
             state = format!("{state} ({OLDER})");
         }
-        if self.mark_invalid(live, Some(&flow.id), &why)? == Marked::Overtaken {
+        if self.mark_invalid(live, Some(&flow.id), &why)? == DeadGrantOutcome::Overtaken {
             self.forsake(it)?;
             return Ok(RefreshResult::Overtaken(error));
         }
@@ -270,8 +270,9 @@ impl Custody<'_> {
         const SAID: &str = "the answer to a refresh was lost: the grant of that time may still stand";
         const LINES: u32 = 20;
         let lines = self.ledger.last_lines(&flow.profile, &flow.key, LINES)?;
-        let told =
-            lines.iter().any(|line| line.event == Happened::Uncertain.word() && line.at >= flow.opened);
+        let told = lines
+            .iter()
+            .any(|line| line.event == HistoryEventKind::Uncertain.word() && line.at >= flow.opened);
         let now = self.env.clock.now();
         if !told {
             tracing::warn!("{}: {SAID}", flow.key);
@@ -279,7 +280,10 @@ impl Custody<'_> {
         let kept = self.commit(&flow.key, |record| Change {
             moves: Vec::new(),
             ends: Some(FlowEnd::Closed(flow.id.clone())),
-            events: (!told).then(|| event(record, Happened::Uncertain, SAID, now)).into_iter().collect(),
+            events: (!told)
+                .then(|| event(record, HistoryEventKind::Uncertain, SAID, now))
+                .into_iter()
+                .collect(),
             record: record.clone(),
         })?;
         self.forget(kept.memos);
@@ -288,7 +292,12 @@ impl Custody<'_> {
 
     /// Marks a record invalid, by the provider's own word on the grant that was asked about; its tokens stay. But not where
     /// another grant stands by now: a consent takes no claim, and that one's word it isn't.
-    fn mark_invalid(&mut self, live: &Live, closes: Option<&FlowId>, why: &str) -> Result<Marked> {
+    fn mark_invalid(
+        &mut self,
+        live: &LiveGrant,
+        closes: Option<&FlowId>,
+        why: &str,
+    ) -> Result<DeadGrantOutcome> {
         if let Some(returned) = self.return_to_grant_before(live, why)? {
             return Ok(returned);
         }
@@ -306,16 +315,16 @@ impl Custody<'_> {
             Ok(Change {
                 moves: Vec::new(),
                 ends: closes.cloned().map(FlowEnd::Closed),
-                events: vec![event(record, Happened::Invalid, why, now)],
+                events: vec![event(record, HistoryEventKind::Invalid, why, now)],
                 record: record.clone(),
             })
         });
         match kept {
             Ok(kept) => {
                 self.forget(kept.memos);
-                Ok(Marked::Invalid)
+                Ok(DeadGrantOutcome::Invalid)
             }
-            Err(_) if overtaken => Ok(Marked::Overtaken),
+            Err(_) if overtaken => Ok(DeadGrantOutcome::Overtaken),
             Err(e) => Err(e),
         }
     }
@@ -333,7 +342,7 @@ impl Custody<'_> {
         self.commit(&flow.key, |record| Change {
             moves: Vec::new(),
             ends: None,
-            events: vec![event(record, Happened::Uncertain, &said, now)],
+            events: vec![event(record, HistoryEventKind::Uncertain, &said, now)],
             record: record.clone(),
         })
         .map(drop)
@@ -342,7 +351,7 @@ impl Custody<'_> {
 
 /// What came of the provider's word that a grant is dead.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Marked {
+pub(super) enum DeadGrantOutcome {
     /// The record says so.
     Invalid,
     /// Another grant is in its place: a newer one, or the one from before.

@@ -5,13 +5,13 @@ use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
 use crate::model::ids::{Key, Username};
 use crate::model::secret::fingerprint;
-use crate::oauth::{Patience, ProviderClient, again, handoff_uri};
+use crate::oauth::{ProviderClient, RetryPolicy, handoff_uri, retry};
 use crate::system::files;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// What is to be tried, on whatever thread: it needs no vault and no ledger.
-pub struct Rehearsal {
+pub struct ClientRehearsal {
     client: ProviderClient,
     test: Option<ClientTest>,
 }
@@ -47,10 +47,10 @@ impl Custody<'_> {
     }
 
     /// What is to be tried, the client about a license where one is given.
-    pub fn rehearsal(&self, about: Option<(&Key, &Username)>) -> Result<Rehearsal> {
+    pub fn rehearsal(&self, about: Option<(&Key, &Username)>) -> Result<ClientRehearsal> {
         let client = self.online()?;
         let test = about.and_then(|(key, username)| self.client_test(&client, key, username));
-        Ok(Rehearsal { client, test })
+        Ok(ClientRehearsal { client, test })
     }
 
     /// A file of this host remembers for whom that was done today: the secret is this host's own, and a ledger that several
@@ -99,12 +99,12 @@ impl Custody<'_> {
     }
 }
 
-impl Rehearsal {
+impl ClientRehearsal {
     /// The first thing that is wrong; the client is tested only where every endpoint answers.
     pub async fn problem(self) -> Option<Error> {
         let (client, clock) = (&self.client, self.client.clock.clone());
         let told = |e: &Error, _| tracing::info!("{e}; it's tried again");
-        match again(Patience::LOOK, clock, None, told, || client.try_endpoints()).await {
+        match retry(RetryPolicy::LOOK, clock, None, told, || client.try_endpoints()).await {
             Ok(()) => self.wrong_client().await,
             Err(e) => Some(e),
         }
@@ -129,7 +129,7 @@ impl Rehearsal {
 
 fn read(file: &Path) -> Vec<String> {
     let mut text = String::new();
-    match files::read_private(file, files::Holds::Secret)
+    match files::read_private(file, files::FileSensitivity::Secret)
         .map(|file| file.map(|mut file| file.read_to_string(&mut text)))
     {
         Ok(Some(Ok(_))) => text.lines().map(str::to_owned).collect(),

@@ -4,11 +4,11 @@ use super::received_grant::ReceivedGrant;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event};
 use crate::error::{CustodyError, Error, ProviderError, Result};
-use crate::model::flow::{Change, FlowEnd, Move, Role};
-use crate::model::history::Happened;
+use crate::model::flow::{Change, FlowEnd, Role, SecretsChange};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::FlowId;
 use crate::model::seal::SealKind;
-use crate::oauth::Patience;
+use crate::oauth::RetryPolicy;
 
 impl Custody<'_> {
     /// A grant that isn't the one that was asked for never enters the record. Where a revocation reaches it alone it's
@@ -16,7 +16,7 @@ impl Custody<'_> {
     pub(super) fn refuse(&mut self, came: ReceivedGrant) -> Error {
         let ReceivedGrant { flow, key, sealed, differences, .. } = &came;
         let fate = match self.reject(&came) {
-            Ok(true) => match self.revoke_unwanted(key, Patience::NONE) {
+            Ok(true) => match self.revoke_unwanted(key, RetryPolicy::NONE) {
                 Ok(()) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
                     "The wrong grant wasn't stored; its revocation hasn't been answered yet, and the next command on this license tries again."
@@ -50,12 +50,15 @@ impl Custody<'_> {
         let kept = self.commit_if(key, |_, record| {
             record.revocation_pending |= tokens.is_some();
             let put = |tokens| {
-                Ok(Move::Put(Role::Unwanted, sealer.place(tokens, SealKind::Refused, record.generation)?))
+                Ok(SecretsChange::Put(
+                    Role::Unwanted,
+                    sealer.place(tokens, SealKind::Refused, record.generation)?,
+                ))
             };
             Ok(Change {
                 moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
-                events: vec![event(record, Happened::Failed, &detail, now)],
+                events: vec![event(record, HistoryEventKind::Failed, &detail, now)],
                 record: record.clone(),
             })
         })?;

@@ -4,16 +4,16 @@ use super::deactivate::{ROLES, grants_of};
 use super::writer::{Custody, anew_where_changed, event};
 use crate::error::{Error, Result};
 use crate::ledger::RemovedRecord;
-use crate::model::authorization::{Authorization, Standing, next};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, next};
 use crate::model::flow::{Role, StoredSecret};
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 
 /// What came of a removal.
 #[derive(Debug)]
 pub struct Removal {
     /// The record as it was.
-    pub before: Standing,
+    pub before: AuthorizationWithFlows,
     /// How many of its events waited for their hooks, which aren't run any more.
     pub hooks: usize,
 }
@@ -36,7 +36,7 @@ impl Custody<'_> {
             }
             let told = event(
                 &before.record,
-                Happened::Removed,
+                HistoryEventKind::Removed,
                 &what_was_known(&before.record),
                 custody.env.clock.now(),
             );
@@ -50,7 +50,7 @@ impl Custody<'_> {
 }
 
 /// Why a record isn't removed, in words; `None` where it may be, or where only somebody who is at it keeps it.
-fn why_kept(standing: &Standing, grants: &[StoredSecret]) -> Option<&'static str> {
+fn why_kept(standing: &AuthorizationWithFlows, grants: &[StoredSecret]) -> Option<&'static str> {
     let record = &standing.record;
     let left_over = standing.flows.iter().any(|flow| flow.abandoned && !flow.waits_for_anybody());
     let has = |role| grants.iter().any(|grant| grant.role == role);
@@ -93,7 +93,7 @@ fn what_was_known(record: &Authorization) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::flow::{OpenFlow, Place, Purpose, Sealed, Stage};
+    use crate::model::flow::{FlowStage, OpenFlow, Purpose, Sealed, SecretPlace};
     use crate::model::ids::Generation;
     use jiff::Timestamp;
 
@@ -111,7 +111,7 @@ mod tests {
         }
     }
 
-    fn flow(stage: Stage, abandoned: bool) -> OpenFlow {
+    fn flow(stage: FlowStage, abandoned: bool) -> OpenFlow {
         OpenFlow {
             purpose: Purpose::Register,
             username: record().username,
@@ -128,18 +128,18 @@ mod tests {
         let secret = |role| StoredSecret {
             id: 1,
             role,
-            place: Place::Item("item".into()),
+            place: SecretPlace::Item("item".into()),
             generation: Generation(1),
             is_old: false,
         };
-        why_kept(&Standing { record, flows }, &role.map(secret).into_iter().collect::<Vec<_>>())
+        why_kept(&AuthorizationWithFlows { record, flows }, &role.map(secret).into_iter().collect::<Vec<_>>())
     }
 
     #[test]
     fn what_was_never_granted_or_is_deactivated_may_go_with_its_links() {
         assert_eq!(kept(record(), Vec::new(), None), None);
         assert_eq!(kept(deactivated(), Vec::new(), None), None);
-        assert_eq!(kept(record(), vec![flow(Stage::Asked, true)], None), None);
+        assert_eq!(kept(record(), vec![flow(FlowStage::Asked, true)], None), None);
         // A grant that nobody here has a token of isn't found by keeping the record.
         let uncertain = Authorization { uncertain_at: Some(Timestamp::UNIX_EPOCH), ..deactivated() };
         assert_eq!(kept(uncertain, Vec::new(), None), None);
@@ -170,10 +170,10 @@ mod tests {
             assert!(kept(deactivated(), Vec::new(), Some(role)).is_some(), "{role:?}");
         }
         let stages = [
-            Stage::Arrived(Sealed(Vec::new())),
-            Stage::Sent,
-            Stage::Refused,
-            Stage::Answered(Sealed(Vec::new())),
+            FlowStage::Arrived(Sealed(Vec::new())),
+            FlowStage::Sent,
+            FlowStage::Refused,
+            FlowStage::Answered(Sealed(Vec::new())),
         ];
         for stage in stages {
             let told = "a process that has ended left something of it to be finished";

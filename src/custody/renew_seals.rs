@@ -7,12 +7,12 @@ use super::seals::Seals;
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, Result, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
-use crate::model::flow::Place;
-use crate::model::history::Chore;
+use crate::model::flow::SecretPlace;
+use crate::model::history::LedgerEventKind;
 use crate::model::seal::{SealMismatch, SealRow};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
-use crate::vault::{Found, Vault};
+use crate::vault::{FoundSecret, Vault};
 use jiff::Timestamp;
 
 /// So many are named in a question.
@@ -30,10 +30,10 @@ pub struct Renewed {
 }
 
 /// Whether seals that only a person can judge are taken over: called with a question.
-pub type Agree<'a> = dyn FnMut(&str) -> Result<()> + 'a;
+pub type SealApproval<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 
 /// What is to be done about a secret as it was found.
-enum Judgment {
+enum SealJudgment {
     /// It says that it belongs there.
     Fits,
     /// An older version sealed it, in this row.
@@ -46,22 +46,22 @@ enum Judgment {
     Refused(VaultError),
 }
 
-fn judge(found: &Found, row: &SealRow, is_item: bool) -> Judgment {
+fn judge(found: &FoundSecret, row: &SealRow, is_item: bool) -> SealJudgment {
     let Some(label) = &found.label else {
-        return if row.is_old { Judgment::Old } else { Judgment::Stranger };
+        return if row.is_old { SealJudgment::Old } else { SealJudgment::Stranger };
     };
     let what = row.whose();
     match row.holds(label, !is_item) {
         Ok(()) if found.is_ours == Some(false) && row.is_proven_by_its_seal(found.alone) => {
-            Judgment::Stranger
+            SealJudgment::Stranger
         }
-        Ok(()) => Judgment::Fits,
-        Err(SealMismatch::Moved { sealed, now }) => Judgment::Moved(sealed, now),
+        Ok(()) => SealJudgment::Fits,
+        Err(SealMismatch::Moved { sealed, now }) => SealJudgment::Moved(sealed, now),
         Err(SealMismatch::Elsewhere { sealed, row }) => {
-            Judgment::Refused(VaultError::Elsewhere { what, sealed, row })
+            SealJudgment::Refused(VaultError::Elsewhere { what, sealed, row })
         }
         Err(SealMismatch::Number { sealed, row }) => {
-            Judgment::Refused(VaultError::PutBack { what, sealed, newest: row })
+            SealJudgment::Refused(VaultError::PutBack { what, sealed, newest: row })
         }
     }
 }
@@ -76,7 +76,7 @@ pub fn renew_seals(
     vault: &Vault,
     seals: &Seals,
     now: Timestamp,
-    agree: Option<&mut Agree<'_>>,
+    agree: Option<&mut SealApproval<'_>>,
 ) -> Result<Renewed> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     // A host that would seal to others than the team's list says so first.
@@ -102,15 +102,15 @@ pub fn renew_seals(
                 done.left += usize::from(secret.is_old);
                 continue;
             };
-            let judgment = judge(&found, &row, matches!(secret.place, Place::Item(_)));
+            let judgment = judge(&found, &row, matches!(secret.place, SecretPlace::Item(_)));
             let question = match judgment {
-                Judgment::Fits if !secret.is_marked => continue,
-                Judgment::Refused(e) => {
+                SealJudgment::Fits if !secret.is_marked => continue,
+                SealJudgment::Refused(e) => {
                     done.refused.push(e.to_string());
                     continue;
                 }
                 // Beside it, what came to its consent is an older version's, too: that ends soon.
-                Judgment::Fits | Judgment::Old
+                SealJudgment::Fits | SealJudgment::Old
                     if !seals.knows(&secret) || vault.has_further_readers(&secret.place)? =>
                 {
                     done.left += usize::from(secret.is_old);
@@ -121,11 +121,11 @@ pub fn renew_seals(
                     continue;
                 }
                 // One that says what it's for, where an older version's stood: the mark of that one goes.
-                Judgment::Fits | Judgment::Old => None,
-                Judgment::Moved(sealed, now) => {
+                SealJudgment::Fits | SealJudgment::Old => None,
+                SealJudgment::Moved(sealed, now) => {
                     Some(format!("sealed for {sealed}, and the profile is at {now} now"))
                 }
-                Judgment::Stranger => Some("not sealed by this host".to_owned()),
+                SealJudgment::Stranger => Some("not sealed by this host".to_owned()),
             };
             if let Some(question) = question {
                 match agree {
@@ -150,7 +150,7 @@ pub fn renew_seals(
         }
         let detail =
             format!("{} for the rows that they stand in", counted(sealed.len(), "secret", "secrets"));
-        if ledger.replace_places((&sealed, None), known, &seen, Chore::Resealed, &detail, now)? {
+        if ledger.replace_places((&sealed, None), known, &seen, LedgerEventKind::Resealed, &detail, now)? {
             if vault.kind() == VaultKind::Keyring {
                 forget_left(ledger, vault)?;
             }
@@ -177,14 +177,14 @@ fn sealed_anew(
     vault: &Vault,
     seals: &Seals,
     secret: &SecretLocation,
-    found: &Found,
+    found: &FoundSecret,
     hosts: &[String],
-) -> Result<Place> {
+) -> Result<SecretPlace> {
     let label = seals.label_of(secret, found.label.as_ref());
     // A name that it doesn't have yet: until the commit, what is there stays.
     let item = match &secret.place {
-        Place::Item(item) => format!("{item}-anew"),
-        Place::Blob(_) => String::new(),
+        SecretPlace::Item(item) => format!("{item}-anew"),
+        SecretPlace::Blob(_) => String::new(),
     };
     match &secret.owner {
         SecretOwner::Tokens { .. } => vault.put(&item, &label, &found.secret),

@@ -3,12 +3,12 @@
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
-use crate::model::flow::{Change, Logged, Move, Role};
+use crate::model::flow::{Change, Logged, Role, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 use crate::model::provider::RevocationScope;
-use crate::oauth::{self, Patience};
+use crate::oauth::{self, RetryPolicy};
 use std::time::Duration;
 
 impl Custody<'_> {
@@ -35,7 +35,7 @@ impl Custody<'_> {
         address: &str,
         granted: &Granted,
         go: &Logged<T>,
-        patience: Patience,
+        patience: RetryPolicy,
     ) -> Result<()> {
         let (exchange, address, granted, go) =
             (self.online()?, address.to_owned(), granted.clone(), go.clone());
@@ -45,7 +45,7 @@ impl Custody<'_> {
                 tell(format!("{e}. It's asked again in {} s.", wait.as_millis().div_ceil(1000)));
             };
             let (http, provider, secret) = (&exchange.http, &exchange.provider, exchange.secret.as_ref());
-            oauth::again(patience, clock, run, told, || {
+            oauth::retry(patience, clock, run, told, || {
                 oauth::revoke(http, provider, &address, secret, &granted, &go)
             })
             .await
@@ -53,7 +53,7 @@ impl Custody<'_> {
     }
 
     /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, key: &Key, patience: Patience) -> Result<()> {
+    pub(super) fn revoke_unwanted(&mut self, key: &Key, patience: RetryPolicy) -> Result<()> {
         let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?;
         let Some(address) = self.revocation_beside(key)? else { return Ok(()) };
         if unwanted.get().is_empty() {
@@ -71,9 +71,9 @@ impl Custody<'_> {
             let there = ledger.secrets(&profile, key, Role::Unwanted)?;
             record.revocation_pending = there.iter().any(|it| unwanted.iter().all(|ours| ours.id != it.id));
             Ok(Change {
-                moves: unwanted.iter().map(|it| Move::Drop(it.id)).collect(),
+                moves: unwanted.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
                 ends: None,
-                events: vec![event(record, Happened::Revoked, "a grant that wasn't wanted", now)],
+                events: vec![event(record, HistoryEventKind::Revoked, "a grant that wasn't wanted", now)],
                 record: record.clone(),
             })
         })?;

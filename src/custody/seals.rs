@@ -3,12 +3,12 @@
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::{Flow, ProfileSecret, Role, StoredSecret};
 use crate::model::ids::{FlowId, Generation, Key};
-use crate::model::seal::{Registration, SealKind, SealLabel, SealRow};
+use crate::model::seal::{ClientRegistration, SealKind, SealLabel, SealRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which client of which provider each profile's secrets belong to, as this host is configured.
-pub type Registrations = BTreeMap<String, Registration>;
+pub type Registrations = BTreeMap<String, ClientRegistration>;
 
 /// Says what a secret is sealed for, and what the seal in a row must say.
 #[derive(Debug, Clone)]

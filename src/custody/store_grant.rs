@@ -7,16 +7,16 @@ use super::writer::{Custody, event, unknown};
 use crate::error::Result;
 use crate::ledger::{CommitReceipt, Ledger};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, FlowEnd, Move, Place, Purpose, Role};
+use crate::model::flow::{Change, FlowEnd, Purpose, Role, SecretPlace, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::FlowId;
 use crate::model::provider::Provider;
 use std::collections::HashMap;
 
 /// How a question ended well.
 #[derive(Debug)]
-pub enum Kept {
+pub enum StoreOutcome {
     /// The grant is live.
     Live {
         /// What whoever asked must know of it, a sentence each.
@@ -49,12 +49,12 @@ enum VaultOutcome {
 
 impl Custody<'_> {
     /// What an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
-    pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<Kept> {
+    pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<StoreOutcome> {
         self.all_exchanged(vec![(flow.clone(), result)]).pop().unwrap_or_else(|| Err(unknown()))
     }
 
     /// The same for several that came at about the same time, in their order: one commit for many.
-    pub fn all_exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<Kept>> {
+    pub fn all_exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<StoreOutcome>> {
         // Where each is looked up before it's kept, none waits for the others' looks.
         let together = if self.provider.introspect { 1 } else { TOGETHER };
         let mut ended = Vec::with_capacity(answers.len());
@@ -69,7 +69,7 @@ impl Custody<'_> {
 
     /// Vault first, then one synced commit: records, places, events and the closed questions together. What isn't as it
     /// was asked for is refused after that: the provider may take its time.
-    pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<Kept>> {
+    pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<StoreOutcome>> {
         let handed: Vec<_> = came.into_iter().map(|came| self.write_to_vault(came?)).collect();
         let mut together = self.commit_together(handed.iter().flatten().filter_map(|it| match it {
             VaultOutcome::Accepted(stored) => Some(stored.as_ref()),
@@ -135,7 +135,7 @@ impl Custody<'_> {
         done
     }
 
-    fn finish_keeping(&mut self, stored: Stored, together: &mut BatchCommit) -> Result<Kept> {
+    fn finish_keeping(&mut self, stored: Stored, together: &mut BatchCommit) -> Result<StoreOutcome> {
         let provider = self.provider.clone();
         let kept = match together.kept.remove(&stored.came.flow) {
             Some(kept) => Ok(kept),
@@ -157,10 +157,10 @@ impl Custody<'_> {
                 self.changed_keys.insert(came.key.clone());
                 let remarks = came.remarks();
                 Ok(match came.other_admin {
-                    Some(granted_by) => Kept::Held { granted_by },
+                    Some(granted_by) => StoreOutcome::Held { granted_by },
                     None => {
                         self.orphaned_items.extend(elsewhere);
-                        Kept::Live { remarks }
+                        StoreOutcome::Live { remarks }
                     }
                 })
             }
@@ -180,7 +180,7 @@ impl Custody<'_> {
 #[derive(Default)]
 struct BatchCommit {
     /// With the places of tokens that it dropped.
-    kept: HashMap<FlowId, (CommitReceipt, Vec<Place>)>,
+    kept: HashMap<FlowId, (CommitReceipt, Vec<SecretPlace>)>,
     /// It failed, and may show up all the same: what it named in the vault must stay.
     may_show_up: bool,
 }
@@ -192,14 +192,14 @@ impl Stored {
         ledger: &Ledger,
         record: &mut Authorization,
         provider: &Provider,
-    ) -> Result<(Change, Vec<Place>)> {
+    ) -> Result<(Change, Vec<SecretPlace>)> {
         let Self { came, tokens, sealer } = self;
         let (mut moves, mut dropped) = (Vec::new(), Vec::new());
         let (happened, detail) = if let Some(other) = &came.other_admin {
             record.held_by = Some(other.clone());
             record.generation = record.generation.next();
-            moves.push(Move::Put(Role::Held, sealer.place(tokens, came.kind(), record.generation)?));
-            (Happened::Held, format!("granted by {other}, not {}", came.username))
+            moves.push(SecretsChange::Put(Role::Held, sealer.place(tokens, came.kind(), record.generation)?));
+            (HistoryEventKind::Held, format!("granted by {other}, not {}", came.username))
         } else {
             let renewed = came.purpose == Purpose::Renew;
             let elsewhere = tokens_of_elsewhere(ledger, record)?;
@@ -211,11 +211,14 @@ impl Stored {
             make_live(record, provider, &came.granted, renewed, &came.unconfirmed);
             record.grant_before = before;
             moves.extend(drop_unwanted(record, provider));
-            moves.extend(elsewhere.iter().map(|it| Move::Drop(it.id)));
+            moves.extend(elsewhere.iter().map(|it| SecretsChange::Drop(it.id)));
             dropped.extend(elsewhere.into_iter().map(|it| it.place));
             let place = sealer.place(tokens, came.kind(), record.generation)?;
-            moves.extend([Move::Put(Role::Live, place), Move::Turn(Role::Held, Role::Superseded)]);
-            let happened = if renewed { Happened::Renewed } else { Happened::Granted };
+            moves.extend([
+                SecretsChange::Put(Role::Live, place),
+                SecretsChange::Turn(Role::Held, Role::Superseded),
+            ]);
+            let happened = if renewed { HistoryEventKind::Renewed } else { HistoryEventKind::Granted };
             (happened, summary(record))
         };
         let events = vec![event(record, happened, &detail, came.granted.received_at)];

@@ -1,19 +1,21 @@
 //! What a refresh brought takes the old tokens' place: compared, sealed, stored, and one synced commit; also for a process
 //! that died in between.
 
-use super::live_grant::{Fresh, Live};
+use super::live_grant::{AccessToken, LiveGrant};
 use super::proof::Proof;
 use super::received_grant::protocol_differences;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, FactDifference, ProviderError, Result, VaultError};
 use crate::ledger::{Claim, changed};
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Change, Flow, FlowEnd, Move, Place, Purpose, Role, Sealed, Stage};
+use crate::model::flow::{
+    Change, Flow, FlowEnd, FlowStage, Purpose, Role, Sealed, SecretPlace, SecretsChange,
+};
 use crate::model::granted::Granted;
-use crate::model::history::{Event, Happened};
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::Key;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::Provider;
@@ -28,7 +30,7 @@ impl Custody<'_> {
     /// may be sent once more. Inside the claim.
     pub(super) fn left_refresh(&mut self, key: &Key, claim: &Claim) -> Result<Option<Flow>> {
         for flow in self.abandoned_refreshes(key)? {
-            let just_now = matches!(flow.stage, Stage::Sent | Stage::Refused)
+            let just_now = matches!(flow.stage, FlowStage::Sent | FlowStage::Refused)
                 && flow.opened.as_second() >= self.began.as_second();
             if claim.waited && just_now {
                 // Many that wait for one refresh don't each ask again when its answer is lost.
@@ -64,7 +66,7 @@ impl Custody<'_> {
             return Ok(None);
         }
         let stored = match &flow.stage {
-            Stage::Answered(sealed) => {
+            FlowStage::Answered(sealed) => {
                 let memo = flow.memo.as_ref().ok_or_else(unknown)?;
                 let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
                 let (content, label) = opener.open_labeled(sealed, &self.seals.row_of_answer(&flow))?;
@@ -74,7 +76,7 @@ impl Custody<'_> {
             }
             // Killed between vault and ledger: the item is there, under the name that this refresh alone has.
             _ if self.vault.kind() == VaultKind::Keyring => {
-                let place = Place::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
+                let place = SecretPlace::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
                 let (profile, base) = (&flow.profile, flow.base.next());
                 let row = self.seals.row_of_tokens(profile, &key, Role::Live, base, flow.old.memo);
                 match self.vault.get(&place, &row) {
@@ -115,9 +117,9 @@ impl Custody<'_> {
         &mut self,
         flow: &Flow,
         seal: Seal,
-        live: Live,
+        live: LiveGrant,
         answer: &Granted,
-    ) -> Result<Fresh> {
+    ) -> Result<AccessToken> {
         let differences = self.differences(&flow.key, answer);
         let granted = match differences[..] {
             [] => live.granted.refreshed(answer.clone()),
@@ -148,8 +150,8 @@ impl Custody<'_> {
             return Err(ProviderError::OtherToken { license, differences }.into());
         }
         tracing::info!("{} is refreshed", flow.key);
-        let standing = Standing { record, ..live.standing };
-        self.handed_out(Live { standing, granted, ..live }, true)
+        let standing = AuthorizationWithFlows { record, ..live.standing };
+        self.handed_out(LiveGrant { standing, granted, ..live }, true)
     }
 
     fn tokens_of_refresh(
@@ -174,7 +176,7 @@ impl Custody<'_> {
 
     /// A grant without a refresh token has ended with its access token: one that an older version stored, or a file brought, says
     /// so from now on.
-    pub(super) fn ends_with_its_token(&mut self, live: &Live) -> Result<()> {
+    pub(super) fn ends_with_its_token(&mut self, live: &LiveGrant) -> Result<()> {
         let (now, key) = (self.env.clock.now(), &live.standing.record.key);
         let Some(ends) = live.granted.access_expires_at.map(whole_second).filter(|ends| *ends <= now) else {
             return Ok(());
@@ -187,7 +189,7 @@ impl Custody<'_> {
             (record.expires_at, record.expires_estimated) = (Some(ends), false);
             let detail =
                 format!("there is no refresh token, and the access token ended {}", for_machines(ends));
-            let events = vec![event(record, Happened::Shortened, &detail, now)];
+            let events = vec![event(record, HistoryEventKind::Shortened, &detail, now)];
             Ok(Change { record: record.clone(), moves: Vec::new(), ends: None, events })
         })
         .map(drop)
@@ -223,9 +225,9 @@ impl Custody<'_> {
                     proven |= record.grant_before.take().is_some();
                     record.unconfirmed.retain(|it| !Proof::is_wanting(it));
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
-                    vec![Move::Drop(old.id), Move::Put(Role::Live, place)]
+                    vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)]
                 }
-                None => vec![Move::Put(Role::Superseded, place)],
+                None => vec![SecretsChange::Put(Role::Superseded, place)],
             };
             after = Some(record.clone());
             Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.id.clone())), events })
@@ -250,7 +252,7 @@ fn moved_end(
     provider: &Provider,
     granted: &Granted,
     now: Timestamp,
-) -> Option<Event> {
+) -> Option<HistoryEvent> {
     /// By less it differs each time where seconds from now are told: an answer takes its time.
     const NOISE: SignedDuration = SignedDuration::from_mins(1);
     let (told, before) = (granted.expires_at.map(whole_second), record.expires_at);
@@ -273,6 +275,6 @@ fn moved_end(
     }
     record.expires_at = Some(ends);
     record.expires_estimated = told.is_none();
-    let happened = if earlier.is_some() { Happened::Shortened } else { Happened::Prolonged };
+    let happened = if earlier.is_some() { HistoryEventKind::Shortened } else { HistoryEventKind::Prolonged };
     Some(event(record, happened, &format!("by a refresh, until {}", for_machines(ends)), now))
 }

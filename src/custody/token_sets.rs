@@ -3,7 +3,7 @@
 use super::seals::{Registrations, Seals};
 use super::writer::Custody;
 use crate::error::{Error, Result, Unopened, VaultError};
-use crate::model::flow::{Flow, Place, Sealed, StoredSecret};
+use crate::model::flow::{Flow, Sealed, SecretPlace, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::seal::{SealKind, SealLabel, SealRow};
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// A token set on its way into a row: an item of the keyring already, or sealed once it's known as which number it's stored.
 pub(super) struct TokensToStore {
     /// The keyring's item that has them.
-    item: Option<Place>,
+    item: Option<SecretPlace>,
     /// As they were sealed last, where what that seal says is known.
     sealed: RefCell<Option<(Sealed, SealLabel)>>,
     secret: Sealable,
@@ -34,7 +34,7 @@ pub(super) struct TokenSealer {
 
 impl TokensToStore {
     /// Where they are before they are stored: to be forgotten where that fails.
-    pub(super) fn item(&self) -> Option<&Place> {
+    pub(super) fn item(&self) -> Option<&SecretPlace> {
         self.item.as_ref()
     }
 
@@ -51,7 +51,7 @@ impl TokenSealer {
         tokens: &TokensToStore,
         kind: SealKind,
         generation: Generation,
-    ) -> Result<Place> {
+    ) -> Result<SecretPlace> {
         if let Some(item) = &tokens.item {
             return Ok(item.clone());
         }
@@ -59,11 +59,11 @@ impl TokenSealer {
         if let Some((sealed, label)) = &*tokens.sealed.borrow()
             && label.is(kind, generation)
         {
-            return Ok(Place::Blob(sealed.clone()));
+            return Ok(SecretPlace::Blob(sealed.clone()));
         }
         let label = self.seals.tokens(&self.profile, &self.key, kind, generation, Some(&self.flow));
         let place = self.vault.put("", &label, &tokens.secret)?;
-        if let Place::Blob(sealed) = &place {
+        if let SecretPlace::Blob(sealed) = &place {
             tokens.sealed.replace(Some((sealed.clone(), label)));
         }
         Ok(place)
@@ -165,7 +165,7 @@ impl Custody<'_> {
     }
 
     /// Tokens that the keyring has already, in this item.
-    pub(super) fn tokens_in(item: Place, secret: Sealable) -> TokensToStore {
+    pub(super) fn tokens_in(item: SecretPlace, secret: Sealable) -> TokensToStore {
         TokensToStore { item: Some(item), sealed: RefCell::new(None), secret }
     }
 }

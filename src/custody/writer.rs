@@ -4,15 +4,15 @@ use super::in_flight::InFlight;
 use super::known_questions::KnownQuestions;
 use super::seals::{Registrations, Seals};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::{Claim, CommitReceipt, Export, Ledger, Spool};
-use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Flow, FlowEnd, Place};
-use crate::model::history::{Event, Happened};
+use crate::ledger::{Claim, CommitReceipt, ExportNote, Ledger, Spool};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
+use crate::model::flow::{Change, Flow, FlowEnd, SecretPlace};
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
-use crate::oauth::{Memo, ProviderClient};
-use crate::system::{Env, Interrupts};
+use crate::oauth::{FlowSecrets, ProviderClient};
+use crate::system::{Env, InterruptCounter};
 use crate::vault::{Opener, Vault};
 use jiff::Timestamp;
 use std::collections::{BTreeSet, HashMap};
@@ -37,7 +37,7 @@ pub struct Custody<'e> {
     /// What is known of open questions while the ledger can't be read.
     pub(super) known: KnownQuestions,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
-    pub(super) orphaned_items: Vec<Place>,
+    pub(super) orphaned_items: Vec<SecretPlace>,
     /// Licenses whose replaced grants are to be cleared away.
     pub(super) changed_keys: BTreeSet<Key>,
     /// Licenses whose discarded grants are to be revoked once the answer has been given.
@@ -47,11 +47,11 @@ pub struct Custody<'e> {
     /// The refresh that this process has under way.
     pub(super) refreshing: Option<FlowId>,
     /// The bundle that is on its way out.
-    pub(super) leaving: Option<Export>,
+    pub(super) leaving: Option<ExportNote>,
     /// When this command began.
     pub(super) began: Timestamp,
     /// In a run over several licenses, and from a refresh on: what came of Ctrl-C so far.
-    pub(super) interrupts: Option<Interrupts>,
+    pub(super) interrupts: Option<InterruptCounter>,
 }
 
 impl<'e> Custody<'e> {
@@ -90,17 +90,17 @@ impl<'e> Custody<'e> {
     }
 
     /// From now on Ctrl-C lets what is under way be finished; whoever runs over several licenses sees to the rest.
-    pub fn finish_what_is_under_way(&mut self, interrupts: Interrupts) {
+    pub fn finish_what_is_under_way(&mut self, interrupts: InterruptCounter) {
         self.interrupts = Some(interrupts);
     }
 
     /// Whether Ctrl-C came in such a run.
     pub fn is_interrupted(&self) -> bool {
-        self.interrupts.as_ref().is_some_and(Interrupts::any)
+        self.interrupts.as_ref().is_some_and(InterruptCounter::any)
     }
 
     /// What came of Ctrl-C so far, where it's counted: for what goes on once custody is gone.
-    pub fn interrupts(&self) -> Option<Interrupts> {
+    pub fn interrupts(&self) -> Option<InterruptCounter> {
         self.interrupts.clone()
     }
 
@@ -119,12 +119,12 @@ impl<'e> Custody<'e> {
     }
 
     /// One record as it is now.
-    pub fn standing(&self, key: &Key) -> Result<Option<Standing>> {
+    pub fn standing(&self, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
         self.ledger.standing(&self.provider.profile, key)
     }
 
     /// The same; an error where it isn't there, for somebody may have removed it meanwhile.
-    pub fn record(&self, key: &Key) -> Result<Standing> {
+    pub fn record(&self, key: &Key) -> Result<AuthorizationWithFlows> {
         let profile = &self.provider.profile;
         self.standing(key)?.ok_or_else(|| Error::NotFound {
             selector: key.to_string(),
@@ -228,7 +228,7 @@ impl<'e> Custody<'e> {
     /// Commits changes that belong together; where others have written a record since it was read, they are decided on anew.
     pub(super) fn commit_all(
         &mut self,
-        export: Option<Export>,
+        export: Option<ExportNote>,
         decide: impl Fn(&Self) -> Result<Vec<Change>>,
     ) -> Result<Vec<Change>> {
         anew_where_changed(self, |custody| {
@@ -240,14 +240,14 @@ impl<'e> Custody<'e> {
 
     /// Forgets what a commit that failed would have named; kept where that commit may show up all the same: then the next
     /// process needs it, and an orphan harms nobody.
-    pub(super) fn forget_unless_needed(&self, place: Place, failed: &Error) {
+    pub(super) fn forget_unless_needed(&self, place: SecretPlace, failed: &Error) {
         if !failed.may_show_up() {
             self.forget(Some(place));
         }
     }
 
     /// Forgets a vault's item that nothing names any more. A failure leaves an orphan, which harms nobody.
-    pub(super) fn forget(&self, places: impl IntoIterator<Item = Place>) {
+    pub(super) fn forget(&self, places: impl IntoIterator<Item = SecretPlace>) {
         for place in places {
             if let Err(e) = self.vault.forget(&place) {
                 tracing::warn!("an item stays in the vault that nothing names any more: {e}");
@@ -255,10 +255,10 @@ impl<'e> Custody<'e> {
         }
     }
 
-    pub(super) fn unfold(&self, flow: &Flow) -> Result<(Memo, Opener)> {
+    pub(super) fn unfold(&self, flow: &Flow) -> Result<(FlowSecrets, Opener)> {
         let place = flow.memo.as_ref().ok_or_else(unknown)?;
         let (memo, opener) = self.vault.unfold(place, &self.memo_row(flow)?)?;
-        Ok((Memo::from_sealable(&memo, flow.key.license.as_str())?, opener))
+        Ok((FlowSecrets::from_sealable(&memo, flow.key.license.as_str())?, opener))
     }
 
     /// A license's keyring account: the last part is a secret's generation, or its question.
@@ -300,8 +300,13 @@ pub(super) fn unknown() -> Error {
     Error::Internal("an answer came to a question that isn't open".into())
 }
 
-pub(super) fn event(record: &Authorization, happened: Happened, detail: &str, at: Timestamp) -> Event {
-    Event {
+pub(super) fn event(
+    record: &Authorization,
+    happened: HistoryEventKind,
+    detail: &str,
+    at: Timestamp,
+) -> HistoryEvent {
+    HistoryEvent {
         at,
         profile: record.profile.clone(),
         key: record.key.clone(),

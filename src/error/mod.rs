@@ -16,7 +16,7 @@ pub use handoff::HandoffError;
 pub use kind::{EXIT_CODES, Kind, Report};
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError, UnusedCode};
-pub use rows::Complaint;
+pub use rows::RowProblem;
 pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
 pub use vault::{Unopened, VaultError};
 
@@ -295,7 +295,7 @@ pub enum Error {
         /// Which file.
         path: String,
         /// What is wrong, in the file's order.
-        complaints: Vec<Complaint>,
+        complaints: Vec<RowProblem>,
     },
     /// The answer could not be written to standard output.
     #[error("standard output can't be written: {0}")]

@@ -8,7 +8,7 @@ const SHOWN: usize = 50;
 
 /// One thing that is wrong with a file of licenses.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub struct RowProblem {
     /// The line on which the row begins, counted from 1; `None`: the file as a whole.
     pub line: Option<u64>,
     /// The column, as its header has it; `None`: the whole row.
@@ -17,7 +17,7 @@ pub struct Complaint {
     pub problem: String,
 }
 
-impl fmt::Display for Complaint {
+impl fmt::Display for RowProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(line) = self.line {
             write!(f, "line {line}")?;
@@ -31,7 +31,7 @@ impl fmt::Display for Complaint {
 }
 
 /// How many rows can't be used, and each complaint on a line of its own.
-pub(super) fn told(path: &str, complaints: &[Complaint]) -> String {
+pub(super) fn told(path: &str, complaints: &[RowProblem]) -> String {
     let rows: BTreeSet<_> = complaints.iter().filter_map(|one| one.line).collect();
     let mut said = match rows.len() {
         _ if complaints.iter().any(|one| one.line.is_none()) => format!("{path}: the file can't be used"),
@@ -52,8 +52,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
 
-    fn bad(line: Option<u64>, column: Option<&'static str>) -> Complaint {
-        Complaint { line, column, problem: "is empty".into() }
+    fn bad(line: Option<u64>, column: Option<&'static str>) -> RowProblem {
+        RowProblem { line, column, problem: "is empty".into() }
     }
 
     #[test]

@@ -4,11 +4,11 @@ use super::engine::{Db, DbError};
 use super::journal::{self, Closed, ClosedFlow};
 use super::process_locks::{self, Liveness};
 use super::secret_locations;
-use super::spool::{Spool, Spooled};
+use super::spool::{Spool, SpooledFlow};
 use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Flow, Owner, Place, Stage};
+use crate::model::flow::{Flow, FlowStage, Owner, SecretPlace};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::Fingerprint;
 use crate::model::vault_kind::VaultKind;
@@ -16,13 +16,13 @@ use crate::system::files;
 use std::collections::BTreeSet;
 
 /// Who may be at a license's questions: known before a transaction, asked within it.
-pub(super) struct AtWork {
+pub(super) struct FlowOwners {
     living: Liveness,
     is_shared: bool,
     boot: Option<String>,
 }
 
-impl AtWork {
+impl FlowOwners {
     /// A license's open questions, each of which waits for whoever brings its answer: a link, and what a dead process only asked
     /// and had noted for certain.
     ///
@@ -43,15 +43,15 @@ impl AtWork {
 
     fn waits(&self, flow: &Flow, owner: &Owner) -> bool {
         flow.purpose.is_consent()
-            && flow.stage == Stage::Asked
+            && flow.stage == FlowStage::Asked
             && (self.is_shared || process_locks::has_noted_all(owner, self.boot.as_deref()))
     }
 }
 
 impl Ledger {
     /// Who may be at questions now.
-    pub(super) fn at_work(&self) -> AtWork {
-        AtWork { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
+    pub(super) fn at_work(&self) -> FlowOwners {
+        FlowOwners { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
     }
 
     /// Every open question, of all profiles.
@@ -94,10 +94,10 @@ impl Ledger {
         Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
     }
 
-    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: Stage) -> Stage {
+    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: FlowStage) -> FlowStage {
         let noted_all = self.is_shared() || process_locks::has_noted_all(owner, self.boot.as_deref());
         match stage {
-            Stage::Asked | Stage::Arrived(_) if !noted_all => Stage::Sent,
+            FlowStage::Asked | FlowStage::Arrived(_) if !noted_all => FlowStage::Sent,
             stage => stage,
         }
     }
@@ -116,7 +116,7 @@ impl Ledger {
         &mut self,
         flow: &FlowId,
         from: Option<&Owner>,
-        code: &Stage,
+        code: &FlowStage,
         vault: VaultKind,
     ) -> Result<bool> {
         let ours = self.mark()?.owner();
@@ -159,7 +159,7 @@ impl Ledger {
 
     /// Closes a hand-off whose time is over. Its memo, for the vault to forget; nothing is closed where its answer was taken up
     /// meanwhile.
-    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<Place>> {
+    pub fn close_lapsed(&mut self, flow: &FlowId) -> Result<Option<SecretPlace>> {
         self.transaction("close the question", |tx| {
             if !journal::waits_for_anybody(tx, flow)? {
                 return Ok(None);
@@ -187,17 +187,17 @@ impl Ledger {
     }
 
     /// Notes what this process's own spool keeps of a question of its own, now that the ledger can be written again.
-    pub fn take_back(&mut self, spool: &Spool, flow: &FlowId) -> Result<()> {
-        let Some(Spooled { stage, code, claims: false, .. }) = spool.kept(flow)? else { return Ok(()) };
+    pub fn reject(&mut self, spool: &Spool, flow: &FlowId) -> Result<()> {
+        let Some(SpooledFlow { stage, code, claims: false, .. }) = spool.kept(flow)? else { return Ok(()) };
         let ours = self.mark()?.owner();
         self.transaction("note", |tx| {
-            if let Some(code) = code.filter(|_| stage.order() >= Stage::Sent.order()) {
+            if let Some(code) = code.filter(|_| stage.order() >= FlowStage::Sent.order()) {
                 journal::code_is_sent(tx, flow, &code)?;
             }
             match journal::stage_of(tx, flow)? {
                 // Somebody took us for dead, and opened it again without the answer that we have.
-                Some(Stage::Asked)
-                    if matches!(stage, Stage::Answered(_)) && journal::adopt(tx, flow, None, &ours)? =>
+                Some(FlowStage::Asked)
+                    if matches!(stage, FlowStage::Answered(_)) && journal::adopt(tx, flow, None, &ours)? =>
                 {
                     journal::note_own(tx, flow, &stage, &ours).map(drop)
                 }
@@ -231,8 +231,8 @@ impl Ledger {
             let merged = self.transaction("merge the spool", |tx| {
                 let mut merged = true;
                 for spooled in &left.notes {
-                    let Spooled { flow, stage, code, claims, .. } = spooled;
-                    if let Some(code) = code.as_ref().filter(|_| stage.order() >= Stage::Sent.order()) {
+                    let SpooledFlow { flow, stage, code, claims, .. } = spooled;
+                    if let Some(code) = code.as_ref().filter(|_| stage.order() >= FlowStage::Sent.order()) {
                         journal::code_is_sent(tx, flow, code)?;
                     }
                     match journal::stage_of(tx, flow)? {
@@ -241,11 +241,11 @@ impl Ledger {
                             journal::note_spooled(tx, spooled)?;
                         }
                         // Its answer came after it was opened again, and the ledger couldn't be told.
-                        Some(Stage::Asked) if *claims && !was_sent(tx, code.as_ref())? => {
+                        Some(FlowStage::Asked) if *claims && !was_sent(tx, code.as_ref())? => {
                             journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }
                         // A grant that came while somebody took the question for lost: what is opened again here has no answer.
-                        Some(Stage::Asked) if matches!(stage, Stage::Answered(_)) => {
+                        Some(FlowStage::Asked) if matches!(stage, FlowStage::Answered(_)) => {
                             journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }
                         Some(_) => {}

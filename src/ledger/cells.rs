@@ -1,7 +1,7 @@
 //! What several tables hold alike: a license's key, an instant, a secret's place, a flow's stage, tags.
 
 use super::engine::{DbError, Row, unexpected_value};
-use crate::model::flow::{Place, Sealed, Stage};
+use crate::model::flow::{FlowStage, Sealed, SecretPlace};
 use crate::model::ids::{Key, License, Tag, Ubi};
 use jiff::Timestamp;
 use std::str::FromStr;
@@ -10,24 +10,24 @@ use std::str::FromStr;
 const REFUSED: &[u8] = b"refused";
 
 /// A stage's columns.
-pub(super) fn words(stage: &Stage) -> (&'static str, Option<&[u8]>) {
+pub(super) fn words(stage: &FlowStage) -> (&'static str, Option<&[u8]>) {
     match stage {
-        Stage::Asked => ("asked", None),
-        Stage::Arrived(code) => ("arrived", Some(&code.0)),
-        Stage::Sent => ("sent", None),
-        Stage::Refused => ("sent", Some(REFUSED)),
-        Stage::Answered(answer) => ("answered", Some(&answer.0)),
+        FlowStage::Asked => ("asked", None),
+        FlowStage::Arrived(code) => ("arrived", Some(&code.0)),
+        FlowStage::Sent => ("sent", None),
+        FlowStage::Refused => ("sent", Some(REFUSED)),
+        FlowStage::Answered(answer) => ("answered", Some(&answer.0)),
     }
 }
 
 /// The stage of columns.
-pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<Stage> {
+pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<FlowStage> {
     match (word, sealed) {
-        ("asked", _) => Some(Stage::Asked),
-        ("sent", Some(Sealed(said))) if said == REFUSED => Some(Stage::Refused),
-        ("sent", _) => Some(Stage::Sent),
-        ("arrived", Some(code)) => Some(Stage::Arrived(code)),
-        ("answered", Some(answer)) => Some(Stage::Answered(answer)),
+        ("asked", _) => Some(FlowStage::Asked),
+        ("sent", Some(Sealed(said))) if said == REFUSED => Some(FlowStage::Refused),
+        ("sent", _) => Some(FlowStage::Sent),
+        ("arrived", Some(code)) => Some(FlowStage::Arrived(code)),
+        ("answered", Some(answer)) => Some(FlowStage::Answered(answer)),
         _ => None,
     }
 }
@@ -54,27 +54,27 @@ pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> 
 }
 
 /// A secret's place out of the columns `item` and `blob`.
-pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<Place>, DbError> {
+pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<SecretPlace>, DbError> {
     if let Some(item) = row.get(first)? {
-        return Ok(Some(Place::Item(item)));
+        return Ok(Some(SecretPlace::Item(item)));
     }
-    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| Place::Blob(Sealed(bytes))))
+    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| SecretPlace::Blob(Sealed(bytes))))
 }
 
 /// The columns `item` and `blob` of a place.
-pub(super) fn columns(place: &Place) -> (Option<&str>, Option<&[u8]>) {
+pub(super) fn columns(place: &SecretPlace) -> (Option<&str>, Option<&[u8]>) {
     match place {
-        Place::Item(item) => (Some(item), None),
-        Place::Blob(sealed) => (None, Some(&sealed.0)),
+        SecretPlace::Item(item) => (Some(item), None),
+        SecretPlace::Blob(sealed) => (None, Some(&sealed.0)),
     }
 }
 
 /// The mark of a secret that was sealed before seals said what they are for: the tag that a sealed blob ends with, or the
 /// item's name. Schema 12 wrote it beside each; it holds for that very secret alone.
-pub(super) fn old_mark(place: &Place) -> String {
+pub(super) fn old_mark(place: &SecretPlace) -> String {
     match place {
-        Place::Item(item) => item.clone(),
-        Place::Blob(sealed) => old_mark_of(sealed),
+        SecretPlace::Item(item) => item.clone(),
+        SecretPlace::Blob(sealed) => old_mark_of(sealed),
     }
 }
 
@@ -84,7 +84,7 @@ pub(super) fn old_mark_of(Sealed(bytes): &Sealed) -> String {
 }
 
 /// Whether a row's mark is this secret's.
-pub(super) fn is_old(mark: Option<&str>, place: &Place) -> bool {
+pub(super) fn is_old(mark: Option<&str>, place: &SecretPlace) -> bool {
     mark.is_some_and(|mark| mark == old_mark(place))
 }
 

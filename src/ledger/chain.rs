@@ -1,9 +1,9 @@
 //! The chain of the history: how links are added, and followed.
 
-use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
+use super::engine::{Db, DbError, Row, SqlValue, unexpected_value, values};
 use super::hook_queue;
 use super::write_context::WriteContext;
-use crate::model::history::{Anchor, Broken, Chain, Chore, Event, Link};
+use crate::model::history::{Anchor, BrokenLink, Chain, ChainLink, HistoryEvent, LedgerEventKind};
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -15,16 +15,16 @@ pub(super) const ANCHOR: &str = "seq, hash, last, at, user, host";
 
 /// A link's hash: SHA-256 over the hash before it and the line as a JSON array, with the role at its end where a server stamped
 /// it with one. A server makes it by itself (`append_to_history` in its schema).
-fn hash_of(link: &Link, before: &[u8]) -> Vec<u8> {
+fn hash_of(link: &ChainLink, before: &[u8]) -> Vec<u8> {
     let texts = texts_of(link).into_iter().chain(link.database_role.as_deref()).map(serde_json::Value::from);
     let line: serde_json::Value = std::iter::once(link.seq.into()).chain(texts).collect();
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
 
-pub(super) fn append(tx: Db<'_>, event: &Event, context: &WriteContext) -> Result<(), DbError> {
+pub(super) fn append(tx: Db<'_>, event: &HistoryEvent, context: &WriteContext) -> Result<(), DbError> {
     let (seq, hash) = chain(
         tx,
-        Link {
+        ChainLink {
             seq: 0,
             at: for_machines(event.at),
             profile: event.profile.clone(),
@@ -45,12 +45,12 @@ pub(super) fn append(tx: Db<'_>, event: &Event, context: &WriteContext) -> Resul
 /// An event of the whole ledger.
 pub(super) fn append_chore(
     tx: Db<'_>,
-    chore: Chore,
+    chore: LedgerEventKind,
     at: Timestamp,
     detail: &str,
     context: &WriteContext,
 ) -> Result<(), DbError> {
-    let link = Link {
+    let link = ChainLink {
         seq: 0,
         at: for_machines(at),
         profile: String::new(),
@@ -69,7 +69,7 @@ pub(super) fn append_chore(
 }
 
 /// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, link: Link) -> Result<(i64, Vec<u8>), DbError> {
+fn chain(tx: Db<'_>, link: ChainLink) -> Result<(i64, Vec<u8>), DbError> {
     match tx {
         Db::Sqlite(_) => chain_in_a_file(tx, link),
         Db::Postgres(_) => chain_on_a_server(tx, &link),
@@ -77,22 +77,22 @@ fn chain(tx: Db<'_>, link: Link) -> Result<(i64, Vec<u8>), DbError> {
 }
 
 /// What a link says, in the order in which it's hashed, and in which a server's function takes it.
-fn texts_of(link: &Link) -> [&str; 8] {
-    let Link { at, profile, ubi, license, event, user, host, detail, .. } = link;
+fn texts_of(link: &ChainLink) -> [&str; 8] {
+    let ChainLink { at, profile, ubi, license, event, user, host, detail, .. } = link;
     [at, profile, ubi, license, event, user, host, detail]
 }
 
 /// A server has its owner's function do it, which also notes the session's role: no other role can put a link there.
-fn chain_on_a_server(tx: Db<'_>, link: &Link) -> Result<(i64, Vec<u8>), DbError> {
+fn chain_on_a_server(tx: Db<'_>, link: &ChainLink) -> Result<(i64, Vec<u8>), DbError> {
     let head = tx.row(
         "SELECT seq, hash FROM append_to_history(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        &texts_of(link).map(Value::from),
+        &texts_of(link).map(SqlValue::from),
         |row| Ok((row.get(0)?, row.get(1)?)),
     )?;
     head.ok_or_else(|| unexpected_value(0, "no link"))
 }
 
-fn chain_in_a_file(tx: Db<'_>, mut link: Link) -> Result<(i64, Vec<u8>), DbError> {
+fn chain_in_a_file(tx: Db<'_>, mut link: ChainLink) -> Result<(i64, Vec<u8>), DbError> {
     let (last, before) = head(tx)?.unwrap_or_default();
     link.seq = last + 1;
     link.hash = hash_of(&link, &before);
@@ -136,8 +136,8 @@ fn anchor(db: Db<'_>) -> Result<Option<Anchor>, DbError> {
     })
 }
 
-pub(super) fn link(row: &Row<'_>) -> Result<Link, DbError> {
-    Ok(Link {
+pub(super) fn link(row: &Row<'_>) -> Result<ChainLink, DbError> {
+    Ok(ChainLink {
         seq: row.get(0)?,
         at: row.get(1)?,
         profile: row.get(2)?,
@@ -162,7 +162,7 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
         let found = match link(row) {
             Ok(found) => found,
             Err(_) => {
-                broken = Some(Broken {
+                broken = Some(BrokenLink {
                     seq: row.get(0).unwrap_or(last + 1),
                     at: row.get(1).ok(),
                     license: row.get(4).ok(),
@@ -173,7 +173,7 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
         };
         let why = if found.seq != last + 1 {
             // The one before it is what is missing.
-            broken = Some(Broken { seq: last + 1, at: None, license: None, why: "it is missing" });
+            broken = Some(BrokenLink { seq: last + 1, at: None, license: None, why: "it is missing" });
             return Ok(false);
         } else if found.hash != hash_of(&found, &before) {
             "it was changed, or what stood before it was"
@@ -182,24 +182,24 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
             links += 1;
             return Ok(true);
         };
-        broken = Some(Broken { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
+        broken = Some(BrokenLink { seq: found.seq, at: Some(found.at), license: Some(found.license), why });
         Ok(false)
     })?;
     if broken.is_none() {
         broken = match head(db)? {
-            Some((seq, _)) if seq > last => Some(Broken {
+            Some((seq, _)) if seq > last => Some(BrokenLink {
                 seq: last + 1,
                 at: None,
                 license: None,
                 why: "it is missing, and so is all after it",
             }),
-            Some((seq, hash)) if seq != last || hash != before => Some(Broken {
+            Some((seq, hash)) if seq != last || hash != before => Some(BrokenLink {
                 seq: last,
                 at: None,
                 license: None,
                 why: "it isn't the one that was noted as the last",
             }),
-            None if last > 0 => Some(Broken {
+            None if last > 0 => Some(BrokenLink {
                 seq: last,
                 at: None,
                 license: None,

@@ -1,14 +1,14 @@
 //! Changes of records with all that belongs to them: one synced commit each time.
 
 use super::engine::{Db, DbError};
-use super::export_notes::{self, Export};
+use super::export_notes::{self, ExportNote};
 use super::journal::{self, Closed};
 use super::records::{self, changed};
 use super::secret_locations;
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, FlowEnd, Move, Owner, Place};
+use crate::model::flow::{Change, FlowEnd, Owner, SecretPlace, SecretsChange};
 use crate::model::ids::Key;
 use jiff::Timestamp;
 
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 #[derive(Debug, Default)]
 pub struct CommitReceipt {
     /// The closed questions' memos.
-    pub memos: Vec<Place>,
+    pub memos: Vec<SecretPlace>,
 }
 
 impl Ledger {
@@ -54,12 +54,12 @@ impl Ledger {
     }
 
     /// The same for changes with which a bundle's tokens leave.
-    pub fn commit_export(&mut self, changes: &[Change], export: Option<&Export>) -> Result<()> {
+    pub fn commit_export(&mut self, changes: &[Change], export: Option<&ExportNote>) -> Result<()> {
         let context = self.write_context();
         let at_work = self.at_work();
         self.transaction("commit", |tx| {
             let put = changes.iter().flat_map(|change| &change.moves).filter_map(|step| match step {
-                Move::Put(_, place) => Some(place.vault()),
+                SecretsChange::Put(_, place) => Some(place.vault()),
                 _ => None,
             });
             secret_locations::is_the_vault(tx, put)?;
@@ -91,7 +91,7 @@ fn end_flow(
     record: &Authorization,
     end: &FlowEnd,
     ours: &Owner,
-) -> std::result::Result<Vec<Place>, DbError> {
+) -> std::result::Result<Vec<SecretPlace>, DbError> {
     let mut memos = Vec::new();
     match end {
         FlowEnd::Closed(flow) | FlowEnd::Granted(flow) => {

@@ -6,7 +6,7 @@ use super::file_system::no_locks;
 use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::ids::Key;
-use crate::system::{Step, files};
+use crate::system::{WatchedStep, files};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ impl Ledger {
                 Ok(()) => Some(file),
                 Err(TryLockError::WouldBlock) => {
                     waited = true;
-                    self.steps.reached(Step::AwaitingClaim);
+                    self.steps.reached(WatchedStep::AwaitingClaim);
                     // defense: S36 one-claim-on-the-tokens
                     lock_within(file, until.saturating_duration_since(Instant::now()))
                 }

@@ -1,21 +1,21 @@
 //! What an operator changes by hand: records that are edited, and those that are taken out of the ledger.
 
-use super::engine::{Db, DbError, Value, values};
+use super::engine::{Db, DbError, SqlValue, values};
 use super::journal::{self, Closed};
 use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
 use super::{cells, chain, doubts};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Place};
-use crate::model::history::Event;
+use crate::model::flow::{Change, SecretPlace};
+use crate::model::history::HistoryEvent;
 use crate::model::ids::Key;
 
 /// What went with a record that was removed.
 #[derive(Debug, Default)]
 pub struct RemovedRecord {
     /// Its open questions' memos, for the vault to forget.
-    pub memos: Vec<Place>,
+    pub memos: Vec<SecretPlace>,
     /// How many of its events waited for their hooks, which aren't run any more.
     pub hooks: usize,
 }
@@ -48,7 +48,7 @@ impl Ledger {
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written the record since it was read, or a secret of it is
     /// there; [`crate::error::Error::Busy`] where somebody is at it, or a process that has ended left something of it to be finished.
-    pub fn remove(&mut self, record: &Authorization, event: &Event) -> Result<RemovedRecord> {
+    pub fn remove(&mut self, record: &Authorization, event: &HistoryEvent) -> Result<RemovedRecord> {
         let context = self.write_context();
         let at_work = self.at_work();
         let (profile, key) = (&record.profile, &record.key);
@@ -82,7 +82,7 @@ fn record_now(tx: Db<'_>, record: &Authorization) -> Result<Option<Authorization
 /// What runs have still to do goes by the edit, too: who is asked, where that was the former admin, and each field that changed.
 fn edit_in_runs(tx: Db<'_>, record: &Authorization, before: &Authorization) -> Result<(), DbError> {
     let Authorization { profile, key, .. } = record;
-    let put = |column: &str, value: Value<'_>, only: &str| {
+    let put = |column: &str, value: SqlValue<'_>, only: &str| {
         tx.execute(
             &format!(
                 "UPDATE run_item SET {column} = ?4 WHERE ubi = ?2 AND license = ?3 AND (?5 = '' OR username = ?5)
@@ -92,7 +92,7 @@ fn edit_in_runs(tx: Db<'_>, record: &Authorization, before: &Authorization) -> R
         )
     };
     if record.username != before.username {
-        put("username", Value::Text(record.username.as_str()), before.username.as_str())?;
+        put("username", SqlValue::Text(record.username.as_str()), before.username.as_str())?;
     }
     if record.name != before.name {
         put("name", or_null(record.name.as_ref().map(|it| it.as_str())), "")?;
@@ -104,13 +104,13 @@ fn edit_in_runs(tx: Db<'_>, record: &Authorization, before: &Authorization) -> R
         put("contact", or_null(record.contact.as_ref().map(|it| it.as_str())), "")?;
     }
     if record.tags != before.tags {
-        put("tags", Value::Text(&cells::lines(&record.tags)), "")?;
+        put("tags", SqlValue::Text(&cells::lines(&record.tags)), "")?;
     }
     Ok(())
 }
 
-fn or_null(text: Option<&str>) -> Value<'_> {
-    text.map_or(Value::Null, Value::Text)
+fn or_null(text: Option<&str>) -> SqlValue<'_> {
+    text.map_or(SqlValue::Null, SqlValue::Text)
 }
 
 /// Forgets reminders, doubts, waiting hooks and turns in runs of a license whose record is gone; how many hooks that were.

@@ -11,7 +11,7 @@ pub(super) const NOTED: &str = "export";
 
 /// A bundle with tokens that leave for another home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
+pub struct ExportNote {
     /// Its name in the ledger.
     #[serde(skip)]
     pub id: String,
@@ -27,7 +27,7 @@ pub struct Export {
     pub(super) label: String,
 }
 
-impl Export {
+impl ExportNote {
     /// The mark of the process that writes it.
     pub(super) fn mark(&self) -> &str {
         &self.mark
@@ -59,23 +59,23 @@ pub(super) fn is_part_of_a_name(text: &str) -> bool {
 /// How many bundles a process has noted that aren't settled yet.
 pub(super) fn of_process(db: Db<'_>, mark: &str) -> Result<usize, DbError> {
     let noted = meta::of_kind(db, NOTED)?;
-    let noted = noted.iter().filter_map(|(_, value)| serde_json::from_str::<Export>(value).ok());
+    let noted = noted.iter().filter_map(|(_, value)| serde_json::from_str::<ExportNote>(value).ok());
     Ok(noted.filter(|export| export.mark == mark).count())
 }
 
 /// The tokens leave, in the commit in which this is noted. What goes to standard output is there by then.
-pub(super) fn leaves(tx: Db<'_>, export: &Export) -> Result<(), DbError> {
+pub(super) fn leaves(tx: Db<'_>, export: &ExportNote) -> Result<(), DbError> {
     match export.file {
         // One that another command has taken back by now isn't noted again.
         Some(_) => match meta::get(tx, &export.id)? {
-            Some(_) => note(tx, &Export { has_left: true, ..export.clone() }),
+            Some(_) => note(tx, &ExportNote { has_left: true, ..export.clone() }),
             None => Err(Error::from(LedgerError::TakenOver).into()),
         },
         None => meta::remove(tx, &export.id),
     }
 }
 
-pub(super) fn note(tx: Db<'_>, export: &Export) -> Result<(), DbError> {
+pub(super) fn note(tx: Db<'_>, export: &ExportNote) -> Result<(), DbError> {
     let value = serde_json::to_string(export).map_err(|e| Error::Internal(e.to_string()))?;
     meta::put(tx, &export.id, &value)
 }

@@ -6,10 +6,10 @@ use super::process_locks::Liveness;
 use super::spool::Spool;
 use super::store::Ledger;
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Logged, Stage};
+use crate::model::flow::{FlowStage, Logged};
 use crate::model::ids::{FlowId, Username};
 use crate::model::secret::Fingerprint;
-use crate::system::Step;
+use crate::system::WatchedStep;
 use std::path::Path;
 
 impl Ledger {
@@ -20,7 +20,7 @@ impl Ledger {
     }
 
     /// How far a question has come; `None` where it's closed.
-    pub fn stage(&self, flow: &FlowId) -> Result<Option<Stage>> {
+    pub fn stage(&self, flow: &FlowId) -> Result<Option<FlowStage>> {
         journal::stage_of(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
     }
 
@@ -37,7 +37,7 @@ impl Ledger {
     /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
     /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
     /// whoever finds it takes it for one that was sent.
-    pub fn note(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+    pub fn note(&mut self, flow: &FlowId, stage: &FlowStage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
         let noted = self.relaxed(|tx| journal::note_own(tx, flow, stage, &ours))?;
         attested(noted, flow)
@@ -59,7 +59,7 @@ impl Ledger {
             if code.is_some() {
                 is_its_turn(tx, flow, &living, &spools)?;
             }
-            let noted = journal::note_own(tx, flow, &Stage::Sent, &ours)?;
+            let noted = journal::note_own(tx, flow, &FlowStage::Sent, &ours)?;
             if let Some(code) = code.filter(|_| noted) {
                 journal::code_is_sent(tx, flow, code)?;
             }
@@ -71,7 +71,7 @@ impl Ledger {
             false => self.relaxed(note),
         };
         if let Err(Error::Busy { .. }) = noted {
-            self.steps.reached(Step::AwaitingClaim);
+            self.steps.reached(WatchedStep::AwaitingClaim);
         }
         attested(noted?, flow)
     }
@@ -101,7 +101,7 @@ impl Ledger {
 
     /// Notes a stage, synced: of a question whose synced row alone would say something else, or an answer that its proper place
     /// couldn't take.
-    pub fn note_synced(&mut self, flow: &FlowId, stage: &Stage) -> Result<Logged<FlowId>> {
+    pub fn note_synced(&mut self, flow: &FlowId, stage: &FlowStage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
         let noted = self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))?;
         attested(noted, flow)
@@ -141,9 +141,9 @@ fn is_its_turn(
     for other in journal::beside(tx, flow)? {
         let Some(owner) = other.owner else { continue };
         // One of this host may have noted in its spool alone that it's sending.
-        let acts = other.stage == Stage::Sent
+        let acts = other.stage == FlowStage::Sent
             || !other.purpose.is_consent()
-            || Spool::last_stage(spools, &owner.mark, &other.id)? == Some(Stage::Sent);
+            || Spool::last_stage(spools, &owner.mark, &other.id)? == Some(FlowStage::Sent);
         if acts && living.has(tx, &owner)? {
             let license = other.key.license.to_string();
             return Err(Error::Busy { license, holder: owner.label }.into());

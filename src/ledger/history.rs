@@ -4,7 +4,7 @@ use super::chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::engine::{Db, DbError, unexpected_value, values};
 use super::store::Ledger;
 use crate::error::Result;
-use crate::model::history::{Chain, Chore, Line, Link};
+use crate::model::history::{Chain, ChainLink, HistoryLine, LedgerEventKind};
 use crate::model::ids::Key;
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
@@ -24,13 +24,13 @@ pub struct Pruning {
 
 impl Ledger {
     /// The last lines of a license's history, oldest first.
-    pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<Line>> {
+    pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<HistoryLine>> {
         let read = self.engine.db().rows(
             "SELECT at, event, user, host, detail FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
             values![profile, key.ubi.as_str(), key.license.as_str(), most],
             |row| {
-                Ok(Line {
+                Ok(HistoryLine {
                     at: row.get::<&str>(0)?.parse().map_err(|e| unexpected_value(0, e))?,
                     event: row.get(1)?,
                     user: row.get(2)?,
@@ -54,7 +54,7 @@ impl Ledger {
     }
 
     /// The history of a profile, with the events of the whole ledger, oldest first; only links that are wanted.
-    pub fn links(&self, profile: &str, wanted: impl Fn(&Link) -> bool) -> Result<Vec<Link>> {
+    pub fn links(&self, profile: &str, wanted: impl Fn(&ChainLink) -> bool) -> Result<Vec<ChainLink>> {
         let mut links = Vec::new();
         let read = self.engine.db().each(
             &format!("SELECT {COLUMNS} FROM history WHERE profile IN (?1, '') ORDER BY seq"),
@@ -109,7 +109,7 @@ impl Ledger {
                 pruned.seq,
                 hex::encode(&pruned.hash)
             );
-            append_chore(tx, Chore::Pruned, now, &detail, &context)?;
+            append_chore(tx, LedgerEventKind::Pruned, now, &detail, &context)?;
             Ok(Some(pruned))
         })
     }

@@ -7,7 +7,7 @@ use super::records::changed;
 use super::store::Ledger;
 use super::{doubts, records, secret_locations};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, Logged, Place, Purpose, Role, Stage, StoredSecret};
+use crate::model::flow::{Change, Flow, FlowStage, Logged, Purpose, Role, SecretPlace, StoredSecret};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 
@@ -24,11 +24,11 @@ pub struct Intent {
 
 /// A question that is on disk.
 #[derive(Debug)]
-pub struct Intended {
+pub struct CommittedIntent {
     /// The proof.
     pub flow: Logged<FlowId>,
     /// The memos of those that it replaced: for the vault to forget.
-    pub replaced: Vec<Place>,
+    pub replaced: Vec<SecretPlace>,
 }
 
 impl Ledger {
@@ -36,7 +36,7 @@ impl Ledger {
     /// process is asking about has no second one that is waited for, what a dead process left must have been recovered before,
     /// and a record that others have written since it was read is refused. One that is handed out takes the place of an
     /// earlier one, and a deactivation ends all.
-    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<Intended>>> {
+    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<CommittedIntent>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
         let context = self.write_context();
@@ -67,7 +67,7 @@ impl Ledger {
                         }
                         journal::insert(tx, &intent.flow, intent.state.as_ref())?;
                         let flow = Logged::attested_by_the_ledger(intent.flow.id);
-                        outcomes.push(Ok(Intended { flow, replaced }));
+                        outcomes.push(Ok(CommittedIntent { flow, replaced }));
                     }
                     false => outcomes.push(Err(changed(&intent.change.record.key))),
                 }
@@ -130,7 +130,7 @@ fn held_up_by(
 ) -> std::result::Result<Option<String>, DbError> {
     for open in open {
         let Some(owner) = &open.owner else { continue };
-        let waits = open.purpose.is_consent() && open.stage == Stage::Asked;
+        let waits = open.purpose.is_consent() && open.stage == FlowStage::Asked;
         match living.has(tx, owner)? {
             true if new.handed_off && waits => {}
             true => return Ok(Some(owner.label.clone())),

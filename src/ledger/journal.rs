@@ -1,11 +1,11 @@
 //! The rows of flows that are open, and what is remembered of closed ones.
 
 use super::cells::{columns, instant, is_old, key, old_mark, old_mark_of, place, stage, text, words};
-use super::engine::{Db, DbError, Row, Value, unexpected_value, values};
+use super::engine::{Db, DbError, Row, SqlValue, unexpected_value, values};
 use super::records;
-use super::spool::Spooled;
+use super::spool::SpooledFlow;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Flow, OldSeals, Owner, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, FlowStage, OldSeals, Owner, Purpose, Sealed, SecretPlace};
 use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
@@ -89,14 +89,14 @@ pub(super) fn insert(tx: Db<'_>, flow: &Flow, state: Option<&Fingerprint>) -> Re
     Ok(())
 }
 
-pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &Stage) -> Result<(), DbError> {
+pub(super) fn note(tx: Db<'_>, flow: &FlowId, stage: &FlowStage) -> Result<(), DbError> {
     let (word, sealed) = words(stage);
     tx.execute("UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1", values![&flow.0, word, sealed])?;
     Ok(())
 }
 
 /// The same out of a spool.
-pub(super) fn note_spooled(tx: Db<'_>, spooled: &Spooled) -> Result<(), DbError> {
+pub(super) fn note_spooled(tx: Db<'_>, spooled: &SpooledFlow) -> Result<(), DbError> {
     note(tx, &spooled.flow, &spooled.stage)?;
     if let Some(sealed) = sealed_of(&spooled.stage).filter(|_| spooled.is_old) {
         let mark = old_mark_of(sealed);
@@ -105,16 +105,16 @@ pub(super) fn note_spooled(tx: Db<'_>, spooled: &Spooled) -> Result<(), DbError>
     Ok(())
 }
 
-fn sealed_of(stage: &Stage) -> Option<&Sealed> {
+fn sealed_of(stage: &FlowStage) -> Option<&Sealed> {
     match stage {
-        Stage::Arrived(sealed) | Stage::Answered(sealed) => Some(sealed),
-        Stage::Asked | Stage::Sent | Stage::Refused => None,
+        FlowStage::Arrived(sealed) | FlowStage::Answered(sealed) => Some(sealed),
+        FlowStage::Asked | FlowStage::Sent | FlowStage::Refused => None,
     }
 }
 
 /// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
 /// for it for too long.
-pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -> Result<bool, DbError> {
+pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &FlowStage, ours: &Owner) -> Result<bool, DbError> {
     let (word, sealed) = words(stage);
     let noted = tx.execute(
         "UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1 AND owner_mark = ?4",
@@ -126,11 +126,11 @@ pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &Stage, ours: &Owner) -
 /// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
 /// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another refresh of
 /// its license is open, or somebody is giving it up: it has to wait.
-pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> {
+pub(super) fn put_again(tx: Db<'_>, spooled: &SpooledFlow) -> Result<bool, DbError> {
     let Some(question) = &spooled.question else { return Ok(true) };
     let key = &question.key;
     let needless = match &spooled.stage {
-        Stage::Answered(answer) => {
+        FlowStage::Answered(answer) => {
             let stored =
                 "SELECT count(*) FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND blob = ?4";
             let values =
@@ -154,7 +154,7 @@ pub(super) fn put_again(tx: Db<'_>, spooled: &Spooled) -> Result<bool, DbError> 
     Ok(true)
 }
 
-pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<Stage>, DbError> {
+pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<FlowStage>, DbError> {
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
@@ -223,14 +223,14 @@ pub(super) fn claim_answered(
     flow: &FlowId,
     from: Option<&Owner>,
     to: &Owner,
-    stage: &Stage,
+    stage: &FlowStage,
 ) -> Result<bool, DbError> {
     let noted = stage_of(tx, flow)?;
     // It was taken before, and only the word of that was lost.
-    if matches!(noted, Some(Stage::Arrived(_))) && is_owned_by(tx, flow, to)? {
+    if matches!(noted, Some(FlowStage::Arrived(_))) && is_owned_by(tx, flow, to)? {
         return Ok(true);
     }
-    let taken = noted == Some(Stage::Asked) && adopt(tx, flow, from, to)?;
+    let taken = noted == Some(FlowStage::Asked) && adopt(tx, flow, from, to)?;
     if taken {
         note(tx, flow, stage)?;
     }
@@ -249,7 +249,7 @@ fn is_owned_by(tx: Db<'_>, flow: &FlowId, owner: &Owner) -> Result<bool, DbError
 pub(super) fn claim_for_the_dead(
     tx: Db<'_>,
     flow: &FlowId,
-    stage: &Stage,
+    stage: &FlowStage,
     mark: String,
 ) -> Result<(), DbError> {
     let dead = Owner { mark, label: ENDED.into() };
@@ -259,7 +259,7 @@ pub(super) fn claim_for_the_dead(
     Ok(())
 }
 
-pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<Place>, DbError> {
+pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<SecretPlace>, DbError> {
     let found =
         tx.row("SELECT memo_item, memo_blob FROM flow WHERE id = ?1", values![&flow.0], |row| place(row, 0))?;
     Ok(found.flatten())
@@ -293,10 +293,10 @@ pub(super) fn reopen(
 }
 
 /// Closes the consents of a license that nobody has answered: one brought a grant. Their memos, for the vault to forget.
-pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Place>, DbError> {
+pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<Vec<SecretPlace>, DbError> {
     let mut memos = Vec::new();
     for flow in of_key(tx, profile, key)? {
-        if flow.purpose.is_consent() && flow.stage == Stage::Asked {
+        if flow.purpose.is_consent() && flow.stage == FlowStage::Asked {
             close(tx, &flow.id, Closed::Ended)?;
             memos.extend(flow.memo);
         }
@@ -312,7 +312,7 @@ pub(super) fn ask_instead(tx: Db<'_>, record: &Authorization, before: &Username)
     }
     for flow in of_key(tx, &record.profile, &record.key)? {
         if flow.purpose.is_consent()
-            && !matches!(flow.stage, Stage::Answered(_))
+            && !matches!(flow.stage, FlowStage::Answered(_))
             && flow.username.same_as(before.as_str())
         {
             tx.execute(
@@ -397,7 +397,7 @@ pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, DbError> {
     flows(db, "", values![])
 }
 
-fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbError> {
+fn seen(db: Db<'_>, which: &str, values: &[SqlValue<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {
         let unread = || Some(Sealed(Vec::new()));
         let stage =
@@ -406,7 +406,7 @@ fn seen(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbEr
     })
 }
 
-fn flows(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Flow>, DbError> {
+fn flows(db: Db<'_>, which: &str, values: &[SqlValue<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, whole)
 }
 
@@ -425,7 +425,7 @@ fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
     read(row, memo, stage, old)
 }
 
-fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage, old: OldSeals) -> Result<Flow, DbError> {
+fn read(row: &Row<'_>, memo: Option<SecretPlace>, stage: FlowStage, old: OldSeals) -> Result<Flow, DbError> {
     let owner = match (row.get(12)?, row.get::<Option<String>>(13)?) {
         (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
@@ -449,7 +449,7 @@ fn read(row: &Row<'_>, memo: Option<Place>, stage: Stage, old: OldSeals) -> Resu
     })
 }
 
-fn read_stage(row: &Row<'_>, first: usize) -> Result<Stage, DbError> {
+fn read_stage(row: &Row<'_>, first: usize) -> Result<FlowStage, DbError> {
     stage(text(row, first)?, row.get::<Option<Vec<u8>>>(first + 1)?.map(Sealed))
         .ok_or_else(|| unexpected_value(first, "an unknown stage"))
 }

@@ -1,14 +1,14 @@
 //! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
-use super::engine::{Engine, LedgerFile, Session, checkpoint_truncate, values};
+use super::engine::{Engine, LedgerFile, ServerSession, checkpoint_truncate, values};
 use super::move_state::MoveState;
 use super::store::Ledger;
 use super::{chain, meta, table_copy};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::history::Chore;
+use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
-use crate::system::{Env, Paths, Step};
+use crate::system::{Env, Paths, WatchedStep};
 use jiff::Timestamp;
 use std::fs;
 
@@ -40,9 +40,9 @@ impl Ledger {
             }
         };
         if there.moved.is_none() {
-            env.steps.reached(Step::BeforeCommit);
+            env.steps.reached(WatchedStep::BeforeCommit);
             source.copy_to(&target)?;
-            env.steps.reached(Step::AfterCommit);
+            env.steps.reached(WatchedStep::AfterCommit);
         }
         target.id.clone_from(&source.id);
         let from = source.path.clone();
@@ -50,10 +50,10 @@ impl Ledger {
             let context = target.write_context();
             let done = target.engine.transaction(|tx| {
                 meta::remove(tx, "arriving")?;
-                chain::append_chore(tx, Chore::LedgerMoved, now, &format!("from {from}"), &context)
+                chain::append_chore(tx, LedgerEventKind::LedgerMoved, now, &format!("from {from}"), &context)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
-            env.steps.reached(Step::AfterCommit);
+            env.steps.reached(WatchedStep::AfterCommit);
         }
         let count = |table: &str| -> Result<usize> {
             let counted = target.engine.db().number(&format!("SELECT count(*) FROM {table}"), values![]);
@@ -69,7 +69,7 @@ impl Ledger {
                 Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
             }
             LedgerPlace::Server(server) => {
-                Self::of_server(Session::as_it_is(server, env.random.as_ref())?, env)
+                Self::of_server(ServerSession::as_it_is(server, env.random.as_ref())?, env)
             }
         })
     }
@@ -133,7 +133,7 @@ fn place_of(env: &Env, place: &LedgerPlace) -> String {
 fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
     match place {
         LedgerPlace::File => Ok(!env.paths.ledger().exists()),
-        LedgerPlace::Server(server) => Ok(Session::is_new(server)?),
+        LedgerPlace::Server(server) => Ok(ServerSession::is_new(server)?),
     }
 }
 

@@ -4,8 +4,8 @@ use super::engine::{Db, DbError};
 use super::file_system::no_locks;
 use crate::error::Result;
 use crate::model::flow::Owner;
-use crate::system::files::{self, Holds};
-use crate::system::{Random, Who};
+use crate::system::files::{self, FileSensitivity};
+use crate::system::{Invoker, Random};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,12 @@ pub struct ProcessLock {
 }
 
 impl ProcessLock {
-    pub(super) fn make(folder: &Path, who: &Who, boot: Option<&str>, random: &dyn Random) -> Result<Self> {
+    pub(super) fn make(
+        folder: &Path,
+        who: &Invoker,
+        boot: Option<&str>,
+        random: &dyn Random,
+    ) -> Result<Self> {
         files::private_folder(folder)?;
         let mark = format!("{}{BEHIND_BOOT}{}", boot.unwrap_or(SYNCED), random.name()?);
         let path = folder.join(&mark);
@@ -40,7 +45,7 @@ impl ProcessLock {
     }
 
     pub(super) fn locked(path: &Path) -> bool {
-        match files::read_private(path, Holds::Settings) {
+        match files::read_private(path, FileSensitivity::Settings) {
             // What can't be looked at counts as living.
             Err(_) => true,
             Ok(None) => false,

@@ -1,35 +1,35 @@
 //! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
 //! snapshot, and reads what it shows: the indexes leave out the rest.
 
-use super::engine::{Db, DbError, Row, Value, values};
+use super::engine::{Db, DbError, Row, SqlValue, values};
 use super::journal;
 use super::records::{COLUMNS, read};
 use super::spool::Spool;
 use super::store::Ledger;
 use crate::error::Result;
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::blind_spot::BlindSpot;
-use crate::model::flow::{Flow, OpenFlow, Stage};
+use crate::model::flow::{Flow, FlowStage, OpenFlow};
 use crate::model::ids::Key;
-use crate::model::selection::Quiet;
+use crate::model::selection::QuietRecords;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records near their end, and how many others there are.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Near {
+pub struct ExpiringRecords {
     /// Those near their end, or with anything noted or open, by UBI and license.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<AuthorizationWithFlows>,
     /// The others.
-    pub quiet: Quiet,
+    pub quiet: QuietRecords,
 }
 
 /// The marks of owners that don't live any more.
-type Dead = BTreeSet<String>;
+type DeadOwners = BTreeSet<String>;
 
 impl Ledger {
     /// Every record of a profile with its open questions, ordered by UBI and license.
-    pub fn standings(&self, profile: &str) -> Result<Vec<Standing>> {
+    pub fn standings(&self, profile: &str) -> Result<Vec<AuthorizationWithFlows>> {
         self.look(|db, dead| {
             let found = look_for(db, "profile = ?1", values![profile])?;
             self.with_questions(db, profile, found, dead)
@@ -37,7 +37,7 @@ impl Ledger {
     }
 
     /// One record with its open questions.
-    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<Standing>> {
+    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
         self.look(|db, dead| {
             let found = look_for(
                 db,
@@ -51,7 +51,11 @@ impl Ledger {
     /// The records that selectors can mean, each once, ordered by UBI and license. Which of them a
     /// selector names, [`selection::one`](crate::model::selection::one) decides; where one names none to the letter, that
     /// hangs on all records.
-    pub fn standings_called(&self, profile: &str, selectors: &[String]) -> Result<Vec<Standing>> {
+    pub fn find_by_selectors(
+        &self,
+        profile: &str,
+        selectors: &[String],
+    ) -> Result<Vec<AuthorizationWithFlows>> {
         self.look(|db, dead| {
             let mut found = BTreeMap::new();
             for selector in selectors.iter().map(|selector| selector.trim()) {
@@ -75,7 +79,7 @@ impl Ledger {
     }
 
     /// The records whose living grant ends by `until`, and those with anything noted or open, by UBI and license.
-    pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<Standing>> {
+    pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<AuthorizationWithFlows>> {
         self.look(|db, dead| {
             let found = self.near(db, profile, until)?;
             self.with_questions(db, profile, found, dead)
@@ -83,15 +87,20 @@ impl Ledger {
     }
 
     /// The same, and how many others there are.
-    pub fn near_and_beside(&self, profile: &str, until: Timestamp) -> Result<Near> {
+    pub fn near_and_beside(&self, profile: &str, until: Timestamp) -> Result<ExpiringRecords> {
         self.look(|db, dead| {
             let found = self.near(db, profile, until)?;
             let quiet = self.quiet(db, profile, until, &found)?;
-            Ok(Near { standings: self.with_questions(db, profile, found, dead)?, quiet })
+            Ok(ExpiringRecords { standings: self.with_questions(db, profile, found, dead)?, quiet })
         })
     }
 
-    fn near(&self, db: Db<'_>, profile: &str, until: Timestamp) -> Result<Vec<Standing>, DbError> {
+    fn near(
+        &self,
+        db: Db<'_>,
+        profile: &str,
+        until: Timestamp,
+    ) -> Result<Vec<AuthorizationWithFlows>, DbError> {
         let (by_end, noted) = (db.by("authorization_by_end"), db.by("authorization_noted"));
         look_up(
             db,
@@ -113,8 +122,8 @@ impl Ledger {
         db: Db<'_>,
         profile: &str,
         until: Timestamp,
-        found: &[Standing],
-    ) -> Result<Quiet, DbError> {
+        found: &[AuthorizationWithFlows],
+    ) -> Result<QuietRecords, DbError> {
         let (by_end, given_up) = (db.by("authorization_by_end"), db.by("authorization_given_up"));
         let count = |by: &str, which: &str| -> Result<usize, DbError> {
             let counted = db.number(
@@ -136,7 +145,7 @@ impl Ledger {
             values![profile, until.as_second()],
             |row| row.get(0),
         )?;
-        Ok(Quiet {
+        Ok(QuietRecords {
             active: living
                 .saturating_sub(asked)
                 .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),
@@ -186,9 +195,9 @@ impl Ledger {
     /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
     /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
     /// round finds more owners dead, or is the last.
-    fn look<T>(&self, look: impl Fn(Db<'_>, &mut Dead) -> Result<T, DbError>) -> Result<T> {
+    fn look<T>(&self, look: impl Fn(Db<'_>, &mut DeadOwners) -> Result<T, DbError>) -> Result<T> {
         const ROUNDS: usize = 10;
-        let mut dead = Dead::new();
+        let mut dead = DeadOwners::new();
         let mut read = || {
             let mut round = 1;
             loop {
@@ -209,9 +218,9 @@ impl Ledger {
         &self,
         db: Db<'_>,
         profile: &str,
-        mut found: Vec<Standing>,
-        dead: &mut Dead,
-    ) -> Result<Vec<Standing>, DbError> {
+        mut found: Vec<AuthorizationWithFlows>,
+        dead: &mut DeadOwners,
+    ) -> Result<Vec<AuthorizationWithFlows>, DbError> {
         let flows = match &found[..] {
             [one] => journal::seen_of_key(db, profile, &one.record.key)?,
             _ => journal::seen_of_profile(db, profile)?,
@@ -225,7 +234,7 @@ impl Ledger {
         Ok(found)
     }
 
-    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut Dead) -> Result<OpenFlow, DbError> {
+    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut DeadOwners) -> Result<OpenFlow, DbError> {
         let abandoned = match &flow.owner {
             None => true,
             Some(owner) if dead.contains(&owner.mark) => true,
@@ -248,7 +257,7 @@ impl Ledger {
         Ok(OpenFlow {
             purpose: flow.purpose,
             username: flow.username.clone(),
-            handed_off: flow.handed_off && flow.owner.is_none() && stage == Stage::Asked,
+            handed_off: flow.handed_off && flow.owner.is_none() && stage == FlowStage::Asked,
             had_answer: flow.had_answer,
             stage,
             opened: flow.opened,
@@ -258,7 +267,11 @@ impl Ledger {
     }
 }
 
-fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, DbError> {
+fn look_for(
+    db: Db<'_>,
+    which: &str,
+    values: &[SqlValue<'_>],
+) -> Result<Vec<AuthorizationWithFlows>, DbError> {
     db.rows(
         &format!("SELECT {COLUMNS} FROM authorization WHERE {which} ORDER BY profile, ubi, license"),
         values,
@@ -267,7 +280,7 @@ fn look_for(db: Db<'_>, which: &str, values: &[Value<'_>]) -> Result<Vec<Standin
 }
 
 /// The records of these keys.
-fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>, DbError> {
+fn look_up(db: Db<'_>, keys: &str, values: &[SqlValue<'_>]) -> Result<Vec<AuthorizationWithFlows>, DbError> {
     let join = db.join_in_this_order();
     db.rows(
         &format!(
@@ -279,6 +292,6 @@ fn look_up(db: Db<'_>, keys: &str, values: &[Value<'_>]) -> Result<Vec<Standing>
     )
 }
 
-fn standing(row: &Row<'_>) -> Result<Standing, DbError> {
-    Ok(Standing { record: read(row)?, flows: Vec::new() })
+fn standing(row: &Row<'_>) -> Result<AuthorizationWithFlows, DbError> {
+    Ok(AuthorizationWithFlows { record: read(row)?, flows: Vec::new() })
 }

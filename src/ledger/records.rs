@@ -3,12 +3,12 @@
 
 use super::cells::{columns, is_old, place};
 use super::chain;
-use super::engine::{Cell, Db, DbError, Row, Value, unexpected_value, values};
+use super::engine::{Cell, Db, DbError, Row, SqlValue, unexpected_value, values};
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
-use crate::model::authorization::{Authorization, Column, Part};
-use crate::model::column::{self, Kind, Source};
-use crate::model::flow::{Change, Move, Role, StoredSecret};
+use crate::model::authorization::{Authorization, Column, ColumnScope};
+use crate::model::column::{self, ColumnKind, Source};
+use crate::model::flow::{Change, Role, SecretsChange, StoredSecret};
 use crate::model::ids::{Generation, Key, Revision};
 use jiff::Timestamp;
 use std::sync::LazyLock;
@@ -43,8 +43,8 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     };
     format!(
         "UPDATE authorization SET {}, {REVISION} = {REVISION} + 1 WHERE {} AND {REVISION} = ?{}",
-        set(|column| column.part != Part::Key, ", "),
-        set(|column| column.part == Part::Key, " AND "),
+        set(|column| column.part != ColumnScope::Key, ", "),
+        set(|column| column.part == ColumnScope::Key, " AND "),
         Authorization::COLUMNS.len(),
     )
 });
@@ -57,13 +57,13 @@ struct Columns<'r> {
 }
 
 impl Source for Columns<'_> {
-    fn value(&mut self, _: &'static str, _: Kind) -> Option<column::Value<'_>> {
+    fn value(&mut self, _: &'static str, _: ColumnKind) -> Option<column::ColumnValue<'_>> {
         let at = self.next;
         self.next += 1;
         let fault = match self.row.cell(at) {
-            Ok(Cell::Null) => return Some(column::Value::Nothing),
-            Ok(Cell::Text(text)) => return Some(column::Value::Text(text)),
-            Ok(Cell::Number(number)) => return Some(column::Value::Number(number)),
+            Ok(Cell::Null) => return Some(column::ColumnValue::Nothing),
+            Ok(Cell::Text(text)) => return Some(column::ColumnValue::Text(text)),
+            Ok(Cell::Number(number)) => return Some(column::ColumnValue::Number(number)),
             Ok(Cell::Bytes(_)) => unexpected_value(at, "bytes"),
             Err(fault) => fault,
         };
@@ -113,7 +113,7 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Resu
     for event in &change.events {
         chain::append(tx, event, context)?;
     }
-    let is_live = change.moves.iter().any(|step| matches!(step, Move::Put(Role::Live, _)));
+    let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(Role::Live, _)));
     let live = if is_live { record.generation.0 } else { 0 };
     context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0, live);
     Ok(true)
@@ -135,7 +135,7 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     let joined: Vec<_> = columns
         .iter()
         .map(|value| match value {
-            column::Value::List(items) => items.join("\n"),
+            column::ColumnValue::List(items) => items.join("\n"),
             _ => String::new(),
         })
         .collect();
@@ -143,18 +143,18 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
         .iter()
         .zip(&joined)
         .map(|(value, joined)| match value {
-            column::Value::Nothing => Value::Null,
-            column::Value::Text(text) => Value::Text(text),
-            column::Value::List(_) => Value::Text(joined),
-            column::Value::Instant(at) => Value::Number(at.as_second()),
-            column::Value::Flag(flag) => Value::Flag(*flag),
-            column::Value::Number(number) => Value::Number(*number),
+            column::ColumnValue::Nothing => SqlValue::Null,
+            column::ColumnValue::Text(text) => SqlValue::Text(text),
+            column::ColumnValue::List(_) => SqlValue::Text(joined),
+            column::ColumnValue::Instant(at) => SqlValue::Number(at.as_second()),
+            column::ColumnValue::Flag(flag) => SqlValue::Flag(*flag),
+            column::ColumnValue::Number(number) => SqlValue::Number(*number),
         })
         .collect();
     if record.revision == Revision::default() {
         return Ok(tx.execute(&ADD, &stored)? == 1);
     }
-    stored.push(Value::Number(record.revision.0));
+    stored.push(SqlValue::Number(record.revision.0));
     Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
@@ -170,11 +170,11 @@ pub(super) fn remove(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError
     Ok(removed == 1)
 }
 
-fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> {
+fn turn(tx: Db<'_>, record: &Authorization, step: &SecretsChange) -> Result<(), DbError> {
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
     match step {
-        Move::Put(role, place) => {
-            turn(tx, record, &Move::Turn(*role, Role::Superseded))?;
+        SecretsChange::Put(role, place) => {
+            turn(tx, record, &SecretsChange::Turn(*role, Role::Superseded))?;
             let (item, blob) = columns(place);
             tx.execute(
                 &format!(
@@ -185,13 +185,13 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &Move) -> Result<(), DbError> 
                 values![profile, ubi, license, role.word(), item, blob, record.generation.0],
             )?;
         }
-        Move::Turn(from, to) => {
+        SecretsChange::Turn(from, to) => {
             tx.execute(
                 "UPDATE secret SET role = ?5 WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND role = ?4",
                 values![profile, ubi, license, from.word(), to.word()],
             )?;
         }
-        Move::Drop(id) => {
+        SecretsChange::Drop(id) => {
             tx.execute(
                 "DELETE FROM secret WHERE id = ?1 AND profile = ?2 AND ubi = ?3 AND license = ?4",
                 values![*id, profile, ubi, license],

@@ -5,9 +5,9 @@ use super::engine::{unexpected_value, values};
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::blind_spot::CLOCK_TOLERANCE;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
-use crate::model::reminder::{EventKey, Occasion, Reminder};
+use crate::model::reminder::{EventKey, HookEventKind, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ fn latest_credible(now: Timestamp) -> Timestamp {
 
 /// An event whose hook waits to be run.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct QueuedHook {
     /// The event's number in the history.
     pub seq: i64,
     /// When it happened.
@@ -26,10 +26,10 @@ pub struct Waiting {
     /// To which license.
     pub key: Key,
     /// What for.
-    pub occasion: Occasion,
+    pub occasion: HookEventKind,
     /// The event's detail.
     pub detail: String,
-    /// What happened: one of [`Happened`]'s words.
+    /// What happened: one of [`HistoryEventKind`]'s words.
     pub event: String,
 }
 
@@ -46,22 +46,22 @@ pub enum GrantOf {
 
 impl Ledger {
     /// Which occasions the configuration has hooks for: their events are queued from now on.
-    pub fn want_hooks(&mut self, occasions: impl IntoIterator<Item = Occasion>) {
+    pub fn want_hooks(&mut self, occasions: impl IntoIterator<Item = HookEventKind>) {
         self.hooks = occasions.into_iter().collect();
     }
 
     /// The events whose hooks wait, oldest first.
-    pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<Waiting>> {
+    pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<QueuedHook>> {
         let read = self.engine.db().rows(
             "SELECT history.seq, history.at, ubi, license, occasion, detail, event FROM hook_queue
              JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
             values![profile],
             |row| {
-                Ok(Waiting {
+                Ok(QueuedHook {
                     seq: row.get(0)?,
                     at: row.get::<&str>(1)?.parse().map_err(|e| unexpected_value(1, e))?,
                     key: key(row, 2)?,
-                    occasion: Occasion::of(row.get(4)?)
+                    occasion: HookEventKind::of(row.get(4)?)
                         .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                     event: row.get(6)?,
@@ -78,7 +78,7 @@ impl Ledger {
             GrantOf::BeforeTheLast => (i64::MAX, 1),
             GrantOf::Before(seq) => (seq, 0),
         };
-        let consented = [Happened::Granted, Happened::Renewed].map(Happened::word);
+        let consented = [HistoryEventKind::Granted, HistoryEventKind::Renewed].map(HistoryEventKind::word);
         let read = self.engine.db().rows(
             "SELECT at FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND seq < ?4 AND event IN (?5, ?6)

@@ -2,12 +2,12 @@
 
 use super::chain;
 use super::engine::{Db, DbError, Engine, values};
-use super::heads::{self, Seen};
 use super::records;
+use super::seen_heads::{self, SeenHead};
 use std::path::Path;
 
 /// Whether the ledger holds what was seen: its history has that link, or was pruned behind it, and no record is older.
-fn holds(db: Db<'_>, seen: &Seen) -> Result<bool, DbError> {
+fn holds(db: Db<'_>, seen: &SeenHead) -> Result<bool, DbError> {
     let pruned = db.number("SELECT coalesce(max(seq), 0) FROM history_anchor", values![])?;
     if seen.seq > pruned {
         let hash: Option<Vec<u8>> =
@@ -43,7 +43,7 @@ fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
 }
 
 /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
-pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen>, DbError> {
+pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<SeenHead>) -> Result<Vec<SeenHead>, DbError> {
     let mut lost = Vec::new();
     if !engine.snapshot(is_whole)? {
         return Ok(lost);
@@ -60,8 +60,8 @@ pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<Seen>) -> Result<Vec<Seen
 
 /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
 /// another server may answer.
-pub(super) fn is_still_there(tx: Db<'_>, seen: &Seen, file: &Path) -> Result<bool, DbError> {
-    let newest = heads::newest(file).or_else(|| heads::read(file).pop());
+pub(super) fn is_still_there(tx: Db<'_>, seen: &SeenHead, file: &Path) -> Result<bool, DbError> {
+    let newest = seen_heads::newest(file).or_else(|| seen_heads::read(file).pop());
     let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
     seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
 }

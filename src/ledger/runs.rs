@@ -7,7 +7,7 @@ use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::flow::{Owner, Purpose};
 use crate::model::ids::{Generation, RunId, Username};
-use crate::model::plan::{Planned, Progress};
+use crate::model::plan::{PlannedLicense, Progress};
 use jiff::Timestamp;
 use std::collections::HashSet;
 
@@ -25,13 +25,13 @@ pub struct LeftRun {
     /// Who had been at it.
     pub owner: String,
     /// What it had left to do, with each license's place in it.
-    pub items: Vec<(usize, Planned)>,
+    pub items: Vec<(usize, PlannedLicense)>,
 }
 
 impl Ledger {
     /// Begins a run, synced. A license that a living run still has to do refuses it; from dead ones it's taken over. On a
     /// shared ledger runs of several people split the work: each license is whoever's who asks first.
-    pub fn begin_run(&mut self, profile: &str, items: &[Planned], now: Timestamp) -> Result<RunId> {
+    pub fn begin_run(&mut self, profile: &str, items: &[PlannedLicense], now: Timestamp) -> Result<RunId> {
         let ours = self.mark()?.owner();
         let (living, shared) = (self.living(), self.is_shared());
         let wanted: HashSet<_> = items.iter().map(|item| &item.key).collect();
@@ -138,7 +138,7 @@ fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, DbErr
     )
 }
 
-fn insert(tx: Db<'_>, run: i64, at: usize, item: &Planned) -> Result<(), DbError> {
+fn insert(tx: Db<'_>, run: i64, at: usize, item: &PlannedLicense) -> Result<(), DbError> {
     tx.execute(
         &format!(
             "INSERT INTO run_item ({ITEM}, run) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
@@ -167,12 +167,12 @@ fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), DbError> {
     Ok(())
 }
 
-fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, Planned, Progress)>, DbError> {
+fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, PlannedLicense, Progress)>, DbError> {
     tx.rows(&format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place"), values![run], item)
 }
 
-fn item(row: &Row<'_>) -> Result<(usize, Planned, Progress), DbError> {
-    let planned = Planned {
+fn item(row: &Row<'_>) -> Result<(usize, PlannedLicense, Progress), DbError> {
+    let planned = PlannedLicense {
         key: key(row, 1)?,
         username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,
         named: None,

@@ -4,7 +4,7 @@ use crate::error::LedgerError;
 use std::cmp::Ordering;
 
 /// What makes one schema out of the one before it.
-pub(super) struct Step {
+pub(super) struct SchemaStep {
     pub(super) sqlite: &'static str,
     /// `None`: no server ever had the schema before it.
     pub(super) postgres: Option<&'static str>,
@@ -13,10 +13,10 @@ pub(super) struct Step {
 /// The scripts of a step: for both engines, or for a file alone.
 macro_rules! step {
     ($number:literal, sqlite) => {
-        Step { sqlite: include_str!(concat!("schema/", $number, ".sqlite.sql")), postgres: None }
+        SchemaStep { sqlite: include_str!(concat!("schema/", $number, ".sqlite.sql")), postgres: None }
     };
     ($number:literal, sqlite, postgres) => {
-        Step {
+        SchemaStep {
             sqlite: include_str!(concat!("schema/", $number, ".sqlite.sql")),
             postgres: Some(include_str!(concat!("schema/", $number, ".postgres.sql"))),
         }
@@ -24,7 +24,7 @@ macro_rules! step {
 }
 
 /// The steps in their order: the first makes schema 1. On a server the ledger began with schema 7, whose script makes it whole.
-pub(super) const STEPS: [Step; 14] = [
+pub(super) const STEPS: [SchemaStep; 14] = [
     step!("001", sqlite),
     step!("002", sqlite),
     step!("003", sqlite),

@@ -6,9 +6,9 @@ use super::recipients;
 use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Flow, Logged, Place, ProfileSecret, Role, StoredSecret};
+use crate::model::flow::{Flow, Logged, ProfileSecret, Role, SecretPlace, StoredSecret};
 use crate::model::granted::AwaitingGrant;
-use crate::model::history::Chore;
+use crate::model::history::LedgerEventKind;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
@@ -67,7 +67,7 @@ pub struct SecretLocation {
     /// What it's of.
     pub owner: SecretOwner,
     /// Where it is.
-    pub place: Place,
+    pub place: SecretPlace,
     /// Its number, which its seal repeats.
     pub generation: Generation,
     /// It was there before seals said what they are for.
@@ -131,9 +131,9 @@ impl Ledger {
         &mut self,
         profile: &str,
         name: &str,
-        place: &Place,
+        place: &SecretPlace,
         generation: Generation,
-    ) -> Result<Option<Place>> {
+    ) -> Result<Option<SecretPlace>> {
         let (item, blob) = columns(place);
         self.transaction("keep the secret", |tx| {
             is_the_vault(tx, [place.vault()])?;
@@ -175,10 +175,10 @@ impl Ledger {
     /// the secrets are sealed to them, and so does every host from then on.
     pub fn replace_places(
         &mut self,
-        (moved, recipients): (&[(SecretLocation, Place)], Option<&[String]>),
+        (moved, recipients): (&[(SecretLocation, SecretPlace)], Option<&[String]>),
         known: usize,
         seen: &[Flow],
-        chore: Chore,
+        chore: LedgerEventKind,
         detail: &str,
         now: Timestamp,
     ) -> Result<bool> {
@@ -193,7 +193,7 @@ impl Ledger {
                 }
             }
             for (secret, _) in moved {
-                if let Place::Item(item) = &secret.place {
+                if let SecretPlace::Item(item) = &secret.place {
                     tx.execute(
                         "INSERT INTO left_item (item) VALUES (?1) ON CONFLICT DO NOTHING",
                         values![item],
@@ -202,14 +202,14 @@ impl Ledger {
             }
             // What is named again isn't left.
             for secret in named_secrets(tx)? {
-                if let Place::Item(item) = &secret.place {
+                if let SecretPlace::Item(item) = &secret.place {
                     tx.execute("DELETE FROM left_item WHERE item = ?1", values![item])?;
                 }
             }
             if let Some(recipients) = recipients {
                 recipients::list(tx, recipients, &context.who.host, now)?;
             }
-            if let (Chore::Moved, Some((_, place))) = (chore, moved.first()) {
+            if let (LedgerEventKind::Moved, Some((_, place))) = (chore, moved.first()) {
                 note_vault(tx, place.vault())?;
             }
             for (secret, _) in moved {
@@ -347,7 +347,7 @@ fn location(owner: SecretOwner, row: &Row<'_>, first: usize) -> Result<Option<Se
 }
 
 /// `false` where it isn't where it was.
-fn put(tx: Db<'_>, secret: &SecretLocation, to: &Place) -> Result<bool, DbError> {
+fn put(tx: Db<'_>, secret: &SecretLocation, to: &SecretPlace) -> Result<bool, DbError> {
     let (old_item, old_blob) = columns(&secret.place);
     let (item, blob) = columns(to);
     let changed = match &secret.owner {

@@ -2,7 +2,7 @@
 
 use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, Logged, OldSeals, Place, Purpose, Sealed, Stage};
+use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, Sealed, SecretPlace};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use crate::system::files;
@@ -37,11 +37,11 @@ pub struct Spool {
 
 /// What a spool holds of a question.
 #[derive(Debug)]
-pub struct Spooled {
+pub struct SpooledFlow {
     /// Which question.
     pub flow: FlowId,
     /// How far it had come.
-    pub stage: Stage,
+    pub stage: FlowStage,
     /// The code that came, or was sent: none is sent twice.
     pub code: Option<Fingerprint>,
     /// It was nobody's in the ledger when its answer came, which couldn't be told that it's somebody's now.
@@ -54,9 +54,9 @@ pub struct Spooled {
 
 /// A spool that a dead process left.
 #[derive(Debug)]
-pub(super) struct LeftBehind {
+pub(super) struct AbandonedSpool {
     path: PathBuf,
-    pub(super) notes: Vec<Spooled>,
+    pub(super) notes: Vec<SpooledFlow>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -70,7 +70,7 @@ struct Line {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     claims: bool,
     #[serde(default)]
-    question: Option<Question>,
+    question: Option<SpoolRecord>,
     /// What is sealed in it says what it's for. Older versions don't write this.
     #[serde(default)]
     labeled: bool,
@@ -78,7 +78,7 @@ struct Line {
 
 /// A question as a line holds it; instants are seconds of Unix time.
 #[derive(Serialize, Deserialize)]
-struct Question {
+struct SpoolRecord {
     profile: String,
     ubi: String,
     license: String,
@@ -92,7 +92,7 @@ struct Question {
     sealed_memo: Option<String>,
 }
 
-impl Question {
+impl SpoolRecord {
     /// Without what a keyring holds: its question is on this machine's own ledger.
     fn of(flow: &Flow) -> Self {
         Self {
@@ -106,15 +106,15 @@ impl Question {
             opened: flow.opened.as_second(),
             deadline: flow.deadline.as_second(),
             sealed_memo: match &flow.memo {
-                Some(Place::Blob(sealed)) => Some(BASE64_STANDARD.encode(&sealed.0)),
+                Some(SecretPlace::Blob(sealed)) => Some(BASE64_STANDARD.encode(&sealed.0)),
                 _ => None,
             },
         }
     }
 
-    fn flow(self, id: FlowId, stage: Stage, is_old: bool) -> Option<Flow> {
+    fn flow(self, id: FlowId, stage: FlowStage, is_old: bool) -> Option<Flow> {
         let memo = match self.sealed_memo {
-            Some(text) => Some(Place::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
+            Some(text) => Some(SecretPlace::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
             None => None,
         };
         Some(Flow {
@@ -165,7 +165,7 @@ impl Spool {
 
     /// Whether it keeps a provider's answer to this question.
     pub fn has_answer(&self, flow: &FlowId) -> bool {
-        matches!(self.kept(flow), Ok(Some(Spooled { stage: Stage::Answered(_), .. })))
+        matches!(self.kept(flow), Ok(Some(SpooledFlow { stage: FlowStage::Answered(_), .. })))
     }
 
     /// The ledger has closed a question: what is kept of it here isn't needed.
@@ -179,7 +179,7 @@ impl Spool {
     pub fn reopened(&mut self, flow: &FlowId) {
         if self.slots.contains_key(flow) {
             // In the place of what it holds: it would make an open question one that was sent.
-            let _ = self.keep(flow, &Stage::Asked, None);
+            let _ = self.keep(flow, &FlowStage::Asked, None);
             self.settled.insert(flow.clone());
         }
     }
@@ -240,21 +240,21 @@ impl Spool {
     pub fn keep(
         &mut self,
         flow: &FlowId,
-        stage: &Stage,
+        stage: &FlowStage,
         code: Option<&Fingerprint>,
     ) -> Result<Logged<FlowId>> {
         self.write(flow, stage, code, false)
     }
 
     /// Keeps the code of a question that is nobody's in the ledger, synced: whoever merges this takes the question over.
-    pub fn keep_claimed(&mut self, flow: &FlowId, stage: &Stage, code: &Fingerprint) -> Result<()> {
+    pub fn keep_claimed(&mut self, flow: &FlowId, stage: &FlowStage, code: &Fingerprint) -> Result<()> {
         self.write(flow, stage, Some(code), true).map(drop)
     }
 
     fn write(
         &mut self,
         flow: &FlowId,
-        stage: &Stage,
+        stage: &FlowStage,
         code: Option<&Fingerprint>,
         claims: bool,
     ) -> Result<Logged<FlowId>> {
@@ -271,7 +271,7 @@ impl Spool {
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
             code: self.codes.get(flow).map(hex::encode),
             claims,
-            question: self.questions.get(flow).map(Question::of),
+            question: self.questions.get(flow).map(SpoolRecord::of),
             // Of a question whose memo is an older version's, whatever is sealed from now on says what it's for.
             labeled: self.questions.get(flow).is_none_or(|question| !question.old.memo),
         };
@@ -296,7 +296,7 @@ impl Spool {
     }
 
     /// Reads the spools of dead processes.
-    pub(super) fn left_behind(folder: &Path, owners: &Path) -> Result<Vec<LeftBehind>> {
+    pub(super) fn left_behind(folder: &Path, owners: &Path) -> Result<Vec<AbandonedSpool>> {
         let Ok(entries) = fs::read_dir(folder) else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for path in entries.filter_map(|entry| Some(entry.ok()?.path())) {
@@ -306,14 +306,14 @@ impl Spool {
             }
             // Its process may only just have ended, and removed it.
             if let Some(notes) = read(&path)? {
-                found.push(LeftBehind { notes, path });
+                found.push(AbandonedSpool { notes, path });
             }
         }
         Ok(found)
     }
 
     /// What this process keeps here of a question that the ledger hasn't closed.
-    pub(super) fn kept(&self, flow: &FlowId) -> Result<Option<Spooled>> {
+    pub(super) fn kept(&self, flow: &FlowId) -> Result<Option<SpooledFlow>> {
         if !self.slots.contains_key(flow) || self.settled.contains(flow) {
             return Ok(None);
         }
@@ -321,15 +321,15 @@ impl Spool {
     }
 
     /// How far a process had come with a question, where only its spool could take that.
-    pub(super) fn last_stage(folder: &Path, mark: &str, flow: &FlowId) -> Result<Option<Stage>> {
+    pub(super) fn last_stage(folder: &Path, mark: &str, flow: &FlowId) -> Result<Option<FlowStage>> {
         let notes = read(&folder.join(mark))?.unwrap_or_default();
         Ok(notes.into_iter().rfind(|note| note.flow == *flow).map(|note| note.stage))
     }
 }
 
 /// What a spool holds; `None` where there is none.
-fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
-    let Some(mut file) = files::read_private(path, files::Holds::Secret)? else { return Ok(None) };
+fn read(path: &Path) -> Result<Option<Vec<SpooledFlow>>> {
+    let Some(mut file) = files::read_private(path, files::FileSensitivity::Secret)? else { return Ok(None) };
     let mut text = Vec::new();
     file.read_to_end(&mut text).map_err(|e| fault(path, &e))?;
     Ok(Some(notes(&text)))
@@ -337,7 +337,7 @@ fn read(path: &Path) -> Result<Option<Vec<Spooled>>> {
 
 /// Each readable line; a torn one is skipped, for the ledger still has the intent.
 #[doc(hidden)]
-pub fn notes(text: &[u8]) -> Vec<Spooled> {
+pub fn notes(text: &[u8]) -> Vec<SpooledFlow> {
     text.split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty())
         .filter_map(|line| {
@@ -351,12 +351,12 @@ pub fn notes(text: &[u8]) -> Vec<Spooled> {
             let is_old = !line.labeled;
             let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone(), is_old));
             let code = line.code.and_then(|code| hex::decode(code).ok()?.try_into().ok());
-            Some(Spooled { flow, stage, code, claims: line.claims, question, is_old })
+            Some(SpooledFlow { flow, stage, code, claims: line.claims, question, is_old })
         })
         .collect()
 }
 
-impl LeftBehind {
+impl AbandonedSpool {
     /// The mark of the process whose it was.
     pub(super) fn mark(&self) -> &str {
         self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default()

@@ -1,18 +1,18 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::{Db, DbError, Engine, LedgerFile, Session};
-use super::heads::{self, NewestLive, Seen, licenses_of, newest_live};
+use super::engine::{Db, DbError, Engine, LedgerFile, ServerSession};
 use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
-use super::write_context::{WriteContext, Written};
+use super::seen_heads::{self, NewestLive, SeenHead, licenses_of, newest_live};
+use super::write_context::{WriteContext, WrittenRows};
 use super::{chain, doubts, export_notes, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, Owner};
-use crate::model::history::Chore;
+use crate::model::history::LedgerEventKind;
 use crate::model::ids::{Generation, Key};
-use crate::model::reminder::Occasion;
+use crate::model::reminder::HookEventKind;
 use crate::model::server::{LedgerPlace, Server};
-use crate::system::{Clock, Env, Paths, Random, Step, Steps, Who, files};
+use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -33,21 +33,21 @@ pub struct Ledger {
     /// Where answers go that it can't take.
     pub(super) spool: PathBuf,
     pub(super) id: String,
-    who: Who,
+    who: Invoker,
     pub(super) random: Arc<dyn Random>,
-    pub(super) steps: Arc<dyn Steps>,
+    pub(super) steps: Arc<dyn StepObserver>,
     clock: Arc<dyn Clock>,
     pub(super) boot: Option<String>,
     mark: Option<ProcessLock>,
-    pub(super) hooks: BTreeSet<Occasion>,
+    pub(super) hooks: BTreeSet<HookEventKind>,
     /// The log of commits was taken into the file by us.
     pub(super) log_is_fresh: bool,
     /// What this process knows to be in the ledger.
-    seen: Seen,
+    seen: SeenHead,
     /// Which token sets this host made live.
     newest_live: NewestLive,
     /// What the transaction that is open has written.
-    written: Rc<RefCell<Written>>,
+    written: Rc<RefCell<WrittenRows>>,
     /// The connection by which that was seen.
     connection: u64,
 }
@@ -59,7 +59,7 @@ impl Ledger {
     /// Where there is none ([`LedgerError::Missing`]), where a newer program migrated it, or, on a server, its owner didn't
     /// yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write, |server, _| Session::write(server))
+        Self::opened(env, place, LedgerFile::write, |server, _| ServerSession::write(server))
     }
 
     /// The same, and makes it where there is none: for `config init`, and for who brings the first record.
@@ -67,14 +67,14 @@ impl Ledger {
     /// # Errors
     /// As above, but for one that is missing; and where none can be made.
     pub fn open_or_make(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write_or_make, Session::write_or_make)
+        Self::opened(env, place, LedgerFile::write_or_make, ServerSession::write_or_make)
     }
 
     fn opened(
         env: &Env,
         place: &LedgerPlace,
-        file: fn(&Paths, &dyn Random, &dyn Steps) -> Result<LedgerFile>,
-        session: fn(&Server, &dyn Random) -> Result<Session>,
+        file: fn(&Paths, &dyn Random, &dyn StepObserver) -> Result<LedgerFile>,
+        session: fn(&Server, &dyn Random) -> Result<ServerSession>,
     ) -> Result<Self> {
         let mut ledger = match place {
             LedgerPlace::File => {
@@ -124,7 +124,7 @@ impl Ledger {
             }
             LedgerPlace::Server(server) => {
                 tracing::info!("ledger {}, for reading", server.address);
-                Session::read(server)?.map(|session| Self::of_server(session, env))
+                ServerSession::read(server)?.map(|session| Self::of_server(session, env))
             }
         })
     }
@@ -137,7 +137,7 @@ impl Ledger {
     pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
         let migration = match place {
             LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
-            LedgerPlace::Server(server) => Session::migrate(server)?,
+            LedgerPlace::Server(server) => ServerSession::migrate(server)?,
         };
         if let Some(Migration { from, to, copy }) = &migration {
             let copy = copy.as_deref().unwrap_or("nowhere else");
@@ -151,7 +151,7 @@ impl Ledger {
         Self::of(Engine::Sqlite(file), id, place, env)
     }
 
-    pub(super) fn of_server(session: Session, env: &Env) -> Self {
+    pub(super) fn of_server(session: ServerSession, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));
@@ -173,7 +173,7 @@ impl Ledger {
             mark: None,
             hooks: BTreeSet::new(),
             log_is_fresh: false,
-            seen: Seen::default(),
+            seen: SeenHead::default(),
             newest_live: NewestLive::new(),
             written: Rc::default(),
             connection: 0,
@@ -263,13 +263,13 @@ impl Ledger {
     /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
     fn looks_back(&mut self, now: Timestamp) -> Result<()> {
         let file = self.heads();
-        let mut lines = heads::read(&file);
+        let mut lines = seen_heads::read(&file);
         let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
         self.newest_live = newest_live(&lines);
         if lost.is_empty() {
             let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
             let (seq, hash) = head.unwrap_or_default();
-            self.seen = Seen { seq, hash: hex::encode(hash), changed: Vec::new() };
+            self.seen = SeenHead { seq, hash: hex::encode(hash), changed: Vec::new() };
             if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
                 self.remember(&self.seen.clone());
             }
@@ -286,31 +286,32 @@ impl Ledger {
         let context = self.write_context();
         self.transaction("note that it went back in time", |tx| {
             changed.iter().try_for_each(|it| doubts::note(tx, it))?;
-            chain::append_chore(tx, Chore::WentBack, now, &detail, &context)
+            chain::append_chore(tx, LedgerEventKind::WentBack, now, &detail, &context)
         })?;
         // What it doesn't hold is told, and from here on it's measured by what it holds.
-        heads::in_turn(&file, || {
+        seen_heads::in_turn(&file, || {
             // Also by what others have written there meanwhile.
-            let others =
-                heads::read(&file).into_iter().filter(|line| !lost.contains(line) && !lines.contains(line));
+            let others = seen_heads::read(&file)
+                .into_iter()
+                .filter(|line| !lost.contains(line) && !lines.contains(line));
             let others: Vec<_> = others.collect();
             lines.extend(others);
             lines.push(self.seen.clone());
-            heads::keep(&file, &lines)
+            seen_heads::keep(&file, &lines)
         })?;
         Err(LedgerError::WentBack { path: self.path.clone(), licenses: whose }.into())
     }
 
     /// Remembers what a commit wrote, now that it's done.
     fn remembers(&mut self) {
-        let Written { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
+        let WrittenRows { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
         if head.is_none() && changed.is_empty() {
             return;
         }
         if let Some((seq, hash)) = head {
             (self.seen.seq, self.seen.hash) = (seq, hex::encode(hash));
         }
-        let line = Seen { changed, ..self.seen.clone() };
+        let line = SeenHead { changed, ..self.seen.clone() };
         for (record, live) in newest_live([&line]) {
             let known = self.newest_live.entry(record).or_default();
             *known = live.max(*known);
@@ -330,14 +331,14 @@ impl Ledger {
     pub fn made_live_here(&self) -> BTreeSet<(String, String, String)> {
         let newest = match self.newest_live.is_empty() {
             // Opened for reading.
-            true => newest_live(&heads::read(&self.heads())),
+            true => newest_live(&seen_heads::read(&self.heads())),
             false => self.newest_live.clone(),
         };
         newest.into_keys().collect()
     }
 
-    fn remember(&self, seen: &Seen) {
-        if let Err(e) = heads::add(&self.heads(), seen) {
+    fn remember(&self, seen: &SeenHead) {
+        if let Err(e) = seen_heads::add(&self.heads(), seen) {
             tracing::warn!("what this host has seen of the ledger isn't remembered: {e}");
         }
     }
@@ -353,7 +354,7 @@ impl Ledger {
         what: &'static str,
         work: impl FnOnce(Db<'_>) -> Result<T, DbError>,
     ) -> Result<T> {
-        self.steps.reached(Step::BeforeCommit);
+        self.steps.reached(WatchedStep::BeforeCommit);
         self.written.take();
         let file = self.heads();
         let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
@@ -377,15 +378,15 @@ impl Ledger {
             self.connection = connection;
             self.remembers();
         }
-        self.steps.reached(Step::AfterCommit);
+        self.steps.reached(WatchedStep::AfterCommit);
         done.map_err(|e| self.fault(what, e))
     }
 
     /// The same for a note, which survives this process's end at once, and a power cut once something synced follows it.
     pub(super) fn relaxed<T>(&mut self, work: impl FnOnce(Db<'_>) -> Result<T, DbError>) -> Result<T> {
-        self.steps.reached(Step::BeforeCommit);
+        self.steps.reached(WatchedStep::BeforeCommit);
         let done = self.engine.relaxed(work);
-        self.steps.reached(Step::AfterNote);
+        self.steps.reached(WatchedStep::AfterNote);
         done.map_err(|e| self.fault("note", e))
     }
 

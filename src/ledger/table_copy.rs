@@ -1,7 +1,7 @@
 //! Every table of a ledger, copied into another one and compared cell by cell.
 
 use super::catalog::{self, Table};
-use super::engine::{Cell, Db, DbError, Value, values};
+use super::engine::{Cell, Db, DbError, SqlValue, values};
 use super::meta;
 use crate::error::LedgerError;
 use sha2::{Digest, Sha256};
@@ -78,7 +78,7 @@ fn copy(from: Db<'_>, to: Db<'_>, table: &Table) -> Result<(), DbError> {
             to.execute("DELETE FROM history_head", values![])?;
         }
         let cells = (0..columns.len()).map(|at| row.cell(at)).collect::<Result<Vec<_>, _>>()?;
-        let values: Vec<_> = cells.into_iter().map(Value::from).collect();
+        let values: Vec<_> = cells.into_iter().map(SqlValue::from).collect();
         to.execute(&insert, &values)?;
         Ok(true)
     })?;

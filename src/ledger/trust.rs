@@ -1,6 +1,6 @@
 //! What this host can trust a ledger with that may have gone back in time, and what somebody says of it.
 
-use super::heads::{self, licenses_of};
+use super::seen_heads::{self, licenses_of};
 use super::store::Ledger;
 use super::{doubts, rollback};
 use crate::error::Result;
@@ -16,7 +16,7 @@ impl Ledger {
     /// Why it can't: a ledger that goes back in time isn't known by it then.
     pub fn can_remember(&self) -> Result<()> {
         let file = self.heads();
-        heads::in_turn(&file, || files::open_private(&file).map(drop))
+        seen_heads::in_turn(&file, || files::open_private(&file).map(drop))
     }
 
     /// Whether this host has seen that every seal of the ledger says what it is for.
@@ -31,7 +31,7 @@ impl Ledger {
 
     /// The licenses whose changes by this host the ledger doesn't hold any more; for a look that changes nothing.
     pub fn went_back(&self) -> Result<Option<Vec<String>>> {
-        let lost = rollback::lost_of(&self.engine, &mut heads::read(&self.heads()));
+        let lost = rollback::lost_of(&self.engine, &mut seen_heads::read(&self.heads()));
         let lost = lost.map_err(|e| self.fault("be read", e))?;
         Ok((!lost.is_empty()).then(|| licenses_of(&lost)))
     }

@@ -1,8 +1,8 @@
 //! What a transaction knows of its writer, and what it has written so far.
 
 use crate::model::ids::{Key, License, Ubi};
-use crate::model::reminder::Occasion;
-use crate::system::Who;
+use crate::model::reminder::HookEventKind;
+use crate::system::Invoker;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -10,19 +10,19 @@ use std::rc::Rc;
 
 /// Who writes, and which hooks are wanted: what each event of the history needs.
 pub(super) struct WriteContext {
-    pub(super) who: Who,
-    pub(super) hooks: BTreeSet<Occasion>,
-    pub(super) written: Rc<RefCell<Written>>,
+    pub(super) who: Invoker,
+    pub(super) hooks: BTreeSet<HookEventKind>,
+    pub(super) written: Rc<RefCell<WrittenRows>>,
 }
 
 /// What a transaction has written so far.
 #[derive(Debug, Default)]
-pub(super) struct Written {
+pub(super) struct WrittenRows {
     pub(super) head: Option<(i64, Vec<u8>)>,
     pub(super) changed: Vec<Changed>,
 }
 
-impl Written {
+impl WrittenRows {
     pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64, live: i64) {
         let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
         self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation, live });

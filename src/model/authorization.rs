@@ -6,7 +6,7 @@ mod columns;
 mod commands;
 mod json;
 
-pub use columns::{Authorization, Column, Part};
+pub use columns::{Authorization, Column, ColumnScope};
 pub use commands::{
     accept_waiting, ask_again, discard_waiting, hand_out_again, next, next_of, register_again, selector,
     take_the_answer, token_for,
@@ -14,7 +14,7 @@ pub use commands::{
 pub use json::{ExportedRecord, ReportedRecord};
 
 use super::expiry;
-use super::flow::{OpenFlow, Purpose, Stage};
+use super::flow::{FlowStage, OpenFlow, Purpose};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -90,7 +90,7 @@ impl Condition {
 
 /// A record with the questions that are open for it: what `status` reads.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
+pub struct AuthorizationWithFlows {
     /// The record.
     pub record: Authorization,
     /// Open questions to the provider.
@@ -159,23 +159,23 @@ impl Authorization {
     }
 }
 
-impl Standing {
+impl AuthorizationWithFlows {
     /// What holds beside the state, in a fixed order.
     pub fn conditions(&self, now: Timestamp) -> Vec<Condition> {
         let mut found = Vec::new();
         for flow in &self.flows {
             match (&flow.stage, flow.abandoned) {
-                (Stage::Asked, _) if flow.handed_off => found.push(if now < flow.deadline {
+                (FlowStage::Asked, _) if flow.handed_off => found.push(if now < flow.deadline {
                     Condition::RenewalPending
                 } else {
                     Condition::HandoffLapsed
                 }),
                 // Nothing had been sent: the question simply wasn't answered.
-                (Stage::Asked, _) => {}
+                (FlowStage::Asked, _) => {}
                 // Not a byte of its code has left: the next command sends it.
-                (Stage::Arrived(_), _) => {}
+                (FlowStage::Arrived(_), _) => {}
                 // Nothing is lost, whoever is at it: the next command on the license stores it.
-                (Stage::Answered(_), _) => found.push(Condition::GrantedNotStored),
+                (FlowStage::Answered(_), _) => found.push(Condition::GrantedNotStored),
                 (_, true) => found.push(Condition::Uncertain),
                 (_, false) => {}
             }
@@ -205,18 +205,20 @@ impl Standing {
 
     /// Whether a grant waits sealed to be stored; what a refresh brought isn't meant.
     pub fn has_unstored_grant(&self) -> bool {
-        self.flows.iter().any(|flow| flow.purpose.is_consent() && matches!(flow.stage, Stage::Answered(_)))
+        self.flows
+            .iter()
+            .any(|flow| flow.purpose.is_consent() && matches!(flow.stage, FlowStage::Answered(_)))
     }
 
     /// Whether the answer to a request of this kind was lost, which the record doesn't tell by itself.
     pub fn has_lost(&self, purposes: &[Purpose]) -> bool {
-        let lost = |stage: &Stage| matches!(stage, Stage::Sent | Stage::Refused);
+        let lost = |stage: &FlowStage| matches!(stage, FlowStage::Sent | FlowStage::Refused);
         self.flows.iter().any(|flow| flow.abandoned && lost(&flow.stage) && purposes.contains(&flow.purpose))
     }
 
     /// Whether a process that is gone left a code that it hadn't sent.
     fn has_waiting_code(&self) -> bool {
-        self.flows.iter().any(|flow| flow.abandoned && matches!(flow.stage, Stage::Arrived(_)))
+        self.flows.iter().any(|flow| flow.abandoned && matches!(flow.stage, FlowStage::Arrived(_)))
     }
 
     /// The hand-off that is out, lapsed or not.
@@ -256,7 +258,7 @@ impl Standing {
         }
         // The old grant was being given up for another admin's: that goes on.
         let breaking = |flow: &&OpenFlow| {
-            flow.abandoned && flow.purpose == Purpose::BreakFirst && flow.stage != Stage::Asked
+            flow.abandoned && flow.purpose == Purpose::BreakFirst && flow.stage != FlowStage::Asked
         };
         if let Some(flow) = self.flows.iter().find(breaking) {
             let flags = ["--username", flow.username.as_str(), "--break-first"];
@@ -374,13 +376,13 @@ mod tests {
             let (opened, deadline, handed_off, had_answer) = (now, now, false, false);
             let flow =
                 OpenFlow { purpose, username, stage, opened, deadline, handed_off, had_answer, abandoned };
-            let standing = Standing { record, flows: vec![flow] };
+            let standing = AuthorizationWithFlows { record, flows: vec![flow] };
             let next = standing.next_command(now, WINDOW, &zone, false);
             let words: Vec<_> = standing.conditions(now).into_iter().map(Condition::word).collect();
             (words.join(" "), next.unwrap_or_default().replace("biotrack-auth ", ""))
         };
         let is = |words: &str, next: &str| (words.to_owned(), next.to_owned());
-        let answered = || Stage::Answered(Sealed(Vec::new()));
+        let answered = || FlowStage::Answered(Sealed(Vec::new()));
         let living = Some("2026-04-11T00:00:00Z");
         let waits = "granted_not_stored";
         assert_eq!(of(Purpose::Renew, answered(), true, living), is(waits, "renew 604001/L-1"));
@@ -390,8 +392,8 @@ mod tests {
         let (told, next) = of(Purpose::Register, answered(), true, None);
         assert!(told == waits && next.starts_with("register --ubi 604001 --license L-1 "), "{next}");
         for purpose in [Purpose::Renew, Purpose::Refresh, Purpose::Deactivate] {
-            assert_eq!(of(purpose, Stage::Sent, true, living).0, "uncertain");
-            assert_eq!(of(purpose, Stage::Sent, false, living).0, "");
+            assert_eq!(of(purpose, FlowStage::Sent, true, living).0, "uncertain");
+            assert_eq!(of(purpose, FlowStage::Sent, false, living).0, "");
         }
     }
 
@@ -409,14 +411,14 @@ mod tests {
             let flow = OpenFlow {
                 purpose: record.asked_for(),
                 username: record.username.clone(),
-                stage: Stage::Asked,
+                stage: FlowStage::Asked,
                 opened,
                 deadline: until,
                 handed_off: true,
                 had_answer: false,
                 abandoned: true,
             };
-            let standing = Standing { record, flows: vec![flow] };
+            let standing = AuthorizationWithFlows { record, flows: vec![flow] };
             let next = |now| standing.next_command(at(now), WINDOW, &zone, false).unwrap();
             assert_eq!(next("2026-01-07T00:00:00Z"), "biotrack-auth complete -");
             assert_eq!(next("2026-01-09T00:00:00Z"), format!("biotrack-auth {anew}"));
@@ -428,7 +430,7 @@ mod tests {
         let zone = TimeZone::UTC;
         let mut it = record("it's; $(reboot)");
         it.expires_at = Some(at("2026-01-01T00:00:00Z"));
-        let standing = Standing { record: it, flows: Vec::new() };
+        let standing = AuthorizationWithFlows { record: it, flows: Vec::new() };
         let command = standing.next_command(at("2026-02-01T00:00:00Z"), WINDOW, &zone, true).unwrap();
         assert_eq!(
             shlex::split(&command).unwrap(),

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 
 /// What stands in a column.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Value<'a> {
+pub enum ColumnValue<'a> {
     /// Nothing.
     Nothing,
     /// A text.
@@ -25,7 +25,7 @@ pub enum Value<'a> {
     Number(i64),
 }
 
-impl Serialize for Value<'_> {
+impl Serialize for ColumnValue<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> std::result::Result<S::Ok, S::Error> {
         match self {
             Self::Nothing => to.serialize_none(),
@@ -40,20 +40,20 @@ impl Serialize for Value<'_> {
 
 /// Which value stands in a column, where any does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// [`Value::Text`].
+pub enum ColumnKind {
+    /// [`ColumnValue::Text`].
     Text,
-    /// [`Value::List`].
+    /// [`ColumnValue::List`].
     List,
-    /// [`Value::Instant`].
+    /// [`ColumnValue::Instant`].
     Instant,
-    /// [`Value::Flag`].
+    /// [`ColumnValue::Flag`].
     Flag,
-    /// [`Value::Number`].
+    /// [`ColumnValue::Number`].
     Number,
 }
 
-impl Kind {
+impl ColumnKind {
     /// What is wrong with something that stands where one of this kind should.
     pub fn isnt(self) -> &'static str {
         match self {
@@ -66,7 +66,7 @@ impl Kind {
     }
 }
 
-impl Value<'_> {
+impl ColumnValue<'_> {
     /// As a cell of a CSV. Several texts are separated by semicolons; one inside a text has a backslash before it, and so
     /// has a backslash before either.
     pub fn cell(&self) -> String {
@@ -103,26 +103,26 @@ pub fn split(cell: &str) -> Vec<String> {
 /// A type that a column can have.
 pub trait ColumnType: Sized {
     /// Which value stands for it.
-    const KIND: Kind;
+    const KIND: ColumnKind;
     /// Whether nothing may stand for it.
     const OPTIONAL: bool = false;
 
     /// The value that stands for it.
-    fn value(&self) -> Value<'_>;
+    fn value(&self) -> ColumnValue<'_>;
 
     /// What a value stands for. Storage knows texts and numbers alone: there a list is a text with an item on each line,
     /// an instant the seconds since 1970, a flag 0 or 1.
     ///
     /// # Errors
     /// The value can't be right.
-    fn of(value: Value<'_>) -> Result<Self>;
+    fn of(value: ColumnValue<'_>) -> Result<Self>;
 }
 
 /// Where a record's columns are read from: a row of the ledger, a line of a file, a document.
 pub trait Source {
     /// What stands in a column; `None` where that can't be read, which the source keeps in mind. Asked for in the
     /// declaration's order, each column once.
-    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>>;
+    fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>>;
 
     /// What stood in that column can't be right.
     fn refuse(&mut self, column: &'static str, why: Error);
@@ -135,13 +135,13 @@ pub trait Source {
 }
 
 impl ColumnType for String {
-    const KIND: Kind = Kind::Text;
+    const KIND: ColumnKind = ColumnKind::Text;
 
-    fn value(&self) -> Value<'_> {
-        Value::Text(self)
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::Text(self)
     }
 
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         text(value).map(str::to_owned)
     }
 }
@@ -149,13 +149,13 @@ impl ColumnType for String {
 macro_rules! names {
     ($($name:ident)*) => {$(
         impl ColumnType for $name {
-            const KIND: Kind = Kind::Text;
+            const KIND: ColumnKind = ColumnKind::Text;
 
-            fn value(&self) -> Value<'_> {
-                Value::Text(self.as_str())
+            fn value(&self) -> ColumnValue<'_> {
+                ColumnValue::Text(self.as_str())
             }
 
-            fn of(value: Value<'_>) -> Result<Self> {
+            fn of(value: ColumnValue<'_>) -> Result<Self> {
                 Self::parse(text(value)?)
             }
         }
@@ -165,19 +165,21 @@ macro_rules! names {
 names!(Ubi License OcmLicense StoreName Username Contact);
 
 impl ColumnType for Vec<Tag> {
-    const KIND: Kind = Kind::List;
+    const KIND: ColumnKind = ColumnKind::List;
 
-    fn value(&self) -> Value<'_> {
-        Value::List(self.iter().map(|tag| tag.as_str().into()).collect())
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::List(self.iter().map(|tag| tag.as_str().into()).collect())
     }
 
     /// Sorted, each once.
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         let mut tags = match value {
-            Value::Nothing => Vec::new(),
-            Value::Text(lines) => lines.lines().map(Tag::parse).collect::<Result<Self>>()?,
-            Value::List(items) => items.iter().map(|item| Tag::parse(item)).collect::<Result<Self>>()?,
-            _ => return Err(of_another_kind(Kind::List)),
+            ColumnValue::Nothing => Vec::new(),
+            ColumnValue::Text(lines) => lines.lines().map(Tag::parse).collect::<Result<Self>>()?,
+            ColumnValue::List(items) => {
+                items.iter().map(|item| Tag::parse(item)).collect::<Result<Self>>()?
+            }
+            _ => return Err(of_another_kind(ColumnKind::List)),
         };
         tags.sort();
         tags.dedup();
@@ -186,54 +188,54 @@ impl ColumnType for Vec<Tag> {
 }
 
 impl ColumnType for Vec<String> {
-    const KIND: Kind = Kind::List;
+    const KIND: ColumnKind = ColumnKind::List;
 
-    fn value(&self) -> Value<'_> {
-        Value::List(self.iter().map(|item| item.as_str().into()).collect())
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::List(self.iter().map(|item| item.as_str().into()).collect())
     }
 
     /// In their order.
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         match value {
-            Value::Nothing => Ok(Self::new()),
-            Value::Text(lines) => Ok(lines.lines().map(str::to_owned).collect()),
-            Value::List(items) => Ok(items.into_iter().map(Cow::into_owned).collect()),
-            _ => Err(of_another_kind(Kind::List)),
+            ColumnValue::Nothing => Ok(Self::new()),
+            ColumnValue::Text(lines) => Ok(lines.lines().map(str::to_owned).collect()),
+            ColumnValue::List(items) => Ok(items.into_iter().map(Cow::into_owned).collect()),
+            _ => Err(of_another_kind(ColumnKind::List)),
         }
     }
 }
 
 impl ColumnType for Timestamp {
-    const KIND: Kind = Kind::Instant;
+    const KIND: ColumnKind = ColumnKind::Instant;
 
-    fn value(&self) -> Value<'_> {
-        Value::Instant(*self)
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::Instant(*self)
     }
 
     /// Down to the whole second, as the ledger keeps it.
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         let no_instant = || Error::BadValue { name: "instant", problem: "is out of all time".into() };
         match value {
-            Value::Instant(at) => Ok(whole_second(at)),
-            Value::Number(seconds) => Self::from_second(seconds).map_err(|_| no_instant()),
-            _ => Err(of_another_kind(Kind::Instant)),
+            ColumnValue::Instant(at) => Ok(whole_second(at)),
+            ColumnValue::Number(seconds) => Self::from_second(seconds).map_err(|_| no_instant()),
+            _ => Err(of_another_kind(ColumnKind::Instant)),
         }
     }
 }
 
 impl ColumnType for bool {
-    const KIND: Kind = Kind::Flag;
+    const KIND: ColumnKind = ColumnKind::Flag;
 
-    fn value(&self) -> Value<'_> {
-        Value::Flag(*self)
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::Flag(*self)
     }
 
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         match value {
-            Value::Nothing => Ok(false),
-            Value::Flag(flag) => Ok(flag),
-            Value::Number(number) => Ok(number != 0),
-            _ => Err(of_another_kind(Kind::Flag)),
+            ColumnValue::Nothing => Ok(false),
+            ColumnValue::Flag(flag) => Ok(flag),
+            ColumnValue::Number(number) => Ok(number != 0),
+            _ => Err(of_another_kind(ColumnKind::Flag)),
         }
     }
 }
@@ -241,17 +243,17 @@ impl ColumnType for bool {
 macro_rules! counts {
     ($($name:ident)*) => {$(
         impl ColumnType for $name {
-            const KIND: Kind = Kind::Number;
+            const KIND: ColumnKind = ColumnKind::Number;
 
-            fn value(&self) -> Value<'_> {
-                Value::Number(self.0)
+            fn value(&self) -> ColumnValue<'_> {
+                ColumnValue::Number(self.0)
             }
 
-            fn of(value: Value<'_>) -> Result<Self> {
+            fn of(value: ColumnValue<'_>) -> Result<Self> {
                 match value {
-                    Value::Nothing => Ok(Self::default()),
-                    Value::Number(number) => Ok(Self(number)),
-                    _ => Err(of_another_kind(Kind::Number)),
+                    ColumnValue::Nothing => Ok(Self::default()),
+                    ColumnValue::Number(number) => Ok(Self(number)),
+                    _ => Err(of_another_kind(ColumnKind::Number)),
                 }
             }
         }
@@ -261,16 +263,16 @@ macro_rules! counts {
 counts!(Generation Revision);
 
 impl<T: ColumnType> ColumnType for Option<T> {
-    const KIND: Kind = T::KIND;
+    const KIND: ColumnKind = T::KIND;
     const OPTIONAL: bool = true;
 
-    fn value(&self) -> Value<'_> {
-        self.as_ref().map_or(Value::Nothing, T::value)
+    fn value(&self) -> ColumnValue<'_> {
+        self.as_ref().map_or(ColumnValue::Nothing, T::value)
     }
 
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         match value {
-            Value::Nothing => Ok(None),
+            ColumnValue::Nothing => Ok(None),
             value => T::of(value).map(Some),
         }
     }
@@ -278,14 +280,14 @@ impl<T: ColumnType> ColumnType for Option<T> {
 
 /// Nothing is no text, and whoever needs one refuses that.
 #[inline]
-fn text(value: Value<'_>) -> Result<&str> {
+fn text(value: ColumnValue<'_>) -> Result<&str> {
     match value {
-        Value::Nothing => Ok(""),
-        Value::Text(text) => Ok(text),
-        _ => Err(of_another_kind(Kind::Text)),
+        ColumnValue::Nothing => Ok(""),
+        ColumnValue::Text(text) => Ok(text),
+        _ => Err(of_another_kind(ColumnKind::Text)),
     }
 }
 
-fn of_another_kind(wanted: Kind) -> Error {
+fn of_another_kind(wanted: ColumnKind) -> Error {
     Error::BadValue { name: "value", problem: wanted.isnt().into() }
 }

@@ -4,7 +4,7 @@ use crate::error::shell;
 
 /// Why it isn't one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum NoCommand {
+pub enum CommandFault {
     /// It has no words, or a quote that isn't closed.
     Unreadable,
     /// It has what only a shell understands: that, and how a shell is given it.
@@ -21,11 +21,11 @@ pub enum NoCommand {
 ///
 /// # Errors
 /// It can't be used.
-pub fn command_words(text: &str) -> Result<Vec<String>, NoCommand> {
-    let words = shlex::split(text).filter(|words| !words.is_empty()).ok_or(NoCommand::Unreadable)?;
+pub fn command_words(text: &str) -> Result<Vec<String>, CommandFault> {
+    let words = shlex::split(text).filter(|words| !words.is_empty()).ok_or(CommandFault::Unreadable)?;
     match for_a_shell(text, &words) {
         None => Ok(words),
-        Some(what) => Err(NoCommand::ForAShell { what, instead: shell(["sh", "-c", text.trim()]) }),
+        Some(what) => Err(CommandFault::ForAShell { what, instead: shell(["sh", "-c", text.trim()]) }),
     }
 }
 
@@ -38,11 +38,11 @@ fn for_a_shell(text: &str, words: &[String]) -> Option<String> {
         .into_iter()
         .find(|word| {
             let bare: String =
-                word.iter().filter(|(_, quoted)| *quoted == Quoted::No).map(|(c, _)| *c).collect();
+                word.iter().filter(|(_, quoted)| *quoted == Quoting::No).map(|(c, _)| *c).collect();
             let first_last = [word.first(), word.last()];
-            let at_an_end = |c: char| first_last.iter().flatten().any(|it| **it == (c, Quoted::No));
+            let at_an_end = |c: char| first_last.iter().flatten().any(|it| **it == (c, Quoting::No));
             let open: String =
-                word.iter().filter(|(_, quoted)| *quoted != Quoted::Single).map(|(c, _)| *c).collect();
+                word.iter().filter(|(_, quoted)| *quoted != Quoting::Single).map(|(c, _)| *c).collect();
             bare.contains(['|', '<', '>'])
                 || bare.contains("&&")
                 || at_an_end(';')
@@ -65,37 +65,37 @@ fn expands(text: &str) -> bool {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Quoted {
+enum Quoting {
     No,
     Double,
     Single,
 }
 
 /// The words with how each of their characters is quoted. What a backslash protects counts as quoted.
-fn raw_words(text: &str) -> Vec<Vec<(char, Quoted)>> {
+fn raw_words(text: &str) -> Vec<Vec<(char, Quoting)>> {
     let mut words = vec![Vec::new()];
-    let mut quote = Quoted::No;
+    let mut quote = Quoting::No;
     let mut signs = text.chars();
     while let Some(c) = signs.next() {
         let (c, quoted) = match (c, quote) {
-            (c, Quoted::No) if c.is_whitespace() => {
+            (c, Quoting::No) if c.is_whitespace() => {
                 words.push(Vec::new());
                 continue;
             }
-            ('\'', Quoted::No) => {
-                quote = Quoted::Single;
+            ('\'', Quoting::No) => {
+                quote = Quoting::Single;
                 continue;
             }
-            ('"', Quoted::No) => {
-                quote = Quoted::Double;
+            ('"', Quoting::No) => {
+                quote = Quoting::Double;
                 continue;
             }
-            ('\'', Quoted::Single) | ('"', Quoted::Double) => {
-                quote = Quoted::No;
+            ('\'', Quoting::Single) | ('"', Quoting::Double) => {
+                quote = Quoting::No;
                 continue;
             }
-            ('\\', Quoted::No | Quoted::Double) => match signs.next() {
-                Some(next) => (next, Quoted::Single),
+            ('\\', Quoting::No | Quoting::Double) => match signs.next() {
+                Some(next) => (next, Quoting::Single),
                 None => break,
             },
             (c, quote) => (c, quote),
@@ -125,7 +125,7 @@ mod tests {
             ("mail -s `date` ann", "`date`"),
             ("sh -c 'cat' | mail ann", "|"),
         ] {
-            let Err(NoCommand::ForAShell { what: told, instead }) = command_words(text) else {
+            let Err(CommandFault::ForAShell { what: told, instead }) = command_words(text) else {
                 panic!("{text}")
             };
             assert_eq!(told, what, "{text}");
@@ -142,7 +142,7 @@ mod tests {
             assert_eq!(command_words(text).map(|it| it.len()), Ok(words), "{text}");
         }
         for text in ["", "  ", "echo 'open"] {
-            assert_eq!(command_words(text), Err(NoCommand::Unreadable));
+            assert_eq!(command_words(text), Err(CommandFault::Unreadable));
         }
     }
 }

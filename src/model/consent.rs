@@ -24,7 +24,7 @@ impl Fact {
 
 /// What the provider reported of a grant; a fact that it didn't report is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reported {
+pub struct ReportedGrant {
     /// The facts.
     pub facts: Vec<(Fact, String)>,
     /// The account that granted.
@@ -37,7 +37,7 @@ pub struct Reported {
 
 /// How a grant compares with what was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Comparison {
+pub struct GrantComparison {
     /// Facts that differ: the grant must not be stored.
     pub differences: Vec<FactDifference>,
     /// Facts that the provider didn't report: shown as not confirmed.
@@ -47,8 +47,14 @@ pub struct Comparison {
 }
 
 /// Compares: facts trimmed and exactly, the username without case.
-pub fn compare(provider: &Provider, key: &Key, username: &Username, reported: &Reported) -> Comparison {
-    let mut comparison = Comparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
+pub fn compare(
+    provider: &Provider,
+    key: &Key,
+    username: &Username,
+    reported: &ReportedGrant,
+) -> GrantComparison {
+    let mut comparison =
+        GrantComparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
     let known = |fact: &Fact| *fact != Fact::Ubi || key.ubi.known().is_some();
     for fact in Fact::ALL.into_iter().filter(known) {
         let mut found =

@@ -1,7 +1,7 @@
 //! A question to the provider while it's open: the journal's row, and the stages it goes through.
 
 use super::authorization::Authorization;
-use super::history::Event;
+use super::history::HistoryEvent;
 use super::ids::{FlowId, Generation, Key, Username};
 use super::vault_kind::VaultKind;
 use jiff::Timestamp;
@@ -63,14 +63,14 @@ impl fmt::Debug for Sealed {
 
 /// Where a secret lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum SecretPlace {
     /// In the OS keyring, under this account name.
     Item(String),
     /// In the ledger's row itself, sealed.
     Blob(Sealed),
 }
 
-impl Place {
+impl SecretPlace {
     /// The vault that it's a place of.
     pub fn vault(&self) -> VaultKind {
         match self {
@@ -82,7 +82,7 @@ impl Place {
 
 /// How far a question has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
+pub enum FlowStage {
     /// The intent is on disk; nothing has come back.
     Asked,
     /// A code came, and is sealed here.
@@ -96,7 +96,7 @@ pub enum Stage {
     Answered(Sealed),
 }
 
-impl Stage {
+impl FlowStage {
     /// How late it comes.
     pub fn order(&self) -> u8 {
         match self {
@@ -145,9 +145,9 @@ pub struct Flow {
     /// The process at it; `None` where it waits for whoever brings its answer.
     pub owner: Option<Owner>,
     /// Where verifier and state are kept.
-    pub memo: Option<Place>,
+    pub memo: Option<SecretPlace>,
     /// How far it has come.
-    pub stage: Stage,
+    pub stage: FlowStage,
     /// What of it was sealed before seals said what they are for.
     pub old: OldSeals,
 }
@@ -169,7 +169,7 @@ pub struct OpenFlow {
     /// Who is asked to consent, or will be.
     pub username: Username,
     /// How far it has come; a sealed content isn't read.
-    pub stage: Stage,
+    pub stage: FlowStage,
     /// When it was asked.
     pub opened: Timestamp,
     /// Until when an answer counts.
@@ -185,7 +185,7 @@ pub struct OpenFlow {
 impl OpenFlow {
     /// Whether it's a consent that nobody has answered and no process waits for: whoever brings its answer finishes it.
     pub fn waits_for_anybody(&self) -> bool {
-        self.stage == Stage::Asked && self.purpose.is_consent() && self.abandoned
+        self.stage == FlowStage::Asked && self.purpose.is_consent() && self.abandoned
     }
 
     /// Whether it's a consent that a command asked for and waits for no more, whose answer still counts.
@@ -258,7 +258,7 @@ pub struct StoredSecret {
     /// As what it stands there.
     pub role: Role,
     /// Where it is.
-    pub place: Place,
+    pub place: SecretPlace,
     /// Its number among the license's secrets, which its seal repeats.
     pub generation: Generation,
     /// It is the very secret that was there before seals said what they are for.
@@ -269,7 +269,7 @@ pub struct StoredSecret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileSecret {
     /// Where it is.
-    pub place: Place,
+    pub place: SecretPlace,
     /// Its number among the secrets of that name, which its seal repeats.
     pub generation: Generation,
     /// It is the very secret that was there before seals said what they are for.
@@ -278,9 +278,9 @@ pub struct ProfileSecret {
 
 /// What happens to a license's secrets in one commit.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Move {
+pub enum SecretsChange {
     /// A new secret in a role, sealed as the record's new generation; one that has the role already becomes superseded.
-    Put(Role, Place),
+    Put(Role, SecretPlace),
     /// All secrets of the first role take the second.
     Turn(Role, Role),
     /// One secret is gone.
@@ -321,9 +321,9 @@ pub struct Change {
     /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.
     pub record: Authorization,
     /// What happens to its secrets.
-    pub moves: Vec<Move>,
+    pub moves: Vec<SecretsChange>,
     /// What becomes of the question that it answers.
     pub ends: Option<FlowEnd>,
     /// What the history will say.
-    pub events: Vec<Event>,
+    pub events: Vec<HistoryEvent>,
 }

@@ -1,6 +1,6 @@
 //! What a record said of the grant that the living one replaced: kept until that one is proven, for the case that it's dead.
 
-use super::column::{ColumnType, Kind, Value};
+use super::column::{ColumnKind, ColumnType, ColumnValue};
 use crate::error::Result;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -41,13 +41,13 @@ impl GrantBefore {
 }
 
 impl ColumnType for GrantBefore {
-    const KIND: Kind = Kind::Text;
+    const KIND: ColumnKind = ColumnKind::Text;
 
-    fn value(&self) -> Value<'_> {
-        Value::Text(&self.0)
+    fn value(&self) -> ColumnValue<'_> {
+        ColumnValue::Text(&self.0)
     }
 
-    fn of(value: Value<'_>) -> Result<Self> {
+    fn of(value: ColumnValue<'_>) -> Result<Self> {
         String::of(value).map(Self)
     }
 }

@@ -1,8 +1,8 @@
 //! What a consent brought: tokens, their ends, and what the provider said of them.
 
-use super::consent::Reported;
+use super::consent::ReportedGrant;
 use super::ids::Key;
-use super::secret::{Sealable, Secret, Written};
+use super::secret::{Sealable, Secret, SecretText};
 use crate::error::{Error, Result, Unopened, VaultError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct Granted {
     /// Scopes that were asked for and not given.
     pub missing_scopes: Vec<String>,
     /// What the provider reported.
-    pub reported: Reported,
+    pub reported: ReportedGrant,
     /// When the answer came.
     pub received_at: Timestamp,
 }
@@ -45,18 +45,18 @@ pub struct AwaitingGrant {
 
 /// The sealed form. It names its license, so that a blob moved to another row is noticed.
 #[derive(Serialize, Deserialize)]
-struct Form {
+struct SealedGrant {
     ubi: String,
     license: String,
-    access: Written,
-    refresh: Option<Written>,
+    access: SecretText,
+    refresh: Option<SecretText>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     refresh_is_older: bool,
     access_expires_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     token_type: String,
     missing_scopes: Vec<String>,
-    reported: Reported,
+    reported: ReportedGrant,
     received_at: Timestamp,
 }
 
@@ -92,7 +92,7 @@ impl Granted {
 
     /// As one item for the vault.
     pub fn to_sealable(&self, key: &Key) -> Sealable {
-        Sealable::of(&Form {
+        Sealable::of(&SealedGrant {
             ubi: key.ubi.to_string(),
             license: key.license.to_string(),
             access: (&self.access).into(),
@@ -109,7 +109,7 @@ impl Granted {
 
     /// Out of the vault; an error where it's another license's.
     pub fn from_sealable(sealed: &Sealable, key: &Key) -> Result<Self> {
-        let form: Form = sealed.read(key.license.as_str())?;
+        let form: SealedGrant = sealed.read(key.license.as_str())?;
         // defense: S31 tokens-of-their-own-license
         if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
             return Err(Error::Vault(VaultError::Sealed {
@@ -119,7 +119,7 @@ impl Granted {
         }
         Ok(Self {
             access: form.access.into_secret(),
-            refresh: form.refresh.map(Written::into_secret),
+            refresh: form.refresh.map(SecretText::into_secret),
             refresh_is_older: form.refresh_is_older,
             access_expires_at: form.access_expires_at,
             expires_at: form.expires_at,

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 
 /// What happened to a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Happened {
+pub enum HistoryEventKind {
     /// A consent was asked for.
     Asked,
     /// A first grant was stored.
@@ -42,7 +42,7 @@ pub enum Happened {
 
 /// What happened to the ledger as a whole: events of no license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Chore {
+pub enum LedgerEventKind {
     /// Old links of the history were removed, an anchor left.
     Pruned,
     /// The secrets moved to the other vault.
@@ -57,7 +57,7 @@ pub enum Chore {
     ExportCutShort,
 }
 
-impl Chore {
+impl LedgerEventKind {
     /// The word in the ledger and the history.
     pub fn word(self) -> &'static str {
         match self {
@@ -71,7 +71,7 @@ impl Chore {
     }
 }
 
-impl Happened {
+impl HistoryEventKind {
     /// The word in the ledger and the history.
     pub fn word(self) -> &'static str {
         match self {
@@ -97,7 +97,7 @@ impl Happened {
 
 /// One line of the history, before the ledger numbers and chains it.
 #[derive(Debug, Clone)]
-pub struct Event {
+pub struct HistoryEvent {
     /// When.
     pub at: Timestamp,
     /// In which profile.
@@ -105,17 +105,17 @@ pub struct Event {
     /// To which license.
     pub key: Key,
     /// What.
-    pub happened: Happened,
+    pub happened: HistoryEventKind,
     /// More, in words; no secrets.
     pub detail: String,
 }
 
 /// A line of the history, as a card shows it.
 #[derive(Debug, Clone)]
-pub struct Line {
+pub struct HistoryLine {
     /// When.
     pub at: Timestamp,
-    /// What: one of [`Happened`]'s words.
+    /// What: one of [`HistoryEventKind`]'s words.
     pub event: String,
     /// Which OS user did it.
     pub user: String,
@@ -128,7 +128,7 @@ pub struct Line {
 /// A link of the history's chain, as it stands in the ledger; profile and license are empty where the event was of the
 /// whole ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Link {
+pub struct ChainLink {
     /// Its number, from 1.
     pub seq: i64,
     /// When, RFC 3339 in UTC; as text, for the chain is over the text.
@@ -139,7 +139,7 @@ pub struct Link {
     pub ubi: String,
     /// To which license.
     pub license: String,
-    /// What: one of [`Happened`]'s or [`Chore`]'s words.
+    /// What: one of [`HistoryEventKind`]'s or [`LedgerEventKind`]'s words.
     pub event: String,
     /// Which OS user did it.
     pub user: String,
@@ -153,7 +153,7 @@ pub struct Link {
     pub database_role: Option<String>,
 }
 
-impl Link {
+impl ChainLink {
     /// Who did it: user and host as the program said, and the server's role where that isn't the user.
     pub fn who(&self) -> String {
         let Self { user, host, database_role, .. } = self;
@@ -196,12 +196,12 @@ pub struct Chain {
     /// Where it begins, if it was pruned.
     pub anchor: Option<Anchor>,
     /// The first link that doesn't fit.
-    pub broken: Option<Broken>,
+    pub broken: Option<BrokenLink>,
 }
 
 /// The first link that doesn't fit, as far as it can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenLink {
     /// Its number.
     pub seq: i64,
     /// When, by its own word; `None` where the link is missing.

@@ -166,7 +166,7 @@ impl fmt::Display for FlowId {
 
 /// A license as a hasty reader sees it: without case, dashes and leading zeros, and without a location suffix such as `-D1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Likeness {
+pub struct SimilarityKey {
     /// Its letters and digits.
     pub bare: String,
     /// Those before the suffix, where it has one.
@@ -175,7 +175,7 @@ pub struct Likeness {
 
 impl License {
     /// What it's mistaken by.
-    pub fn likeness(&self) -> Likeness {
+    pub fn likeness(&self) -> SimilarityKey {
         fn bare(text: &str) -> String {
             let bare: String =
                 text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_uppercase()).collect();
@@ -189,7 +189,7 @@ impl License {
             let shaped = letters.next().is_some_and(|c| c.is_ascii_alphabetic());
             shaped && !letters.as_str().is_empty() && letters.all(|c| c.is_ascii_digit())
         });
-        Likeness { bare: bare(&self.0), stem: stem.map(|(stem, _)| bare(stem)) }
+        SimilarityKey { bare: bare(&self.0), stem: stem.map(|(stem, _)| bare(stem)) }
     }
 }
 

@@ -4,7 +4,7 @@ use crate::error::excerpt;
 
 /// What is odd about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Odd {
+pub enum OddText {
     /// It can't be right: what is wrong with it, as a sentence without its subject.
     Wrong(String),
     /// It may be right.
@@ -12,27 +12,27 @@ pub enum Odd {
 }
 
 /// What is odd about what stands in a record's column, be it a file's cell or typed.
-pub fn odd(column: &str, text: &str) -> Option<Odd> {
+pub fn odd(column: &str, text: &str) -> Option<OddText> {
     let text = text.trim();
     if text.is_empty() {
         return None;
     }
     let shown = || excerpt(text, 60);
     if is_spreadsheet_error(text) {
-        return Some(Odd::Wrong(format!("is a spreadsheet's error: {}. Fix its formula", shown())));
+        return Some(OddText::Wrong(format!("is a spreadsheet's error: {}. Fix its formula", shown())));
     }
     match column {
-        "ubi" | "license" | "ocm_license" if is_scientific(text) => Some(Odd::Wrong(format!(
+        "ubi" | "license" | "ocm_license" if is_scientific(text) => Some(OddText::Wrong(format!(
             "was made a number by a spreadsheet: {}. Give the column the format Text, and enter it again",
             shown()
         ))),
-        "ubi" | "license" | "ocm_license" => odd_shape(text).map(Odd::Unusual),
+        "ubi" | "license" | "ocm_license" => odd_shape(text).map(OddText::Unusual),
         "username" | "contact" => match address(text) {
             Address::One => None,
-            Address::NoDot => Some(Odd::Unusual("has no dot behind the @")),
-            Address::None => Some(Odd::Unusual("is no e-mail address")),
+            Address::NoDot => Some(OddText::Unusual("has no dot behind the @")),
+            Address::None => Some(OddText::Unusual("is no e-mail address")),
             Address::Broken(why) => {
-                Some(Odd::Wrong(format!("{why}: {}. Write one e-mail address alone", shown())))
+                Some(OddText::Wrong(format!("{why}: {}. Write one e-mail address alone", shown())))
             }
         },
         _ => None,
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_right_is_told_from_what_may_be() {
-        let wrong = |column, text| matches!(odd(column, text), Some(Odd::Wrong(_)));
+        let wrong = |column, text| matches!(odd(column, text), Some(OddText::Wrong(_)));
         for (column, text) in [
             ("ubi", "6.04E+08"),
             ("ubi", "6,04e+08"),
@@ -175,7 +175,7 @@ mod tests {
             ("contact", "555-0100", "is no e-mail address"),
             ("contact", "ray@intranet", "has no dot behind the @"),
         ] {
-            assert_eq!(odd(column, text), Some(Odd::Unusual(why)), "{column}: {text}");
+            assert_eq!(odd(column, text), Some(OddText::Unusual(why)), "{column}: {text}");
         }
         for (column, text) in [
             ("ubi", "604001234"),

@@ -1,6 +1,6 @@
 //! What became of one license in a command that changes something.
 
-use super::authorization::Standing;
+use super::authorization::AuthorizationWithFlows;
 use super::ids::Key;
 use crate::error::Error;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// How it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Ending {
+pub enum OutcomeKind {
     /// A grant was stored.
     Granted,
     /// Another admin's grant was set aside.
@@ -35,7 +35,7 @@ pub enum Ending {
     Unchanged,
 }
 
-impl Ending {
+impl OutcomeKind {
     /// The word, as JSON has it.
     pub fn word(self) -> &'static str {
         match self {
@@ -61,18 +61,18 @@ pub struct Outcome {
     /// Which.
     pub key: Key,
     /// How it ended.
-    pub ending: Ending,
+    pub ending: OutcomeKind,
     /// The address that was handed out.
     pub authorize_url: Option<String>,
     /// The record as it is now.
-    pub standing: Option<Standing>,
+    pub standing: Option<AuthorizationWithFlows>,
     /// Why it failed, or what failed beside.
     pub error: Option<Error>,
 }
 
 impl Outcome {
     /// One that ended well.
-    pub fn of(key: Key, ending: Ending, standing: Option<Standing>) -> Self {
+    pub fn of(key: Key, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
         Self { key, ending, authorize_url: None, standing, error: None }
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 /// Why nothing is opened for now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pause {
+pub enum PauseReason {
     /// The next license is another admin's: a browser that is signed in as the last one would grant as them.
     Admin(String),
     /// Nobody answered in time: perhaps nobody is there.
@@ -20,7 +20,7 @@ pub enum Pause {
 
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Now {
+pub enum PaceDecision {
     /// Open these.
     Open(Vec<usize>),
     /// Look whether the provider answers again.
@@ -40,7 +40,7 @@ pub struct Pace {
     admins: Vec<String>,
     progress: Vec<Progress>,
     current: Option<String>,
-    pause: Option<Pause>,
+    pause: Option<PauseReason>,
     /// Failures of the provider, one after the other.
     troubles: u32,
     looking: bool,
@@ -84,7 +84,7 @@ impl Pace {
     }
 
     /// Why nothing is opened for now.
-    pub fn pause(&self) -> Option<&Pause> {
+    pub fn pause(&self) -> Option<&PauseReason> {
         self.pause.as_ref()
     }
 
@@ -111,22 +111,22 @@ impl Pace {
     }
 
     /// What is to be done at `now`.
-    pub fn next(&mut self, now: Instant) -> Now {
+    pub fn next(&mut self, now: Instant) -> PaceDecision {
         let in_flight = self.in_flight();
         let waiting = self.count(Progress::Waiting);
         if in_flight == 0 && (waiting == 0 || self.stopping) {
-            return Now::Finish;
+            return PaceDecision::Finish;
         }
         if self.stopping || self.looking {
-            return Now::Wait(None);
+            return PaceDecision::Wait(None);
         }
         match &self.pause {
-            Some(Pause::Outage { until }) if now >= *until => {
+            Some(PauseReason::Outage { until }) if now >= *until => {
                 self.looking = true;
-                return Now::Look;
+                return PaceDecision::Look;
             }
-            Some(Pause::Outage { until }) => return Now::Wait(Some(*until)),
-            Some(_) => return Now::Wait(None),
+            Some(PauseReason::Outage { until }) => return PaceDecision::Wait(Some(*until)),
+            Some(_) => return PaceDecision::Wait(None),
             None => {}
         }
         // After trouble one goes ahead of the others.
@@ -140,7 +140,7 @@ impl Pace {
             };
             if self.attended && self.current.as_ref().is_some_and(|current| *current != self.admins[at]) {
                 if in_flight + open.len() == 0 {
-                    self.pause = Some(Pause::Admin(self.admins[at].clone()));
+                    self.pause = Some(PauseReason::Admin(self.admins[at].clone()));
                 }
                 break;
             }
@@ -148,14 +148,14 @@ impl Pace {
             open.push(at);
         }
         if open.is_empty() {
-            return Now::Wait(None);
+            return PaceDecision::Wait(None);
         }
         // Nobody is sent to a page that isn't there.
         if self.heard.is_some_and(|heard| now.saturating_duration_since(heard) > FRESH) {
             self.looking = true;
-            return Now::Look;
+            return PaceDecision::Look;
         }
-        Now::Open(open)
+        PaceDecision::Open(open)
     }
 
     /// From now on the provider must have been heard of just before a page is opened; it was, now.
@@ -166,16 +166,16 @@ impl Pace {
     /// The person says: go on. What is opened next, beyond the usual number, where nothing keeps it from going on.
     pub fn go_on(&mut self) -> Option<usize> {
         match self.pause.take() {
-            Some(Pause::Admin(next)) => {
+            Some(PauseReason::Admin(next)) => {
                 self.current = Some(next);
                 None
             }
-            Some(Pause::Outage { .. }) => {
+            Some(PauseReason::Outage { .. }) => {
                 // Looked at once, not blindly gone on with.
-                self.pause = Some(Pause::Outage { until: Instant::now() });
+                self.pause = Some(PauseReason::Outage { until: Instant::now() });
                 None
             }
-            Some(Pause::Silence) => None,
+            Some(PauseReason::Silence) => None,
             None => self.progress.iter().position(|it| *it == Progress::Waiting),
         }
     }
@@ -184,7 +184,7 @@ impl Pace {
     pub fn opened_by_hand(&mut self, at: usize) {
         self.set(at, Progress::Opened);
         self.current = self.admins.get(at).cloned();
-        if matches!(self.pause, Some(Pause::Admin(_) | Pause::Silence)) {
+        if matches!(self.pause, Some(PauseReason::Admin(_) | PauseReason::Silence)) {
             self.pause = None;
         }
     }
@@ -192,7 +192,7 @@ impl Pace {
     /// Nobody answered a license in time.
     pub fn silence(&mut self) {
         if self.attended && self.pause.is_none() {
-            self.pause = Some(Pause::Silence);
+            self.pause = Some(PauseReason::Silence);
         }
     }
 
@@ -201,7 +201,7 @@ impl Pace {
         self.heard = self.heard.map(|_| now);
         self.troubles = 0;
         self.away_since = None;
-        if matches!(self.pause, Some(Pause::Outage { .. })) {
+        if matches!(self.pause, Some(PauseReason::Outage { .. })) {
             self.pause = None;
         }
     }
@@ -213,7 +213,7 @@ impl Pace {
         self.away_since.get_or_insert(now);
         let counted = if unreachable { self.troubles } else { self.troubles.saturating_sub(BAD_LUCK) };
         if let Some(wait) = wish.map(|wish| wish.min(WISH)).or_else(|| backoff(counted, jitter)) {
-            self.pause = Some(Pause::Outage { until: now + wait });
+            self.pause = Some(PauseReason::Outage { until: now + wait });
         }
     }
 
@@ -222,7 +222,7 @@ impl Pace {
         self.looking = false;
         if answers {
             self.heard = self.heard.map(|_| now);
-            if matches!(self.pause, Some(Pause::Outage { .. })) {
+            if matches!(self.pause, Some(PauseReason::Outage { .. })) {
                 self.pause = None;
                 // Until a grant comes through, one at a time.
                 self.troubles = self.troubles.max(BAD_LUCK);
@@ -268,7 +268,7 @@ mod tests {
 
     fn open(pace: &mut Pace, now: Instant) -> Vec<usize> {
         match pace.next(now) {
-            Now::Open(which) => {
+            PaceDecision::Open(which) => {
                 which.iter().for_each(|at| pace.set(*at, Progress::Opened));
                 which
             }
@@ -281,14 +281,14 @@ mod tests {
         let now = Instant::now();
         let mut it = pace(2, false, &["ann", "ann", "bob"]);
         assert_eq!(open(&mut it, now), [0, 1]);
-        assert_eq!(it.next(now), Now::Wait(None));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
         it.set(0, Progress::Failed);
         assert_eq!(open(&mut it, now), [2]);
         it.set(1, Progress::Granted);
         it.set(2, Progress::Storing);
-        assert_eq!(it.next(now), Now::Wait(None));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
         it.set(2, Progress::Granted);
-        assert_eq!(it.next(now), Now::Finish);
+        assert_eq!(it.next(now), PaceDecision::Finish);
     }
 
     #[test]
@@ -298,11 +298,11 @@ mod tests {
         assert_eq!(open(&mut it, now), [0, 1]);
         it.set(0, Progress::Granted);
         // Ann is still at one: not even a pause yet.
-        assert_eq!(it.next(now), Now::Wait(None));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
         assert_eq!(it.pause(), None);
         it.set(1, Progress::Granted);
-        assert_eq!(it.next(now), Now::Wait(None));
-        assert_eq!(it.pause(), Some(&Pause::Admin("bob".into())));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
+        assert_eq!(it.pause(), Some(&PauseReason::Admin("bob".into())));
         assert_eq!(it.go_on(), None);
         assert_eq!(open(&mut it, now), [2]);
     }
@@ -327,7 +327,7 @@ mod tests {
             open(&mut it, now);
             it.set(0, Progress::Failed);
             it.silence();
-            assert_eq!(it.pause() == Some(&Pause::Silence), attended);
+            assert_eq!(it.pause() == Some(&PauseReason::Silence), attended);
             it.go_on();
             assert_eq!(open(&mut it, now), [1]);
         }
@@ -341,15 +341,15 @@ mod tests {
         it.set(0, Progress::Failed);
         it.set(1, Progress::Failed);
         it.trouble(now, true, None, 1.0);
-        assert_eq!(it.next(now), Now::Wait(Some(now + SHORTEST)));
-        assert_eq!(it.next(now + SHORTEST), Now::Look);
-        assert_eq!(it.next(now + SHORTEST), Now::Wait(None), "one look at a time");
+        assert_eq!(it.next(now), PaceDecision::Wait(Some(now + SHORTEST)));
+        assert_eq!(it.next(now + SHORTEST), PaceDecision::Look);
+        assert_eq!(it.next(now + SHORTEST), PaceDecision::Wait(None), "one look at a time");
         it.looked(now, false, None, 1.0);
-        assert_eq!(it.next(now), Now::Wait(Some(now + SHORTEST * 2)));
+        assert_eq!(it.next(now), PaceDecision::Wait(Some(now + SHORTEST * 2)));
         it.next(now + LONGEST);
         it.looked(now + LONGEST, true, None, 1.0);
         assert_eq!(open(&mut it, now), [2]);
-        assert_eq!(it.next(now), Now::Wait(None));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
         it.set(2, Progress::Granted);
         it.well(now);
         assert_eq!(open(&mut it, now), [3]);
@@ -363,14 +363,14 @@ mod tests {
         assert_eq!(open(&mut it, now), [0]);
         it.set(0, Progress::Failed);
         let later = now + FRESH * 2;
-        assert_eq!(it.next(later), Now::Look);
+        assert_eq!(it.next(later), PaceDecision::Look);
         it.looked(later, true, None, 1.0);
         assert_eq!(open(&mut it, later), [1]);
         it.set(1, Progress::Failed);
         let later = later + FRESH * 2;
-        assert_eq!(it.next(later), Now::Look);
+        assert_eq!(it.next(later), PaceDecision::Look);
         it.looked(later, false, None, 1.0);
-        assert_eq!(it.next(later), Now::Wait(Some(later + SHORTEST)));
+        assert_eq!(it.next(later), PaceDecision::Wait(Some(later + SHORTEST)));
     }
 
     #[test]
@@ -380,9 +380,9 @@ mod tests {
         it.trouble(now, false, None, 0.0);
         assert_eq!(it.pause(), None);
         it.trouble(now, false, Some(Duration::from_secs(7)), 0.0);
-        assert_eq!(it.pause(), Some(&Pause::Outage { until: now + Duration::from_secs(7) }));
+        assert_eq!(it.pause(), Some(&PauseReason::Outage { until: now + Duration::from_secs(7) }));
         it.trouble(now, false, Some(Duration::from_secs(1_000_000_000)), 0.0);
-        assert_eq!(it.pause(), Some(&Pause::Outage { until: now + WISH }));
+        assert_eq!(it.pause(), Some(&PauseReason::Outage { until: now + WISH }));
     }
 
     #[test]
@@ -400,9 +400,9 @@ mod tests {
         open(&mut it, now);
         it.set(0, Progress::Storing);
         it.stop();
-        assert_eq!(it.next(now), Now::Wait(None));
+        assert_eq!(it.next(now), PaceDecision::Wait(None));
         it.set(0, Progress::Granted);
-        assert_eq!(it.next(now), Now::Finish);
+        assert_eq!(it.next(now), PaceDecision::Finish);
     }
 
     #[test]

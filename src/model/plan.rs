@@ -8,7 +8,7 @@ use std::fmt;
 
 /// One license of a plan.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Planned {
+pub struct PlannedLicense {
     /// Which.
     pub key: Key,
     /// The admin who is asked.
@@ -33,7 +33,7 @@ pub struct Planned {
     pub why: String,
 }
 
-impl Planned {
+impl PlannedLicense {
     /// The license of a flow that is under way already, with whom it asks and what for.
     pub fn of_flow(record: &Authorization, flow: &Flow) -> Self {
         Self { username: flow.username.clone(), ..Self::of(record, flow.purpose, String::new()) }
@@ -96,7 +96,7 @@ pub struct LeftOut {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
     /// What is taken, in the order in which it's opened.
-    pub items: Vec<Planned>,
+    pub items: Vec<PlannedLicense>,
     /// What isn't, in the same order.
     pub left_out: Vec<LeftOut>,
 }
@@ -105,7 +105,7 @@ impl Plan {
     /// One admin after the other, for a browser shared by two grants as the wrong user; then by UBI and license.
     pub fn ordered(mut self) -> Self {
         self.items.sort_by(|a, b| {
-            let admin = |it: &Planned| it.username.as_str().to_lowercase();
+            let admin = |it: &PlannedLicense| it.username.as_str().to_lowercase();
             admin(a).cmp(&admin(b)).then_with(|| a.key.cmp(&b.key))
         });
         self.left_out.sort_by(|a, b| a.key.cmp(&b.key));

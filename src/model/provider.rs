@@ -34,7 +34,7 @@ pub enum Pkce {
 /// Where the state travels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum StateIn {
+pub enum StateLocation {
     /// In the `state` parameter (RFC 6749 4.1.1).
     #[default]
     Query,
@@ -140,7 +140,7 @@ pub struct Provider {
     /// PKCE.
     pub pkce: Pkce,
     /// Where the state travels.
-    pub state_in: StateIn,
+    pub state_in: StateLocation,
     /// The redirect must name the issuer (RFC 9207), whatever the metadata say.
     pub iss_required: bool,
     /// The integrator's company name, as the page shows it.

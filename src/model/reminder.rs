@@ -13,7 +13,7 @@ use std::time::Duration;
 /// What a hook is run for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Occasion {
+pub enum HookEventKind {
     /// An end comes near.
     Due,
     /// A grant has lapsed, or is dead.
@@ -26,7 +26,7 @@ pub enum Occasion {
     Deactivated,
 }
 
-impl Occasion {
+impl HookEventKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::Due, Self::Expired, Self::Granted, Self::Failed, Self::Deactivated];
 
@@ -124,7 +124,7 @@ fn digest(what: &serde_json::Value) -> String {
 #[derive(Debug, Clone, Default)]
 pub struct Hooks {
     /// A command's words for each occasion.
-    pub commands: BTreeMap<Occasion, Vec<String>>,
+    pub commands: BTreeMap<HookEventKind, Vec<String>>,
     /// How long one may run.
     pub timeout: Duration,
     /// On which days before the end someone is reminded, most first.
@@ -137,7 +137,7 @@ pub struct Hooks {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reminder {
     /// What for.
-    pub occasion: Occasion,
+    pub occasion: HookEventKind,
     /// The threshold that was passed.
     pub days: u32,
 }
@@ -153,11 +153,14 @@ pub fn reminder(
     let expires = record.expires_at?;
     match record.state(now, provider.due_window, &provider.zone) {
         State::Deactivated | State::Pending => None,
-        State::Expired | State::Invalid => Some(Reminder { occasion: Occasion::Expired, days: 0 }),
+        State::Expired | State::Invalid => Some(Reminder { occasion: HookEventKind::Expired, days: 0 }),
         State::Active | State::Due => {
             let left = working_day(expires, &provider.zone).duration_since(now);
             let passed = |days: &&u32| left <= SignedDuration::from_hours(i64::from(**days) * 24);
-            days.iter().filter(passed).min().map(|days| Reminder { occasion: Occasion::Due, days: *days })
+            days.iter()
+                .filter(passed)
+                .min()
+                .map(|days| Reminder { occasion: HookEventKind::Due, days: *days })
         }
     }
 }

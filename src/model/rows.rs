@@ -1,14 +1,14 @@
 //! The rows of a CSV file of licenses, for `register --from` and `renew --from`. All or nothing: every bad cell is
 //! named with its line and column before anything else happens.
 
-use super::authorization::{Authorization, Column, Part};
+use super::authorization::{Authorization, Column, ColumnScope};
 use super::cell::unguarded;
-use super::column::{Kind, Source, Value, split};
+use super::column::{ColumnKind, ColumnValue, Source, split};
 use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
 use super::instant;
-use super::odd_cell::{Odd, odd};
-use super::transfer::Incoming;
-use crate::error::{Complaint, Error, Result, clean, counted, excerpt};
+use super::odd_cell::{OddText, odd};
+use super::transfer::ImportedRow;
+use crate::error::{Error, Result, RowProblem, clean, counted, excerpt};
 use std::collections::HashMap;
 use std::io::Read;
 
@@ -26,13 +26,13 @@ const END: &str = "\n\0";
 
 /// A file whose every row can be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sheet<R> {
+pub struct LicenseFile<R> {
     /// The rows, in the file's order.
     pub rows: Vec<R>,
     /// The columns that mean nothing to us, as the header has them, cleaned: for "Columns not used: notes".
     pub unused: Vec<String>,
     /// What is unusual about single cells, and may be right all the same.
-    pub notes: Vec<Complaint>,
+    pub notes: Vec<RowProblem>,
 }
 
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
@@ -50,7 +50,7 @@ pub struct Details {
 
 /// A row of `register --from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Registration {
+pub struct RegistrationRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
     /// UBI and license.
@@ -82,7 +82,7 @@ pub struct Renewal {
 /// # Errors
 /// All that is wrong with the file, in its order; never an empty list. What is wrong with the file as a whole (not
 /// UTF-8, no header, too large) has no line.
-pub fn registrations(text: &[u8]) -> Result<Sheet<Registration>, Vec<Complaint>> {
+pub fn registrations(text: &[u8]) -> Result<LicenseFile<RegistrationRow>, Vec<RowProblem>> {
     read(text)
 }
 
@@ -91,7 +91,7 @@ pub fn registrations(text: &[u8]) -> Result<Sheet<Registration>, Vec<Complaint>>
 ///
 /// # Errors
 /// As [`registrations`].
-pub fn renewals(text: &[u8]) -> Result<Sheet<Renewal>, Vec<Complaint>> {
+pub fn renewals(text: &[u8]) -> Result<LicenseFile<Renewal>, Vec<RowProblem>> {
     read(text)
 }
 
@@ -99,8 +99,8 @@ pub fn renewals(text: &[u8]) -> Result<Sheet<Renewal>, Vec<Complaint>> {
 ///
 /// # Errors
 /// As [`registrations`].
-pub fn incoming(text: &[u8], profile: &str) -> Result<Sheet<Incoming>, Vec<Complaint>> {
-    let mut sheet: Sheet<Incoming> = read(text)?;
+pub fn incoming(text: &[u8], profile: &str) -> Result<LicenseFile<ImportedRow>, Vec<RowProblem>> {
+    let mut sheet: LicenseFile<ImportedRow> = read(text)?;
     for row in &mut sheet.rows {
         if row.record.profile.is_empty() {
             profile.clone_into(&mut row.record.profile);
@@ -113,7 +113,7 @@ pub fn incoming(text: &[u8], profile: &str) -> Result<Sheet<Incoming>, Vec<Compl
 trait Row: Sized {
     const NEEDED: &'static [&'static str];
     /// The row; `None` where a cell it can't do without was bad, which has been complained about then.
-    fn of(cells: &mut Cells<'_>) -> Option<Self>;
+    fn of(cells: &mut RowCells<'_>) -> Option<Self>;
     fn named(&self) -> (Option<Ubi>, License);
     /// The profile, where rows of several may stand in one file.
     fn profile(&self) -> &str {
@@ -121,10 +121,10 @@ trait Row: Sized {
     }
 }
 
-impl Row for Registration {
+impl Row for RegistrationRow {
     const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
 
-    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+    fn of(cells: &mut RowCells<'_>) -> Option<Self> {
         // All are read before one is missed, so that each bad cell is named.
         let (ubi, license, username) = (cells.read("ubi"), cells.read("license"), cells.read("username"));
         let details = cells.details();
@@ -140,7 +140,7 @@ impl Row for Registration {
 impl Row for Renewal {
     const NEEDED: &'static [&'static str] = &["license"];
 
-    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+    fn of(cells: &mut RowCells<'_>) -> Option<Self> {
         let (ubi, license, username) = (cells.read("ubi"), cells.read("license"), cells.read("username"));
         let details = cells.details();
         Some(Self {
@@ -157,10 +157,10 @@ impl Row for Renewal {
     }
 }
 
-impl Row for Incoming {
+impl Row for ImportedRow {
     const NEEDED: &'static [&'static str] = &["ubi", "license", "username"];
 
-    fn of(cells: &mut Cells<'_>) -> Option<Self> {
+    fn of(cells: &mut RowCells<'_>) -> Option<Self> {
         let mut record = Authorization::read(cells)?;
         // Where none is said, it's the one that the command is about.
         if !record.profile.is_empty() {
@@ -182,27 +182,27 @@ impl Row for Incoming {
 }
 
 /// The cells of one row, by the columns' names.
-struct Cells<'a> {
+struct RowCells<'a> {
     line: u64,
     record: &'a csv::StringRecord,
     header: &'a Header,
-    complaints: &'a mut Vec<Complaint>,
+    complaints: &'a mut Vec<RowProblem>,
 }
 
 /// A record's columns by their names, wherever the file has them.
-impl Source for Cells<'_> {
-    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>> {
+impl Source for RowCells<'_> {
+    fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
         let text = self.text(column);
         if text.trim().is_empty() {
-            return Some(Value::Nothing);
+            return Some(ColumnValue::Nothing);
         }
         let value = match kind {
-            Kind::Text => Some(Value::Text(text)),
-            Kind::List => Some(Value::List(split(text).into_iter().map(Into::into).collect())),
-            Kind::Instant => instant::parse(text).map(Value::Instant),
+            ColumnKind::Text => Some(ColumnValue::Text(text)),
+            ColumnKind::List => Some(ColumnValue::List(split(text).into_iter().map(Into::into).collect())),
+            ColumnKind::Instant => instant::parse(text).map(ColumnValue::Instant),
             // Spreadsheets write theirs in capitals.
-            Kind::Flag => text.trim().to_lowercase().parse().ok().map(Value::Flag),
-            Kind::Number => text.trim().parse().ok().map(Value::Number),
+            ColumnKind::Flag => text.trim().to_lowercase().parse().ok().map(ColumnValue::Flag),
+            ColumnKind::Number => text.trim().parse().ok().map(ColumnValue::Number),
         };
         if value.is_none() {
             let problem = format!("\"{}\" {}", clean(text.trim()), kind.isnt());
@@ -216,13 +216,13 @@ impl Source for Cells<'_> {
             Error::BadValue { problem, .. } => problem,
             other => other.to_string(),
         };
-        self.complaints.push(Complaint { line: Some(self.line), column: Some(column), problem });
+        self.complaints.push(RowProblem { line: Some(self.line), column: Some(column), problem });
     }
 }
 
-impl<'a> Cells<'a> {
+impl<'a> RowCells<'a> {
     /// What is odd about the cells: refused where it can't be right, else noted. One that can't be read at all has been told.
-    fn look_at(&mut self, notes: &mut Vec<Complaint>) {
+    fn look_at(&mut self, notes: &mut Vec<RowProblem>) {
         let mut columns: Vec<_> = self.header.places.iter().filter(|(name, _)| is_told(name)).collect();
         columns.sort_by_key(|(_, at)| **at);
         for (column, at) in columns {
@@ -234,11 +234,11 @@ impl<'a> Cells<'a> {
             let cell = self.record.get(*at).unwrap_or_default();
             match odd(column, cell) {
                 None => {}
-                Some(Odd::Wrong(problem)) => {
-                    self.complaints.push(Complaint { line, column: Some(column), problem });
+                Some(OddText::Wrong(problem)) => {
+                    self.complaints.push(RowProblem { line, column: Some(column), problem });
                 }
-                Some(Odd::Unusual(why)) => {
-                    notes.push(Complaint { line, column: Some(column), problem: why.to_owned() });
+                Some(OddText::Unusual(why)) => {
+                    notes.push(RowProblem { line, column: Some(column), problem: why.to_owned() });
                 }
             }
         }
@@ -268,7 +268,7 @@ struct Header {
 
 impl Header {
     /// The header as the delimiter has it that makes most known columns of it; what else is wrong with it is told.
-    fn of(text: &str, needed: &[&'static str]) -> Result<Self, Vec<Complaint>> {
+    fn of(text: &str, needed: &[&'static str]) -> Result<Self, Vec<RowProblem>> {
         let mut best: Option<(usize, u8, csv::StringRecord)> = None;
         let told = told_delimiter(text);
         for delimiter in told.map_or(DELIMITERS.to_vec(), |delimiter| vec![delimiter]) {
@@ -294,7 +294,7 @@ impl Header {
         record: &csv::StringRecord,
         delimiter: u8,
         needed: &[&'static str],
-    ) -> Result<Self, Vec<Complaint>> {
+    ) -> Result<Self, Vec<RowProblem>> {
         let mut header = Self { delimiter, cells: record.len(), places: HashMap::new(), unused: Vec::new() };
         let mut complaints = Vec::new();
         for (at, name) in record.iter().enumerate() {
@@ -343,7 +343,7 @@ fn known(name: &str) -> Option<&'static str> {
 
 /// Whether somebody tells us what stands in a column, and not the ledger or the clock.
 fn is_told(name: &str) -> bool {
-    let told = |column: &Column| matches!(column.part, Part::Key | Part::Detail);
+    let told = |column: &Column| matches!(column.part, ColumnScope::Key | ColumnScope::Detail);
     Authorization::COLUMNS.iter().any(|column| column.name == name && told(column))
 }
 
@@ -352,8 +352,8 @@ fn shown(name: &str) -> String {
     excerpt(name.trim(), 40)
 }
 
-fn whole(problem: String) -> Vec<Complaint> {
-    vec![Complaint { line: None, column: None, problem }]
+fn whole(problem: String) -> Vec<RowProblem> {
+    vec![RowProblem { line: None, column: None, problem }]
 }
 
 fn reader(text: &str, delimiter: u8) -> csv::Reader<impl Read + '_> {
@@ -398,7 +398,7 @@ fn told_delimiter(text: &str) -> Option<u8> {
 }
 
 /// The text of the file, without a byte order mark.
-fn decoded(bytes: &[u8]) -> Result<&str, Vec<Complaint>> {
+fn decoded(bytes: &[u8]) -> Result<&str, Vec<RowProblem>> {
     const SAVE_AS: &str = "save it as \"CSV UTF-8\"";
     if bytes.len() > MOST_BYTES {
         return Err(whole(format!("is larger than {} MiB: divide it", MOST_BYTES / 1024 / 1024)));
@@ -445,7 +445,7 @@ impl Lines<'_> {
     }
 }
 
-fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
+fn read<R: Row>(bytes: &[u8]) -> Result<LicenseFile<R>, Vec<RowProblem>> {
     let text = decoded(bytes)?;
     let header = Header::of(text, R::NEEDED)?;
     let mut lines = Lines { text: text.as_bytes(), at: 0, line: 1 };
@@ -479,23 +479,27 @@ fn read<R: Row>(bytes: &[u8]) -> Result<Sheet<R>, Vec<Complaint>> {
             break;
         }
         if let Some(problem) = misshapen(&record, &header) {
-            complaints.push(Complaint { line: Some(line), column: None, problem });
+            complaints.push(RowProblem { line: Some(line), column: None, problem });
             continue;
         }
         if record.iter().any(|cell| cell.contains('\'')) {
             record = record.iter().map(unguarded).collect();
         }
-        let cells = &mut Cells { line, record: &record, header: &header, complaints: &mut complaints };
+        let cells = &mut RowCells { line, record: &record, header: &header, complaints: &mut complaints };
         let row = R::of(cells);
         cells.look_at(&mut notes);
         let Some(row) = row else { continue };
         if let Some(before) = seen.insert((row.profile().to_owned(), row.named()), line) {
             let problem = format!("is the same license as line {before}: {}", row.named().1);
-            complaints.push(Complaint { line: Some(line), column: Some("license"), problem });
+            complaints.push(RowProblem { line: Some(line), column: Some("license"), problem });
         }
         rows.push(row);
     }
-    if complaints.is_empty() { Ok(Sheet { rows, unused: header.unused, notes }) } else { Err(complaints) }
+    if complaints.is_empty() {
+        Ok(LicenseFile { rows, unused: header.unused, notes })
+    } else {
+        Err(complaints)
+    }
 }
 
 /// What makes it useless to look at a row's cells one by one.
@@ -516,7 +520,7 @@ mod tests {
     use crate::model::cell::guarded;
     use proptest::prelude::*;
 
-    fn told<R>(read: Result<Sheet<R>, Vec<Complaint>>) -> Vec<String> {
+    fn told<R>(read: Result<LicenseFile<R>, Vec<RowProblem>>) -> Vec<String> {
         read.err().expect("complaints").iter().map(ToString::to_string).collect()
     }
 
@@ -556,7 +560,7 @@ mod tests {
         let tabs = include_bytes!("../../tests/fixtures/sheets/excel-tabs.txt");
         let read = |bytes: &[u8]| {
             let sheet = registrations(bytes).unwrap();
-            let row = |row: &Registration| {
+            let row = |row: &RegistrationRow| {
                 let name = row.details.name.as_ref().map(ToString::to_string).unwrap_or_default();
                 (row.line, row.key.to_string(), row.username.to_string(), name)
             };

@@ -1,6 +1,6 @@
 //! How many licenses of a run ended how: counted once, and told by everyone in the same words.
 
-use super::outcome::{Ending, Outcome};
+use super::outcome::{Outcome, OutcomeKind};
 use super::plan::Progress;
 use crate::error::licenses;
 use serde::Serialize;
@@ -49,21 +49,21 @@ impl RunCounts {
     pub fn of(outcomes: &[Outcome], left: usize) -> Self {
         let mut counts = Self { planned: outcomes.len() + left, left, ..Self::default() };
         for outcome in outcomes {
-            let done = matches!(outcome.ending, Ending::Deactivated | Ending::Unchanged);
+            let done = matches!(outcome.ending, OutcomeKind::Deactivated | OutcomeKind::Unchanged);
             counts.not_revoked += usize::from(done && outcome.error.is_some());
             *match outcome.ending {
-                Ending::Granted => &mut counts.granted,
-                Ending::AwaitingApproval => &mut counts.awaiting_approval,
-                Ending::HandedOff => &mut counts.handed_off,
-                Ending::Invited => &mut counts.invited,
-                Ending::Refreshed => &mut counts.refreshed,
-                Ending::Deactivated => &mut counts.deactivated,
-                Ending::Edited => &mut counts.edited,
-                Ending::Removed => &mut counts.removed,
-                Ending::Canceled => &mut counts.canceled,
-                Ending::Skipped => &mut counts.skipped,
-                Ending::Failed => &mut counts.failed,
-                Ending::Unchanged => &mut counts.unchanged,
+                OutcomeKind::Granted => &mut counts.granted,
+                OutcomeKind::AwaitingApproval => &mut counts.awaiting_approval,
+                OutcomeKind::HandedOff => &mut counts.handed_off,
+                OutcomeKind::Invited => &mut counts.invited,
+                OutcomeKind::Refreshed => &mut counts.refreshed,
+                OutcomeKind::Deactivated => &mut counts.deactivated,
+                OutcomeKind::Edited => &mut counts.edited,
+                OutcomeKind::Removed => &mut counts.removed,
+                OutcomeKind::Canceled => &mut counts.canceled,
+                OutcomeKind::Skipped => &mut counts.skipped,
+                OutcomeKind::Failed => &mut counts.failed,
+                OutcomeKind::Unchanged => &mut counts.unchanged,
             } += 1;
         }
         counts
@@ -134,7 +134,7 @@ mod tests {
     use crate::error::Error;
     use crate::model::ids::{Key, License, Ubi};
 
-    fn ended(ending: Ending, error: bool) -> Outcome {
+    fn ended(ending: OutcomeKind, error: bool) -> Outcome {
         let key =
             Key { ubi: Ubi::parse("604001234").unwrap(), license: License::parse("101-X0007-D1").unwrap() };
         let error = error.then_some(Error::Interrupted { next: None });
@@ -143,8 +143,11 @@ mod tests {
 
     #[test]
     fn the_total_comes_first_and_what_is_none_is_not_told() {
-        let outcomes =
-            [ended(Ending::Granted, false), ended(Ending::HandedOff, false), ended(Ending::Failed, true)];
+        let outcomes = [
+            ended(OutcomeKind::Granted, false),
+            ended(OutcomeKind::HandedOff, false),
+            ended(OutcomeKind::Failed, true),
+        ];
         assert_eq!(
             RunCounts::of(&outcomes, 2).to_string(),
             "5 licenses: 1 granted, 1 handed off, 1 failed, 2 left"
@@ -155,9 +158,12 @@ mod tests {
 
     #[test]
     fn a_revocation_that_waits_is_told_beside_what_was_done() {
-        let counts = RunCounts::of(&[ended(Ending::Deactivated, true), ended(Ending::Deactivated, false)], 0);
+        let counts = RunCounts::of(
+            &[ended(OutcomeKind::Deactivated, true), ended(OutcomeKind::Deactivated, false)],
+            0,
+        );
         assert_eq!(counts.to_string(), "2 licenses: 2 deactivated, 1 not yet revoked at BioTrack");
-        assert!(counts.wants_more() && !RunCounts::of(&[ended(Ending::Granted, false)], 0).wants_more());
+        assert!(counts.wants_more() && !RunCounts::of(&[ended(OutcomeKind::Granted, false)], 0).wants_more());
         assert!(!serde_json::to_string(&counts).unwrap().contains("revoked"), "its schema hasn't it");
     }
 

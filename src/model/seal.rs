@@ -54,21 +54,21 @@ impl Role {
 
 /// Which client of which provider a profile's secrets belong to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Registration {
+pub struct ClientRegistration {
     /// The issuer; for a provider that names none, its base address.
     pub issuer: String,
     /// The client id.
     pub client: String,
 }
 
-impl From<&Provider> for Registration {
+impl From<&Provider> for ClientRegistration {
     fn from(provider: &Provider) -> Self {
         let issuer = provider.issuer.clone().unwrap_or_else(|| provider.url.clone());
         Self { issuer, client: provider.client_id.clone() }
     }
 }
 
-impl fmt::Display for Registration {
+impl fmt::Display for ClientRegistration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} (client {})", self.issuer, self.client)
     }
@@ -82,7 +82,7 @@ pub struct SealLabel {
     /// The profile.
     pub profile: String,
     /// The client and its provider; `None` where the profile wasn't in the configuration of the host that sealed it.
-    pub registration: Option<Registration>,
+    pub registration: Option<ClientRegistration>,
     /// The UBI; empty for what belongs to the profile itself.
     pub ubi: String,
     /// The license; empty for what belongs to the profile itself.
@@ -104,14 +104,14 @@ pub struct SealRow {
     kinds: &'static [SealKind],
     generation: Option<Generation>,
     flow: Option<FlowId>,
-    author: Author,
+    author: SealAuthor,
     /// It was there before seals said what they are for.
     pub is_old: bool,
 }
 
 /// Who may have sealed what a row holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Author {
+enum SealAuthor {
     /// This host alone, for itself.
     ThisHost,
     /// This host alone, where nobody else may read what it seals.
@@ -157,7 +157,7 @@ impl SealLabel {
     pub fn place(
         ledger: &str,
         profile: &str,
-        registration: Option<&Registration>,
+        registration: Option<&ClientRegistration>,
         key: Option<&Key>,
     ) -> Self {
         Self {
@@ -204,13 +204,13 @@ impl SealRow {
             SealKind::Code => &[SealKind::Code],
             _ => &[SealKind::Verifier],
         };
-        Self { author: Author::ThisHost, ..Self::new(place, kinds, None, Some(flow)) }
+        Self { author: SealAuthor::ThisHost, ..Self::new(place, kinds, None, Some(flow)) }
     }
 
     /// The row of a profile's own secret.
     pub fn of_secret(place: SealLabel, generation: Generation) -> Self {
         let row = Self::new(place, &[SealKind::Secret], Some(generation), None);
-        Self { author: Author::ThisHost, ..row }
+        Self { author: SealAuthor::ThisHost, ..row }
     }
 
     fn new(
@@ -219,7 +219,7 @@ impl SealRow {
         generation: Option<Generation>,
         flow: Option<&FlowId>,
     ) -> Self {
-        Self { place, kinds, generation, flow: flow.cloned(), author: Author::OnlyReader, is_old: false }
+        Self { place, kinds, generation, flow: flow.cloned(), author: SealAuthor::OnlyReader, is_old: false }
     }
 
     /// It was there before seals said what they are for.
@@ -229,15 +229,15 @@ impl SealRow {
 
     /// Other hosts may have sealed it, too.
     pub fn of_any_host(self) -> Self {
-        Self { author: Author::AnyHost, ..self }
+        Self { author: SealAuthor::AnyHost, ..self }
     }
 
     /// Whether this host must have sealed it itself. `alone`: nobody else may read what this host seals.
     pub fn is_proven_by_its_seal(&self, alone: bool) -> bool {
         match self.author {
-            Author::ThisHost => true,
-            Author::OnlyReader => alone,
-            Author::AnyHost => false,
+            SealAuthor::ThisHost => true,
+            SealAuthor::OnlyReader => alone,
+            SealAuthor::AnyHost => false,
         }
     }
 
@@ -312,7 +312,7 @@ mod tests {
 
     fn place(profile: &str, license: &str) -> SealLabel {
         let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
-        let at = Registration { issuer: format!("https://{profile}.example"), client: "us".into() };
+        let at = ClientRegistration { issuer: format!("https://{profile}.example"), client: "us".into() };
         SealLabel::place("a-ledger", profile, Some(&at), Some(&key))
     }
 
@@ -342,7 +342,7 @@ mod tests {
             elsewhere("use as awaiting tokens", "use as tokens")
         );
         assert_eq!(refusal(|it| it.generation = 2), SealMismatch::Number { sealed: 2, row: 3 });
-        let theirs = Registration { issuer: "https://ny.example".into(), client: "them".into() };
+        let theirs = ClientRegistration { issuer: "https://ny.example".into(), client: "them".into() };
         let moved = |sealed: &str| SealMismatch::Moved {
             sealed: sealed.into(),
             now: "https://ny.example (client us)".into(),

@@ -54,28 +54,28 @@ impl From<SecretString> for Secret {
 /// A secret as a member of what is sealed: the one form in which it's written, and wiped there too.
 // defense: S29 secrets-without-debug
 #[derive(Clone)]
-pub struct Written(Secret);
+pub struct SecretText(Secret);
 
-impl Written {
+impl SecretText {
     /// The secret, out of what was sealed.
     pub fn into_secret(self) -> Secret {
         self.0
     }
 }
 
-impl From<&Secret> for Written {
+impl From<&Secret> for SecretText {
     fn from(secret: &Secret) -> Self {
         Self(secret.clone())
     }
 }
 
-impl serde::Serialize for Written {
+impl serde::Serialize for SecretText {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.expose())
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Written {
+impl<'de> serde::Deserialize<'de> for SecretText {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The same memory, wiped from now on.
         String::deserialize(deserializer).map(|text| Self(Secret::new(text)))

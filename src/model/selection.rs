@@ -117,7 +117,7 @@ fn names(record: &Authorization) -> impl Iterator<Item = &str> {
 
 /// The records that a look leaves out because their end is far and nothing is noted of them: how many in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Quiet {
+pub struct QuietRecords {
     /// Granted, and far from their end.
     pub active: usize,
     /// Asked, no grant yet.
@@ -130,7 +130,7 @@ pub struct Quiet {
     pub days_left: Option<i64>,
 }
 
-impl Quiet {
+impl QuietRecords {
     /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Quiet {
 
 /// What narrows a list down; every part that is given must hold.
 #[derive(Debug, Clone, Default)]
-pub struct Narrowing {
+pub struct Filter {
     /// Those that must be renewed: expired, invalid, or within this window of their end.
     pub due: Option<SignedDuration>,
     /// Those in one of these states.
@@ -156,7 +156,7 @@ pub struct Narrowing {
     pub user: Option<String>,
 }
 
-impl Narrowing {
+impl Filter {
     /// Whether nothing narrows.
     pub fn is_none(&self) -> bool {
         self.due.is_none() && self.states.is_empty() && self.tag.is_none() && self.user.is_none()

@@ -22,7 +22,7 @@ pub struct Server {
     /// Its address for messages and the configuration; it never has a password in it.
     pub address: String,
     /// Where it may answer, in the order in which they are asked: a primary and its standbys.
-    pub hosts: Vec<Host>,
+    pub hosts: Vec<DatabaseHost>,
     /// Only one that takes what is written will do (libpq's `target_session_attrs=read-write`).
     pub takes_writes: bool,
     /// The database.
@@ -77,14 +77,14 @@ pub enum Encryption {
 
 /// One host of a database.
 #[derive(Debug, Clone)]
-pub struct Host {
+pub struct DatabaseHost {
     /// Its name or address, or the folder of a Unix socket.
     pub name: String,
     /// The TCP port, which names a Unix socket too; 5432 where none is given.
     pub port: u16,
 }
 
-impl Host {
+impl DatabaseHost {
     /// Whether it's a Unix socket's folder.
     pub fn is_socket(&self) -> bool {
         self.name.starts_with('/')

@@ -1,14 +1,14 @@
 //! Licenses of a file that are very like another one, and companies' numbers that lost a zero: a slip is likelier than that.
 
-use super::ids::{Key, Likeness};
-use crate::error::Complaint;
+use super::ids::{Key, SimilarityKey};
+use crate::error::RowProblem;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// How many rows make a length the usual one.
 const USUAL: usize = 3;
 
 /// What is likely a slip among the rows of a file, each with its line, and beside what is known already. Said, never refused.
-pub fn slips<'k>(rows: &[(u64, &'k Key)], known: impl IntoIterator<Item = &'k Key>) -> Vec<Complaint> {
+pub fn slips<'k>(rows: &[(u64, &'k Key)], known: impl IntoIterator<Item = &'k Key>) -> Vec<RowProblem> {
     let known: HashSet<&Key> = known.into_iter().collect();
     let lines: HashMap<&Key, u64> = rows.iter().map(|(line, key)| (*key, *line)).collect();
     let mut notes = Vec::new();
@@ -23,7 +23,7 @@ fn likenesses(
     rows: &[(u64, &Key)],
     known: &HashSet<&Key>,
     lines: &HashMap<&Key, u64>,
-    notes: &mut Vec<Complaint>,
+    notes: &mut Vec<RowProblem>,
 ) {
     let (mut by_bare, mut by_stem) = (HashMap::<_, Vec<&Key>>::new(), HashMap::<_, Vec<&Key>>::new());
     let mut all: Vec<&Key> = rows.iter().map(|(_, key)| *key).collect();
@@ -31,14 +31,14 @@ fn likenesses(
     others.sort();
     all.extend(others);
     for key in all {
-        let Likeness { bare, stem } = key.license.likeness();
+        let SimilarityKey { bare, stem } = key.license.likeness();
         by_bare.entry((&key.ubi, bare)).or_default().push(key);
         if let Some(stem) = stem {
             by_stem.entry((&key.ubi, stem)).or_default().push(key);
         }
     }
     for (line, key) in rows.iter().filter(|(_, key)| !known.contains(key)) {
-        let Likeness { bare, stem } = key.license.likeness();
+        let SimilarityKey { bare, stem } = key.license.likeness();
         let (bare, stem) = ((&key.ubi, bare), stem.map(|stem| (&key.ubi, stem)));
         let like = [by_bare.get(&bare), stem.and_then(|stem| by_bare.get(&stem)), by_stem.get(&bare)];
         let other = like.into_iter().flatten().flatten().find(|other| other.license != key.license);
@@ -49,13 +49,13 @@ fn likenesses(
             };
             let problem =
                 format!("{} is very like {}, {place}. Is it another location?", key.license, other.license);
-            notes.push(Complaint { line: Some(*line), column: Some("license"), problem });
+            notes.push(RowProblem { line: Some(*line), column: Some("license"), problem });
         }
     }
 }
 
 /// Companies' numbers that are like another one but for zeros at the beginning, or shorter than all others.
-fn companies(rows: &[(u64, &Key)], known: &HashSet<&Key>, notes: &mut Vec<Complaint>) {
+fn companies(rows: &[(u64, &Key)], known: &HashSet<&Key>, notes: &mut Vec<RowProblem>) {
     let number = |key: &Key| {
         let ubi = key.ubi.as_str();
         ubi.bytes().all(|byte| byte.is_ascii_digit()).then(|| ubi.to_owned())
@@ -83,7 +83,7 @@ fn companies(rows: &[(u64, &Key)], known: &HashSet<&Key>, notes: &mut Vec<Compla
             ),
             _ => continue,
         };
-        notes.push(Complaint { line: Some(*line), column: Some("ubi"), problem });
+        notes.push(RowProblem { line: Some(*line), column: Some("ubi"), problem });
     }
 }
 

@@ -52,7 +52,7 @@ impl Member {
 
 /// One license, and why it's where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct SpreadChoice {
     /// Which.
     pub key: Key,
     /// Why, in words.
@@ -61,13 +61,13 @@ pub struct Choice {
 
 /// What `--spread` would renew today. No license stands in two lists; one that is in none stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Proposal {
+pub struct SpreadProposal {
     /// Due, and renewed now: soonest end first.
-    pub take: Vec<Choice>,
+    pub take: Vec<SpreadChoice>,
     /// Not due yet, and renewed now, because too many end on its day.
-    pub along: Vec<Choice>,
+    pub along: Vec<SpreadChoice>,
     /// Due, and left for the next days: soonest end first.
-    pub leave: Vec<Choice>,
+    pub leave: Vec<SpreadChoice>,
     /// How many grants a day are enough for now. More are taken only where more can't wait.
     pub per_day: usize,
 }
@@ -80,7 +80,7 @@ pub fn spread(
     lifetime: SignedDuration,
     window: SignedDuration,
     fleet: &[Member],
-) -> Proposal {
+) -> SpreadProposal {
     let mut living: Vec<&Member> = fleet.iter().filter(|member| member.lives()).collect();
     living.sort_by_key(|member| (member.expires_at, &member.key));
     let clock = Clock { now, zone, patience: CANNOT_WAIT.min(window / 2) };
@@ -94,7 +94,7 @@ pub fn spread(
     let taken: Vec<&Member> = must.iter().chain(taken).copied().collect();
 
     let free = level.saturating_sub(made + taken.len());
-    Proposal {
+    SpreadProposal {
         along: along(&living, &taken, &clock, level, free),
         take: taken.iter().map(|member| choice(member, reason(member, &clock))).collect(),
         leave: left.iter().map(|member| choice(member, left_for_later(member, &clock, per_day))).collect(),
@@ -164,7 +164,7 @@ fn along(
     clock: &Clock<'_>,
     level: usize,
     mut free: usize,
-) -> Vec<Choice> {
+) -> Vec<SpreadChoice> {
     if free == 0 {
         return Vec::new();
     }
@@ -187,8 +187,8 @@ fn along(
     chosen
 }
 
-fn choice(member: &Member, why: String) -> Choice {
-    Choice { key: member.key.clone(), why }
+fn choice(member: &Member, why: String) -> SpreadChoice {
+    SpreadChoice { key: member.key.clone(), why }
 }
 
 /// Why a license is renewed, in words.
@@ -261,7 +261,7 @@ mod tests {
         expiries.iter().enumerate().map(|(number, at)| member(number, Some(*at), now)).collect()
     }
 
-    fn propose(now: Timestamp, fleet: &[Member]) -> Proposal {
+    fn propose(now: Timestamp, fleet: &[Member]) -> SpreadProposal {
         spread(now, &new_york(), LIFETIME, WINDOW, fleet)
     }
 
@@ -369,10 +369,16 @@ mod tests {
     fn a_level_fleet_is_left_alone() {
         let now = at("2026-01-05T12:00:00-05:00");
         let level: Vec<_> = (0..240).map(|n| now + days(20 + n / 4)).collect();
-        assert_eq!(propose(now, &fleet(now, &level)), Proposal { per_day: 4, ..Proposal::default() });
+        assert_eq!(
+            propose(now, &fleet(now, &level)),
+            SpreadProposal { per_day: 4, ..SpreadProposal::default() }
+        );
         let ten: Vec<_> = (0..10).map(|n| now + days(20 + n)).collect();
-        assert_eq!(propose(now, &fleet(now, &ten)), Proposal { per_day: 1, ..Proposal::default() });
-        assert_eq!(propose(now, &[]), Proposal { per_day: 1, ..Proposal::default() });
+        assert_eq!(
+            propose(now, &fleet(now, &ten)),
+            SpreadProposal { per_day: 1, ..SpreadProposal::default() }
+        );
+        assert_eq!(propose(now, &[]), SpreadProposal { per_day: 1, ..SpreadProposal::default() });
     }
 
     #[test]
@@ -382,7 +388,7 @@ mod tests {
         let bit = SignedDuration::from_secs(1);
         let lapsed = [now - days(3) - bit, now - days(1) - bit, now - bit, now + days(2)];
         let proposal = propose(now, &fleet(now, &[&lapsed[..], &[now + days(11), now + days(12)]].concat()));
-        let whys = |choices: &[Choice]| choices.iter().map(|it| it.why.clone()).collect::<Vec<_>>();
+        let whys = |choices: &[SpreadChoice]| choices.iter().map(|it| it.why.clone()).collect::<Vec<_>>();
         assert_eq!(
             whys(&proposal.take),
             ["lapsed 3 days ago", "lapsed 1 day ago", "lapsed today", "2 days left"]
@@ -451,8 +457,8 @@ mod tests {
                 set.iter().for_each(|at| if let Some(member) = members.get_mut(*at) { member.state = state });
             }
             let proposal = propose(now, &members);
-            let find = |choice: &Choice| members.iter().find(|it| it.key == choice.key).unwrap();
-            let Proposal { take, along, leave, per_day } = &proposal;
+            let find = |choice: &SpreadChoice| members.iter().find(|it| it.key == choice.key).unwrap();
+            let SpreadProposal { take, along, leave, per_day } = &proposal;
 
             let all: Vec<_> = take.iter().chain(along).chain(leave).map(|it| &it.key).collect();
             prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "one is in two lists");

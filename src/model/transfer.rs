@@ -1,8 +1,8 @@
 //! Records that come from elsewhere, and what they change here: by license, never over a newer grant.
 
-use super::authorization::{Authorization, Column, Part};
-use super::column::{Kind, Source, Value};
-use crate::error::{Complaint, Error, Result, clean};
+use super::authorization::{Authorization, Column, ColumnScope};
+use super::column::{ColumnKind, ColumnValue, Source};
+use crate::error::{Error, Result, RowProblem, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
@@ -30,16 +30,16 @@ impl WrittenRecord {
     ///
     /// # Errors
     /// The first value that can't be right.
-    pub fn incoming(&self, number: usize) -> Result<Incoming, Complaint> {
+    pub fn incoming(&self, number: usize) -> Result<ImportedRow, RowProblem> {
         let license = self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default();
-        self.read().map_err(|e| Complaint {
+        self.read().map_err(|e| RowProblem {
             line: None,
             column: None,
             problem: format!("authorization {number} ({license}): {e}"),
         })
     }
 
-    fn read(&self) -> Result<Incoming> {
+    fn read(&self) -> Result<ImportedRow> {
         let mut says = BTreeSet::new();
         for name in self.0.keys() {
             let column = Authorization::COLUMNS.iter().find(|it| it.part.is_carried() && it.name == name);
@@ -49,7 +49,7 @@ impl WrittenRecord {
         match Authorization::read(&mut members) {
             Some(record) => {
                 let profile = super::ids::profile(&record.profile)?;
-                Ok(Incoming::of(None, Authorization { profile, ..record }, says))
+                Ok(ImportedRow::of(None, Authorization { profile, ..record }, says))
             }
             None => Err(members.refused.unwrap_or_else(|| unknown("authorization"))),
         }
@@ -67,17 +67,19 @@ struct Members<'d> {
 }
 
 impl Source for Members<'_> {
-    fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>> {
+    fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
         let said = self.all.get(column).unwrap_or(&Json::Null);
         let value = match (kind, said) {
-            (_, Json::Null) => Some(Value::Nothing),
-            (Kind::Text, Json::String(text)) => Some(Value::Text(text)),
-            (Kind::Instant, Json::String(text)) => super::instant::parse(text).map(Value::Instant),
-            (Kind::Flag, Json::Bool(flag)) => Some(Value::Flag(*flag)),
-            (Kind::Number, Json::Number(number)) => number.as_i64().map(Value::Number),
-            (Kind::List, Json::Array(items)) => {
+            (_, Json::Null) => Some(ColumnValue::Nothing),
+            (ColumnKind::Text, Json::String(text)) => Some(ColumnValue::Text(text)),
+            (ColumnKind::Instant, Json::String(text)) => {
+                super::instant::parse(text).map(ColumnValue::Instant)
+            }
+            (ColumnKind::Flag, Json::Bool(flag)) => Some(ColumnValue::Flag(*flag)),
+            (ColumnKind::Number, Json::Number(number)) => number.as_i64().map(ColumnValue::Number),
+            (ColumnKind::List, Json::Array(items)) => {
                 let texts = items.iter().map(|item| item.as_str().map(Into::into));
-                texts.collect::<Option<Vec<_>>>().map(Value::List)
+                texts.collect::<Option<Vec<_>>>().map(ColumnValue::List)
             }
             _ => None,
         };
@@ -94,7 +96,7 @@ impl Source for Members<'_> {
 
 /// What a file says of a license.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Incoming {
+pub struct ImportedRow {
     /// The line of the file, where it has lines.
     pub line: Option<u64>,
     /// The record as the file has it.
@@ -103,7 +105,7 @@ pub struct Incoming {
     says: BTreeSet<&'static str>,
 }
 
-impl Incoming {
+impl ImportedRow {
     /// A record that was read from a file which has these columns.
     pub(super) fn of(line: Option<u64>, mut record: Authorization, says: BTreeSet<&'static str>) -> Self {
         record.granted_by = record.granted_by.map(|who| clean(who.trim())).filter(|who| !who.is_empty());
@@ -143,7 +145,7 @@ pub struct FieldChange {
 /// What becomes of a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Effect {
+pub enum ImportEffect {
     /// It wasn't here.
     Add,
     /// Something of it changes.
@@ -154,11 +156,11 @@ pub enum Effect {
 
 /// A record as it would be.
 #[derive(Debug, Clone)]
-pub struct Merged {
+pub struct MergedRecord {
     /// The record.
     pub record: Authorization,
     /// What becomes of it.
-    pub effect: Effect,
+    pub effect: ImportEffect,
     /// Field by field.
     pub changes: Vec<FieldChange>,
     /// Why the file's grant was left, where it was.
@@ -181,7 +183,7 @@ pub enum Tokens {
 /// Which tokens of a grant are here, beside the file's of the very same consent: each refresh makes newer ones, and the older
 /// are spent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Here {
+pub enum TokensHere {
     /// None, or none that the vault gives back.
     None,
     /// Older ones than the file's.
@@ -193,12 +195,17 @@ pub enum Here {
 }
 
 /// Merges what a file says into what is here.
-pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens: Tokens) -> Merged {
+pub fn merge(
+    ours: Option<&Authorization>,
+    theirs: &ImportedRow,
+    here: TokensHere,
+    tokens: Tokens,
+) -> MergedRecord {
     let said = &theirs.record;
     let mut record = ours
         .cloned()
         .unwrap_or_else(|| Authorization::asked(&said.profile, said.key.clone(), said.username.clone()));
-    theirs.copy(|it| it.part == Part::Detail && theirs.says.contains(it.name), &mut record);
+    theirs.copy(|it| it.part == ColumnScope::Detail && theirs.says.contains(it.name), &mut record);
     let mut left = None;
     let mut takes_tokens = false;
     if theirs.tells_the_grant() {
@@ -210,16 +217,16 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens
                 record.username.clone_from(&known.username);
             }
             (order, _) => {
-                theirs.copy(|it| matches!(it.part, Part::Fact | Part::Fate), &mut record);
+                theirs.copy(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::Fate), &mut record);
                 // It was used here, too, whether or not the file knows of that.
                 record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
                 let same = order == Some(Ordering::Equal);
                 // Tokens out of a backup aren't used until the grant moves here, which it does with those that are the same.
                 let arrives = tokens == Tokens::Move && ours.is_some_and(|known| known.held_elsewhere);
-                let stays = same && (here == Here::Newer || here == Here::Same && !arrives);
+                let stays = same && (here == TokensHere::Newer || here == TokensHere::Same && !arrives);
                 if stays {
                     left = (tokens != Tokens::None).then_some(match here {
-                        Here::Newer => "newer tokens of it are here",
+                        TokensHere::Newer => "newer tokens of it are here",
                         _ => "its tokens are here already",
                     });
                 } else {
@@ -236,16 +243,16 @@ pub fn merge(ours: Option<&Authorization>, theirs: &Incoming, here: Here, tokens
     }
     let changes = differences(ours, &record);
     let effect = match (ours, changes.is_empty() && !takes_tokens) {
-        (None, _) => Effect::Add,
-        (Some(_), false) => Effect::Change,
-        (Some(_), true) => Effect::Same,
+        (None, _) => ImportEffect::Add,
+        (Some(_), false) => ImportEffect::Change,
+        (Some(_), true) => ImportEffect::Same,
     };
-    Merged { record, effect, changes, left, takes_tokens }
+    MergedRecord { record, effect, changes, left, takes_tokens }
 }
 
 /// Field by field, in the order of the columns.
 pub(super) fn differences(before: Option<&Authorization>, after: &Authorization) -> Vec<FieldChange> {
-    let columns = Authorization::COLUMNS.iter().filter(|column| column.part != Part::Key);
+    let columns = Authorization::COLUMNS.iter().filter(|column| column.part != ColumnScope::Key);
     columns
         .map(|column| FieldChange {
             field: column.name,
@@ -257,9 +264,9 @@ pub(super) fn differences(before: Option<&Authorization>, after: &Authorization)
 }
 
 /// What a person is shown of a value; nothing where there is nothing to tell.
-fn in_words(value: &Value<'_>) -> Option<String> {
+fn in_words(value: &ColumnValue<'_>) -> Option<String> {
     match value {
-        Value::Nothing | Value::Flag(false) | Value::Number(0) => None,
+        ColumnValue::Nothing | ColumnValue::Flag(false) | ColumnValue::Number(0) => None,
         value => Some(value.cell()).filter(|text| !text.is_empty()),
     }
 }
@@ -279,16 +286,18 @@ mod tests {
     }
 
     /// What a file says that has this record's key and grant, and a name.
-    fn said(record: &Authorization) -> Incoming {
+    fn said(record: &Authorization) -> ImportedRow {
         let record = Authorization { name: Some("Hudson".parse().unwrap()), ..record.clone() };
         let says =
             Authorization::COLUMNS.iter().filter(|it| !["ocm_license", "contact", "tags"].contains(&it.name));
-        Incoming { line: None, record, says: says.map(|it| it.name).collect() }
+        ImportedRow { line: None, record, says: says.map(|it| it.name).collect() }
     }
 
     /// What is known of a record's grant.
-    fn grant(record: &Authorization) -> Vec<Value<'_>> {
-        let facts = Authorization::COLUMNS.iter().filter(|it| matches!(it.part, Part::Fact | Part::Fate));
+    fn grant(record: &Authorization) -> Vec<ColumnValue<'_>> {
+        let facts = Authorization::COLUMNS
+            .iter()
+            .filter(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::Fate));
         facts.map(|column| column.value(record)).collect()
     }
 
@@ -313,11 +322,11 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-07-10T00:00:00Z")
         };
         for tokens in [Tokens::None, Tokens::Move, Tokens::Backup] {
-            let merged = merge(Some(&new), &said(&old), Here::Same, tokens);
+            let merged = merge(Some(&new), &said(&old), TokensHere::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
             assert!(merged.left.is_some() && !merged.takes_tokens && !merged.record.held_elsewhere);
             assert_eq!(merged.changes.len(), 1, "the name: {:?}", merged.changes);
-            let merged = merge(Some(&old), &said(&new), Here::Same, tokens);
+            let merged = merge(Some(&old), &said(&new), TokensHere::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
             assert_eq!(merged.takes_tokens, tokens != Tokens::None);
             assert_eq!(merged.record.held_elsewhere, tokens != Tokens::Move);
@@ -332,19 +341,19 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
         };
         let (before, after) = (used("2026-02-01T00:00:00Z"), used("2026-03-01T00:00:00Z"));
-        let merged = merge(Some(&after), &said(&before), Here::Same, Tokens::None);
-        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Same, after.last_used_at));
-        let merged = merge(Some(&before), &said(&after), Here::Same, Tokens::None);
-        assert_eq!((merged.effect, merged.record.last_used_at), (Effect::Change, after.last_used_at));
+        let merged = merge(Some(&after), &said(&before), TokensHere::Same, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (ImportEffect::Same, after.last_used_at));
+        let merged = merge(Some(&before), &said(&after), TokensHere::Same, Tokens::None);
+        assert_eq!((merged.effect, merged.record.last_used_at), (ImportEffect::Change, after.last_used_at));
     }
 
     #[test]
     fn the_same_grant_brings_its_tokens_only_where_they_are_missing() {
         let it = record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z");
-        let merged = merge(Some(&it), &said(&it), Here::Same, Tokens::Move);
+        let merged = merge(Some(&it), &said(&it), TokensHere::Same, Tokens::Move);
         assert!(!merged.takes_tokens && merged.left.is_some());
         let gone = Authorization { held_elsewhere: true, ..it.clone() };
-        let merged = merge(Some(&gone), &said(&it), Here::None, Tokens::Move);
+        let merged = merge(Some(&gone), &said(&it), TokensHere::None, Tokens::Move);
         assert!(merged.takes_tokens && !merged.record.held_elsewhere);
     }
 
@@ -354,18 +363,18 @@ mod tests {
         let unused = Authorization { held_elsewhere: true, ..it.clone() };
         for (ours, here, tokens, takes, elsewhere) in [
             // A rehearsed backup, then the move.
-            (&unused, Here::Older, Tokens::Move, true, false),
-            (&unused, Here::Same, Tokens::Move, true, false),
-            (&unused, Here::Newer, Tokens::Move, false, true),
+            (&unused, TokensHere::Older, Tokens::Move, true, false),
+            (&unused, TokensHere::Same, Tokens::Move, true, false),
+            (&unused, TokensHere::Newer, Tokens::Move, false, true),
             // A newer backup.
-            (&unused, Here::Older, Tokens::Backup, true, true),
-            (&unused, Here::Same, Tokens::Backup, false, true),
+            (&unused, TokensHere::Older, Tokens::Backup, true, true),
+            (&unused, TokensHere::Same, Tokens::Backup, false, true),
             // Ours went back in time, or the file is old.
-            (&it, Here::Older, Tokens::Move, true, false),
-            (&it, Here::Same, Tokens::Move, false, false),
-            (&it, Here::Newer, Tokens::Move, false, false),
-            (&it, Here::Older, Tokens::Backup, true, true),
-            (&it, Here::Newer, Tokens::Backup, false, false),
+            (&it, TokensHere::Older, Tokens::Move, true, false),
+            (&it, TokensHere::Same, Tokens::Move, false, false),
+            (&it, TokensHere::Newer, Tokens::Move, false, false),
+            (&it, TokensHere::Older, Tokens::Backup, true, true),
+            (&it, TokensHere::Newer, Tokens::Backup, false, false),
         ] {
             let merged = merge(Some(ours), &said(&it), here, tokens);
             let told = format!("{here:?} {tokens:?} {}", ours.held_elsewhere);
@@ -383,12 +392,12 @@ mod tests {
         };
         let mut without_a_name = said(&it);
         without_a_name.record.name = None;
-        let merged = merge(Some(&it), &without_a_name, Here::Same, Tokens::None);
+        let merged = merge(Some(&it), &without_a_name, TokensHere::Same, Tokens::None);
         assert_eq!(
             (merged.record.name.as_ref(), merged.record.contact.as_ref()),
             (None, it.contact.as_ref())
         );
-        assert_eq!(merge(Some(&it), &said(&it), Here::Same, Tokens::None).effect, Effect::Same);
+        assert_eq!(merge(Some(&it), &said(&it), TokensHere::Same, Tokens::None).effect, ImportEffect::Same);
     }
     #[test]
     fn of_a_document_too_what_is_not_there_stays_and_a_member_that_is_unknown_is_named() {
@@ -400,7 +409,8 @@ mod tests {
             let json = format!(r#"{{"profile":"ny","ubi":"604001","license":"L-1","username":"ann"{more}}}"#);
             serde_json::from_str::<WrittenRecord>(&json).unwrap().incoming(1)
         };
-        let merged = merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), Here::Same, Tokens::None);
+        let merged =
+            merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), TokensHere::Same, Tokens::None);
         assert_eq!(merged.record.username.as_str(), "ann");
         assert_eq!(merged.record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((merged.record.contact, merged.record.expires_at), (it.contact, it.expires_at));

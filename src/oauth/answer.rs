@@ -2,7 +2,7 @@
 
 use super::endpoints::SKEW;
 use super::members::{Members, members};
-use crate::model::consent::Reported;
+use crate::model::consent::ReportedGrant;
 use crate::model::duration::in_words;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
@@ -149,7 +149,7 @@ impl TokenAnswer {
         let text = |field: &String| self.members.get(field).and_then(as_text);
         let given = self.scopes.as_ref();
         let told = provider.grant_expiry.as_ref().and_then(|field| self.members.get(field));
-        let end = told.map_or(ToldEnd::NONE, |told| ToldEnd::of(told, now, provider.lifetime, skew));
+        let end = told.map_or(ReportedEnd::NONE, |told| ReportedEnd::of(told, now, provider.lifetime, skew));
         Granted {
             access: Secret::new(self.access.secret().clone()),
             refresh: self.refresh.as_ref().map(|token| Secret::new(token.secret().clone())),
@@ -163,7 +163,7 @@ impl TokenAnswer {
                 .filter(|asked| given.is_some_and(|given| !given.iter().any(|one| one.as_str() == *asked)))
                 .cloned()
                 .collect(),
-            reported: Reported {
+            reported: ReportedGrant {
                 facts: fields.facts.iter().filter_map(|(fact, field)| Some((*fact, text(field)?))).collect(),
                 username: fields.username.as_ref().and_then(text),
                 odd_end: end.odd,
@@ -196,14 +196,14 @@ fn as_text(value: &Value) -> Option<String> {
 
 /// A grant's end as an answer tells it.
 #[derive(Debug, PartialEq, Eq)]
-struct ToldEnd {
+struct ReportedEnd {
     /// When it is, by our own clock; `None` where the answer tells none that can be.
     at: Option<Timestamp>,
     /// What was told, where that isn't to be taken as it stands.
     odd: Option<String>,
 }
 
-impl ToldEnd {
+impl ReportedEnd {
     const NONE: Self = Self { at: None, odd: None };
 
     /// RFC 3339, Unix time in seconds or milliseconds, or seconds from now. What can't be read, is over as it comes, or is
@@ -291,7 +291,7 @@ mod tests {
     /// The end that is taken, and what is told beside it.
     fn end(json: &str, skew: Option<SignedDuration>) -> (Option<String>, Option<String>) {
         let told = serde_json::from_str(json).unwrap();
-        let ToldEnd { at, odd } = ToldEnd::of(&told, NOW.parse().unwrap(), LIFETIME, skew);
+        let ReportedEnd { at, odd } = ReportedEnd::of(&told, NOW.parse().unwrap(), LIFETIME, skew);
         (at.map(for_machines), odd)
     }
 
@@ -336,7 +336,7 @@ mod tests {
         // Where the profile's grants live that long, it's no surprise.
         let told = serde_json::json!("2046-01-01T00:00:00Z");
         let lifetime = SignedDuration::from_hours(24 * 365 * 20);
-        assert!(ToldEnd::of(&told, NOW.parse().unwrap(), lifetime, None).at.is_some());
+        assert!(ReportedEnd::of(&told, NOW.parse().unwrap(), lifetime, None).at.is_some());
     }
 
     #[test]

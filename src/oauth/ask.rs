@@ -3,8 +3,8 @@
 use super::endpoints::Endpoints;
 use crate::error::{ConfigError, Result};
 use crate::model::ids::{FlowId, Key, Username};
-use crate::model::provider::{Pkce, Provider, StateIn, fill};
-use crate::model::secret::{Sealable, Secret, Written};
+use crate::model::provider::{Pkce, Provider, StateLocation, fill};
+use crate::model::secret::{Sealable, Secret, SecretText};
 use crate::system::Random;
 use oauth2::{
     AuthUrl, AuthorizationCode, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 /// A question that is ready to be put to an admin.
 #[derive(Debug, Clone)]
-pub struct Ask {
+pub struct AuthorizationRequest {
     /// Its name in the journal.
     pub flow: FlowId,
     /// About which license.
@@ -25,12 +25,12 @@ pub struct Ask {
     /// The exact redirect address.
     pub redirect_uri: String,
     /// What only the rightful answer knows, and what its exchange needs.
-    pub memo: Memo,
+    pub memo: FlowSecrets,
 }
 
 /// What must be remembered until the answer comes: never outside memory and the vault.
 #[derive(Debug, Clone)]
-pub struct Memo {
+pub struct FlowSecrets {
     /// 256 random bits, used once (RFC 6749 10.12).
     pub state: Secret,
     /// The PKCE verifier (RFC 7636 4.1).
@@ -39,11 +39,11 @@ pub struct Memo {
 
 #[derive(Serialize, Deserialize)]
 struct Form {
-    state: Written,
-    verifier: Option<Written>,
+    state: SecretText,
+    verifier: Option<SecretText>,
 }
 
-impl Memo {
+impl FlowSecrets {
     /// As one item for the vault.
     pub fn to_sealable(&self) -> Sealable {
         Sealable::of(&Form { state: (&self.state).into(), verifier: self.verifier.as_ref().map(Into::into) })
@@ -52,7 +52,7 @@ impl Memo {
     /// Out of the vault.
     pub fn from_sealable(sealed: &Sealable, whose: &str) -> Result<Self> {
         let form: Form = sealed.read(whose)?;
-        Ok(Self { state: form.state.into_secret(), verifier: form.verifier.map(Written::into_secret) })
+        Ok(Self { state: form.state.into_secret(), verifier: form.verifier.map(SecretText::into_secret) })
     }
 }
 
@@ -87,15 +87,15 @@ pub fn ask(
     username: &Username,
     base: &str,
     random: &dyn Random,
-) -> Result<Ask> {
+) -> Result<AuthorizationRequest> {
     let state = random.token()?;
     let verifier = match provider.pkce {
         Pkce::S256 => Some(random.token()?),
         Pkce::Off => None,
     };
     let redirect_uri = match provider.state_in {
-        StateIn::Query => base.to_owned(),
-        StateIn::Path => format!("{}/{state}", base.trim_end_matches('/')),
+        StateLocation::Query => base.to_owned(),
+        StateLocation::Path => format!("{}/{state}", base.trim_end_matches('/')),
     };
     let unfit = |key: &'static str| {
         move |e: url::ParseError| ConfigError::Unfit {
@@ -124,13 +124,13 @@ pub fn ask(
         request = request.add_extra_param(name, value);
     }
     let (address, _) = request.url();
-    Ok(Ask {
+    Ok(AuthorizationRequest {
         flow: FlowId(random.name()?),
         key: key.clone(),
         username: username.clone(),
         address: address.into(),
         redirect_uri,
-        memo: Memo { state: Secret::new(state), verifier: verifier.map(Secret::new) },
+        memo: FlowSecrets { state: Secret::new(state), verifier: verifier.map(Secret::new) },
     })
 }
 

@@ -13,14 +13,14 @@ pub struct Callback {
     /// Who says to have sent it.
     pub iss: Option<String>,
     /// A code, or a refusal; or what is malformed.
-    pub answered: Result<Answered, &'static str>,
+    pub answered: Result<AuthorizationResponse, &'static str>,
 }
 
 impl Callback {
     /// The code, where there is one.
     pub fn code(&self) -> Option<&Secret> {
         match &self.answered {
-            Ok(Answered::Code(code)) => Some(code),
+            Ok(AuthorizationResponse::Code(code)) => Some(code),
             _ => None,
         }
     }
@@ -28,7 +28,7 @@ impl Callback {
 
 /// The provider's answer to the question.
 #[derive(Debug, Clone)]
-pub enum Answered {
+pub enum AuthorizationResponse {
     /// A code to exchange.
     Code(Secret),
     /// A refusal: the error's code, and the server's words, cleaned and cut.
@@ -51,10 +51,11 @@ pub fn read(query: &str) -> Callback {
             (Some(_), Some(_)) => Err("it has a code and an error"),
             (None, None) => Err("it has neither a code nor an error"),
             (Some(&""), None) => Err("its code is empty"),
-            (Some(code), None) => Ok(Answered::Code(Secret::new(*code))),
-            (None, Some(error)) => {
-                Ok(Answered::Error(short(error), all("error_description").first().map(|words| short(words))))
-            }
+            (Some(code), None) => Ok(AuthorizationResponse::Code(Secret::new(*code))),
+            (None, Some(error)) => Ok(AuthorizationResponse::Error(
+                short(error),
+                all("error_description").first().map(|words| short(words)),
+            )),
         }
     };
     Callback {
@@ -77,8 +78,10 @@ pub fn judge(callback: Callback, license: String, endpoints: &Endpoints) -> Resu
         return Err(ProviderError::Issuer { license, expected, found });
     }
     match callback.answered {
-        Ok(Answered::Code(code)) => Ok(code),
-        Ok(Answered::Error(code, description)) => Err(ProviderError::Refused { license, code, description }),
+        Ok(AuthorizationResponse::Code(code)) => Ok(code),
+        Ok(AuthorizationResponse::Error(code, description)) => {
+            Err(ProviderError::Refused { license, code, description })
+        }
         Err(problem) => Err(ProviderError::Redirect { license, problem }),
     }
 }
@@ -111,10 +114,10 @@ mod tests {
         let good = read("code=a%2Bb&state=s&iss=https%3A%2F%2Fx");
         assert_eq!(good.state.unwrap().expose(), "s");
         assert_eq!(good.iss.as_deref(), Some("https://x"));
-        assert!(matches!(good.answered, Ok(Answered::Code(code)) if code.expose() == "a+b"));
+        assert!(matches!(good.answered, Ok(AuthorizationResponse::Code(code)) if code.expose() == "a+b"));
         let refused = read("error=access_denied&error_description=no%1b%5b31m&state=s");
         assert!(
-            matches!(refused.answered, Ok(Answered::Error(code, Some(words))) if code == "access_denied" && words == "no\u{fffd}[31m")
+            matches!(refused.answered, Ok(AuthorizationResponse::Error(code, Some(words))) if code == "access_denied" && words == "no\u{fffd}[31m")
         );
     }
 

@@ -1,9 +1,9 @@
 //! How a provider is reached: found to answer, with all that its requests need.
 
-use super::again::{Patience, again};
 use super::endpoints::Endpoints;
-use super::exchange::{Code, exchange};
-use super::refresh::{Spent, refresh};
+use super::exchange::{CodeExchange, exchange};
+use super::refresh::{RefreshRequest, refresh};
+use super::retry::{RetryPolicy, retry};
 use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -30,10 +30,10 @@ pub struct ProviderClient {
 
 impl ProviderClient {
     /// Exchanges a code. Sent again only while no byte of it could leave.
-    pub async fn exchange(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
+    pub async fn exchange(&self, go: Logged<(FlowId, CodeExchange)>) -> Result<Granted> {
         let now = || self.clock.now();
-        again(
-            Patience::CODE,
+        retry(
+            RetryPolicy::CODE,
             self.clock.clone(),
             None,
             |_, _| {},
@@ -43,7 +43,7 @@ impl ProviderClient {
     }
 
     /// Sends a refresh token, once.
-    pub async fn refresh(&self, go: Logged<(FlowId, Spent)>) -> Result<Granted> {
+    pub async fn refresh(&self, go: Logged<(FlowId, RefreshRequest)>) -> Result<Granted> {
         let now = || self.clock.now();
         refresh(&self.http, &self.provider, &self.endpoints, self.secret.as_ref(), &go, now).await
     }

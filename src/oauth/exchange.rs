@@ -2,11 +2,11 @@
 
 use super::answer::TokenAnswer;
 use super::ask::{code, parameters};
-use super::echo::{Shared, without_tokens};
 use super::endpoints::{Endpoints, useless};
+use super::redact::{KnownSecrets, without_tokens};
 use super::server_text::short;
+use super::strict_http::StrictClient;
 use super::token_client::client;
-use super::whole::Whole;
 use crate::error::{ConfigError, Error, ProviderError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -20,7 +20,7 @@ use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
 /// A code with all that its exchange needs.
 #[derive(Debug, Clone)]
-pub struct Code {
+pub struct CodeExchange {
     /// About which license.
     pub key: Key,
     /// Who was asked.
@@ -39,7 +39,7 @@ pub async fn exchange(
     provider: &Provider,
     endpoints: &Endpoints,
     secret: Option<&Secret>,
-    go: &Logged<(FlowId, Code)>,
+    go: &Logged<(FlowId, CodeExchange)>,
     now: impl Fn() -> Timestamp,
 ) -> Result<Granted> {
     let (_, asked) = go.get();
@@ -61,19 +61,19 @@ pub async fn exchange(
         request = request.add_extra_param(name, value);
     }
     let sent = [Some(&asked.code), asked.verifier.as_ref(), secret];
-    let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
-    let answer = request.request_async(&Whole(http)).await;
+    let sent = KnownSecrets::of(sent.into_iter().flatten().map(Secret::expose));
+    let answer = request.request_async(&StrictClient(http)).await;
     let host = host_of(&endpoints.token);
-    understood(answer, provider, &host, &asked.key.license, &sent, now, endpoints.skew)
+    parse_response(answer, provider, &host, &asked.key.license, &sent, now, endpoints.skew)
 }
 
 /// What the answer to a code means; `sent` is never repeated from it.
-pub(super) fn understood(
+pub(super) fn parse_response(
     answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
     provider: &Provider,
     host: &str,
     license: &License,
-    sent: &Shared<'_>,
+    sent: &KnownSecrets<'_>,
     now: impl Fn() -> Timestamp,
     skew: Option<SignedDuration>,
 ) -> Result<Granted> {
@@ -88,16 +88,16 @@ pub(super) fn understood(
             Err(ProviderError::CodeLapsed { license: license.to_string() }.into())
         }
         // defense: S28 refusal-repeats-nothing-sent
-        Err(e) => Err(meaning(e, host, "the code", sent)),
+        Err(e) => Err(classify_error(e, host, "the code", sent)),
     }
 }
 
 /// What a failed token request means. An outage is never a refusal.
-pub(super) fn meaning(
+pub(super) fn classify_error(
     e: RequestTokenError<HttpFault, BasicErrorResponse>,
     host: &str,
     what: &'static str,
-    sent: &Shared<'_>,
+    sent: &KnownSecrets<'_>,
 ) -> Error {
     match e {
         RequestTokenError::Request(fault) => failed(host, "token_url", what, fault),

@@ -2,8 +2,8 @@
 //! because a provider says so to whoever may not look, too (2.2).
 
 use super::members::members;
+use super::strict_http::whole;
 use super::token_client::client;
-use super::whole::whole;
 use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
@@ -63,7 +63,7 @@ async fn ask(
     let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
     let client = client(provider, secret).set_introspection_url(address);
     let token = AccessToken::new(token.expose().to_owned());
-    understood(client.introspect(&token).set_token_type_hint(hint).request_async(&OnlyActive(http)).await)
+    parse_response(client.introspect(&token).set_token_type_hint(hint).request_async(&OnlyActive(http)).await)
 }
 
 /// A client whose answers say whether a token is active, and nothing else.
@@ -91,7 +91,7 @@ pub(super) fn only_active(mut answer: HttpResponse) -> HttpResponse {
 }
 
 /// What an answer says of the grant.
-pub(super) fn understood(
+pub(super) fn parse_response(
     answer: Result<BasicTokenIntrospectionResponse, RequestTokenError<HttpFault, BasicErrorResponse>>,
 ) -> Liveness {
     match answer {
@@ -105,10 +105,10 @@ pub(super) fn understood(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oauth::outside::{Heard, looked_up};
+    use crate::oauth::fuzz_entry::{RawResponse, looked_up};
 
     fn liveness(status: u16, body: &str) -> Liveness {
-        let heard = Heard { status, content_type: Some("application/json"), body: body.as_bytes() };
+        let heard = RawResponse { status, content_type: Some("application/json"), body: body.as_bytes() };
         looked_up(&Provider::default(), &heard).unwrap()
     }
 

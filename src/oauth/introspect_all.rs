@@ -15,7 +15,7 @@ pub const AT_ONCE: usize = 8;
 
 /// What the provider says of a grant's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LookedUp {
+pub enum IntrospectionResult {
     /// The grant lives.
     Active {
         /// It's the refresh token that the provider called active.
@@ -31,18 +31,18 @@ pub enum LookedUp {
 }
 
 /// Asks about each of these; what is said of one comes as soon as it's there.
-pub fn look_up(
+pub fn introspect_all(
     env: &Env,
     client: &ProviderClient,
     grants: Vec<(Key, Granted)>,
-) -> Result<Receiver<(Key, LookedUp)>> {
+) -> Result<Receiver<(Key, IntrospectionResult)>> {
     let (net, turns) = (env.net()?, Arc::new(Semaphore::new(AT_ONCE)));
     let (sender, answers) = channel();
     for (key, granted) in grants {
         let (client, turns, sender) = (client.clone(), turns.clone(), sender.clone());
         net.spawn(async move {
             let _turn = turns.acquire().await;
-            let said = client.look_up(&granted).await;
+            let said = client.introspect(&granted).await;
             let _ = sender.send((key, said));
         });
     }
@@ -51,7 +51,7 @@ pub fn look_up(
 
 /// What the provider says of each token of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Both {
+pub struct TokenPairResult {
     /// Of the access token.
     pub access: Liveness,
     /// Of the refresh token.
@@ -60,20 +60,22 @@ pub struct Both {
 
 impl ProviderClient {
     /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
-    pub async fn look_at_both(&self, granted: &Granted) -> Both {
+    pub async fn look_at_both(&self, granted: &Granted) -> TokenPairResult {
         let Some(address) = self.endpoints.introspection.as_deref() else {
-            return Both { access: Liveness::Unknown, refresh: Liveness::Unknown };
+            return TokenPairResult { access: Liveness::Unknown, refresh: Liveness::Unknown };
         };
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
-        Both {
+        TokenPairResult {
             access: introspect(http, provider, address, secret, granted).await,
             refresh: introspect_refresh(http, provider, address, secret, granted).await,
         }
     }
 
     /// Looks a grant up: first by its access token, unless that has lapsed by our own clock, then by its refresh token.
-    async fn look_up(&self, granted: &Granted) -> LookedUp {
-        let Some(address) = self.endpoints.introspection.as_deref() else { return LookedUp::Unknown };
+    async fn introspect(&self, granted: &Granted) -> IntrospectionResult {
+        let Some(address) = self.endpoints.introspection.as_deref() else {
+            return IntrospectionResult::Unknown;
+        };
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
         let access = match granted.access_expires_at {
@@ -81,17 +83,17 @@ impl ProviderClient {
             _ => introspect(http, provider, address, secret, granted).await,
         };
         if access == Liveness::Active {
-            return LookedUp::Active { by_refresh: false };
+            return IntrospectionResult::Active { by_refresh: false };
         }
         let refresh = introspect_refresh(http, provider, address, secret, granted).await;
         match (access, refresh) {
-            (_, Liveness::Active) => LookedUp::Active { by_refresh: true },
-            (Liveness::Inactive, Liveness::Inactive) if !lapsed => LookedUp::Inactive,
+            (_, Liveness::Active) => IntrospectionResult::Active { by_refresh: true },
+            (Liveness::Inactive, Liveness::Inactive) if !lapsed => IntrospectionResult::Inactive,
             (Liveness::Inactive, Liveness::Unknown) if !lapsed && granted.refresh.is_none() => {
-                LookedUp::Inactive
+                IntrospectionResult::Inactive
             }
-            (_, Liveness::Inactive) => LookedUp::RefreshInactive,
-            (_, Liveness::Unknown) => LookedUp::Unknown,
+            (_, Liveness::Inactive) => IntrospectionResult::RefreshInactive,
+            (_, Liveness::Unknown) => IntrospectionResult::Unknown,
         }
     }
 }

@@ -1,37 +1,39 @@
 //! The protocol: asking, catching the redirect, exchanging, revoking, looking up. RFC 6749, 7636, 8252, 8414, 9207.
 
-mod again;
 mod answer;
 mod ask;
 mod callback;
 mod client;
-mod echo;
 mod endpoints;
 mod exchange;
+#[doc(hidden)]
+pub mod fuzz_entry;
 mod introspect;
 mod introspect_all;
 mod members;
-#[doc(hidden)]
-pub mod outside;
 mod pasted;
+mod redact;
 mod refresh;
 mod rehearsal;
+mod retry;
 mod returned;
 mod revoke;
 mod server_text;
+mod strict_http;
 mod token_client;
-mod whole;
 
-pub use again::{Patience, again};
-pub use ask::{Ask, HANDOFF_PORT, Memo, ask, callback_path, handoff_uri, redirect_uri};
-pub use callback::{Answered, Callback, is_from_issuer, judge, read as read_callback};
+pub use ask::{
+    AuthorizationRequest, FlowSecrets, HANDOFF_PORT, ask, callback_path, handoff_uri, redirect_uri,
+};
+pub use callback::{AuthorizationResponse, Callback, is_from_issuer, judge, read as read_callback};
 pub use client::ProviderClient;
 pub use endpoints::{Endpoints, SKEW, prepare};
-pub use exchange::Code;
+pub use exchange::CodeExchange;
 pub use introspect::{Liveness, introspect};
-pub use introspect_all::{AT_ONCE, Both, LookedUp, look_up};
+pub use introspect_all::{AT_ONCE, IntrospectionResult, TokenPairResult, introspect_all};
 pub use pasted::{LONGEST as LONGEST_PASTE, Pasted};
-pub use refresh::Spent;
+pub use refresh::RefreshRequest;
 pub use rehearsal::{TEST_CODE, silent_endpoints};
-pub use returned::Returned;
+pub use retry::{RetryPolicy, retry};
+pub use returned::ReturnedAddress;
 pub use revoke::revoke;

@@ -1,9 +1,9 @@
 //! The redirect address in whatever a person sent back: a bare address, a sentence, a whole mail, a link that a mail filter has
 //! rewritten. Pure. Which of the addresses it is, only the flows that are open can tell; where one ends, often only they.
 
-use super::returned::Returned;
+use super::returned::ReturnedAddress;
 use crate::error::is_unprintable;
-use crate::oauth::callback::Answered;
+use crate::oauth::callback::AuthorizationResponse;
 use url::{Url, form_urlencoded};
 
 /// The most that is read of a paste, in bytes: a whole mail with what it quotes.
@@ -21,19 +21,19 @@ const ADDRESSES: usize = 200;
 /// All that may be the address in a pasted text.
 #[derive(Debug)]
 pub struct Pasted {
-    addresses: Vec<Address>,
+    addresses: Vec<AddressSpan>,
     has_our_link: bool,
 }
 
 /// One place in the text at which an address begins, with each end that it may have, the nearest first.
 #[derive(Debug)]
-struct Address {
-    ends: Vec<(Returned, Behind)>,
+struct AddressSpan {
+    ends: Vec<(ReturnedAddress, TrailingText)>,
 }
 
 /// What stands behind an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Behind {
+enum TrailingText {
     /// Nothing, or words: the address is whole.
     Words,
     /// A piece that may be the rest of a broken address.
@@ -74,9 +74,9 @@ impl Pasted {
     /// The inner one: why it can't be told, in words that follow "what was pasted".
     pub fn pick<E>(
         &self,
-        mut fits: impl FnMut(&Returned) -> Result<bool, E>,
-    ) -> Result<Result<Returned, &'static str>, E> {
-        let (mut likeliest, mut found) = (None, None::<Returned>);
+        mut fits: impl FnMut(&ReturnedAddress) -> Result<bool, E>,
+    ) -> Result<Result<ReturnedAddress, &'static str>, E> {
+        let (mut likeliest, mut found) = (None, None::<ReturnedAddress>);
         for address in &self.addresses {
             let mut fitting = Vec::new();
             for (returned, behind) in &address.ends {
@@ -111,7 +111,7 @@ impl Pasted {
                 for url in urls(&whole) {
                     if is_our_link(&url) {
                         self.has_our_link = true;
-                    } else if let Ok(returned) = Returned::of(url)
+                    } else if let Ok(returned) = ReturnedAddress::of(url)
                         && returned.is_answer()
                     {
                         ends.push((returned, behind));
@@ -119,7 +119,7 @@ impl Pasted {
                 }
             }
             if !ends.is_empty() {
-                self.addresses.push(Address { ends });
+                self.addresses.push(AddressSpan { ends });
             }
         }
     }
@@ -146,8 +146,8 @@ impl Pasted {
 
 /// Where an address ends that fits; `None` where it fits nowhere. A code has no length that is known: where it comes last and
 /// may go on, nobody can tell, and a spoiled one isn't sent.
-fn pick_end(fitting: Vec<(Returned, Behind)>) -> Option<Result<Returned, &'static str>> {
-    let whole = fitting.iter().position(|(_, behind)| *behind == Behind::Words);
+fn pick_end(fitting: Vec<(ReturnedAddress, TrailingText)>) -> Option<Result<ReturnedAddress, &'static str>> {
+    let whole = fitting.iter().position(|(_, behind)| *behind == TrailingText::Words);
     let mut ends = fitting.into_iter().take(whole.map_or(usize::MAX, |at| at + 1));
     let first = ends.next()?;
     let is_clear = ends.all(|(next, _)| next.says_the_same(&first.0));
@@ -251,7 +251,7 @@ fn closing(before: Option<char>) -> Option<char> {
 }
 
 /// The address that begins there, up to each of its possible ends, and what stands behind that.
-fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
+fn ends_from(text: &str, at: usize) -> Vec<(String, TrailingText)> {
     let from = &text[at..];
     if let Some(close) = closing(text[..at].chars().next_back())
         && let Some(inside) = enclosed(from, close)
@@ -259,10 +259,12 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
         return match inside.split_once('|').filter(|_| close == '>') {
             // Slack's form: what is shown of the address stands behind it. Where that may be the end of a code, nobody can tell.
             Some((address, shown)) if is_shown_of(shown, address) => {
-                vec![(address.to_owned(), Behind::Words)]
+                vec![(address.to_owned(), TrailingText::Words)]
             }
-            Some((address, _)) => vec![(address.to_owned(), Behind::Piece), (inside, Behind::Words)],
-            None => vec![(inside, Behind::Words)],
+            Some((address, _)) => {
+                vec![(address.to_owned(), TrailingText::Piece), (inside, TrailingText::Words)]
+            }
+            None => vec![(inside, TrailingText::Words)],
         };
     }
     let mut ends = Vec::new();
@@ -274,9 +276,9 @@ fn ends_from(text: &str, at: usize) -> Vec<(String, Behind)> {
         let behind = &rest[piece.len()..];
         let (next, kind) = what_follows(behind);
         // A piece of another address isn't this one's.
-        let kind = if next.contains("://") { Behind::Words } else { kind };
+        let kind = if next.contains("://") { TrailingText::Words } else { kind };
         ends.extend(trimmed(&whole).map(|whole| (whole, kind)));
-        if kind == Behind::Words {
+        if kind == TrailingText::Words {
             break;
         }
         rest = next;
@@ -340,7 +342,7 @@ fn trimmed(address: &str) -> Option<String> {
 }
 
 /// The next piece, and whether it may belong to the address.
-fn what_follows(behind: &str) -> (&str, Behind) {
+fn what_follows(behind: &str) -> (&str, TrailingText) {
     // Line breaks, and the signs of a mail that is quoted: `> `.
     let next = behind.trim_start_matches(|c: char| c.is_whitespace() || c == '>');
     let gap = &behind[..behind.len() - next.len()];
@@ -350,8 +352,8 @@ fn what_follows(behind: &str) -> (&str, Behind) {
     let has_more_words = line[piece.len()..].chars().any(|c| !c.is_whitespace() && c != '>');
     let goes_on = piece.contains(['&', '=', '%']) || !has_more_words;
     match is_broken && goes_on && piece.is_ascii() && piece.contains(|c: char| c.is_ascii_alphanumeric()) {
-        true => (next, Behind::Piece),
-        false => (next, Behind::Words),
+        true => (next, TrailingText::Piece),
+        false => (next, TrailingText::Words),
     }
 }
 
@@ -371,7 +373,7 @@ fn is_our_link(url: &Url) -> bool {
     has("client_id") && has("response_type")
 }
 
-impl Returned {
+impl ReturnedAddress {
     /// Whether it carries a code or a refusal, and something that may be a state.
     fn is_answer(&self) -> bool {
         self.callback.answered.is_ok() && !self.states().is_empty()
@@ -379,7 +381,7 @@ impl Returned {
 
     fn says_the_same(&self, other: &Self) -> bool {
         let code = |it: &Self| match &it.callback.answered {
-            Ok(Answered::Code(code)) => Some(code.expose().to_owned()),
+            Ok(AuthorizationResponse::Code(code)) => Some(code.expose().to_owned()),
             _ => None,
         };
         code(self) == code(other)
@@ -407,7 +409,7 @@ mod tests {
         format!("{PLACE}?{}", all.join("&"))
     }
 
-    fn picked(text: &str) -> Result<Returned, &'static str> {
+    fn picked(text: &str) -> Result<ReturnedAddress, &'static str> {
         Pasted::of(text)?
             .pick::<Infallible>(|it| {
                 let is_issuers =
@@ -418,9 +420,9 @@ mod tests {
             .unwrap()
     }
 
-    fn code(returned: &Returned) -> &str {
+    fn code(returned: &ReturnedAddress) -> &str {
         match &returned.callback.answered {
-            Ok(Answered::Code(code)) => code.expose(),
+            Ok(AuthorizationResponse::Code(code)) => code.expose(),
             _ => "no code",
         }
     }

@@ -2,11 +2,11 @@
 
 use super::answer::TokenAnswer;
 use super::ask::parameters;
-use super::echo::{Shared, without_tokens};
 use super::endpoints::Endpoints;
-use super::exchange::meaning;
+use super::exchange::classify_error;
+use super::redact::{KnownSecrets, without_tokens};
+use super::strict_http::StrictClient;
 use super::token_client::client;
-use super::whole::Whole;
 use crate::error::{ConfigError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -20,7 +20,7 @@ use oauth2::{RefreshToken, RequestTokenError, TokenUrl};
 
 /// A refresh token with all that its sending needs.
 #[derive(Debug, Clone)]
-pub struct Spent {
+pub struct RefreshRequest {
     /// Whose it is.
     pub key: Key,
     /// Who was asked to consent: a provider may want the name in its parameters.
@@ -38,7 +38,7 @@ pub async fn refresh(
     provider: &Provider,
     endpoints: &Endpoints,
     secret: Option<&Secret>,
-    go: &Logged<(FlowId, Spent)>,
+    go: &Logged<(FlowId, RefreshRequest)>,
     now: impl Fn() -> Timestamp,
 ) -> Result<Granted> {
     let (_, spent) = go.get();
@@ -54,22 +54,29 @@ pub async fn refresh(
         request = request.add_extra_param(name, value);
     }
     let sent = [Some(&spent.token), secret];
-    let sent = Shared::of(sent.into_iter().flatten().map(Secret::expose));
+    let sent = KnownSecrets::of(sent.into_iter().flatten().map(Secret::expose));
     let host = host_of(&endpoints.token);
-    understood(request.request_async(&Whole(http)).await, provider, &host, &sent, now, endpoints.skew)
+    parse_response(
+        request.request_async(&StrictClient(http)).await,
+        provider,
+        &host,
+        &sent,
+        now,
+        endpoints.skew,
+    )
 }
 
 /// What the answer to a refresh token means; `sent` is never repeated from it.
-pub(super) fn understood(
+pub(super) fn parse_response(
     answer: Result<TokenAnswer, RequestTokenError<HttpFault, BasicErrorResponse>>,
     provider: &Provider,
     host: &str,
-    sent: &Shared<'_>,
+    sent: &KnownSecrets<'_>,
     now: impl Fn() -> Timestamp,
     skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
-        Err(e) => Err(meaning(e, host, "the refresh", sent)),
+        Err(e) => Err(classify_error(e, host, "the refresh", sent)),
     }
 }

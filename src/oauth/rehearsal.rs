@@ -3,8 +3,8 @@
 use super::ask::{code, parameters};
 use super::client::ProviderClient;
 use super::endpoints::Endpoints;
+use super::strict_http::whole;
 use super::token_client::client;
-use super::whole::whole;
 use crate::error::{Error, ProviderError, Result};
 use crate::model::ids::{Key, Username};
 use crate::model::provider::{Pkce, Provider, RevocationScope, host_of};

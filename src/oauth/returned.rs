@@ -6,7 +6,7 @@ use url::Url;
 
 /// A redirect address, taken apart. Its query holds the code: it has no text form.
 #[derive(Debug, Clone)]
-pub struct Returned {
+pub struct ReturnedAddress {
     /// What it carries.
     pub callback: Callback,
     /// The address without its query.
@@ -15,7 +15,7 @@ pub struct Returned {
     states: Vec<Secret>,
 }
 
-impl Returned {
+impl ReturnedAddress {
     /// An address that somebody sent back; one without a query carries nothing.
     pub fn of(url: Url) -> Result<Self, &'static str> {
         let query = url.query().ok_or("has no ? in it, so it isn't whole")?.to_owned();
@@ -57,8 +57,8 @@ mod tests {
 
     const PLAIN: &str = "http://127.0.0.1:18273/callback?code=c%2F1&state=s-1&iss=https%3A%2F%2Fx";
 
-    fn taken_apart(address: &str) -> Returned {
-        Returned::of(Url::parse(address).unwrap()).unwrap()
+    fn taken_apart(address: &str) -> ReturnedAddress {
+        ReturnedAddress::of(Url::parse(address).unwrap()).unwrap()
     }
 
     #[test]
@@ -84,7 +84,8 @@ mod tests {
         let found = taken_apart("http://127.0.0.1:18273/callback/s-2?code=c");
         assert_eq!(found.states()[0].expose(), "s-2");
         assert!(found.is_at("http://127.0.0.1:18273/callback/s-2"));
-        let caught = Returned::caught("https://a.example/callback", "/callback/s-3", Some("code=c")).unwrap();
+        let caught =
+            ReturnedAddress::caught("https://a.example/callback", "/callback/s-3", Some("code=c")).unwrap();
         assert_eq!(caught.states()[0].expose(), "s-3");
         assert!(caught.is_at("https://a.example/callback/s-3"));
     }

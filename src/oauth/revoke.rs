@@ -1,9 +1,9 @@
 //! Taking a grant back (RFC 7009).
 
-use super::echo::Shared;
 use super::endpoints::useless;
 use super::exchange::failed;
 use super::members::members;
+use super::redact::KnownSecrets;
 use super::server_text::short;
 use crate::error::{ProviderError, Result};
 use crate::model::flow::Logged;
@@ -36,11 +36,11 @@ pub async fn revoke<T>(
         .map_err(|e| failed(&host, SETTING, WHAT, HttpFault::Connect(e.to_string())))?;
     let answer = http.send(request).await.map_err(|fault| failed(&host, SETTING, WHAT, fault))?;
     let sent = [granted.refresh.as_ref(), Some(&granted.access), secret];
-    understood(&answer, &host, &Shared::of(sent.into_iter().flatten().map(Secret::expose)))
+    parse_response(&answer, &host, &KnownSecrets::of(sent.into_iter().flatten().map(Secret::expose)))
 }
 
 /// What an answer means. A refusal is told as the provider's word: asking again later doesn't help against it.
-fn understood(answer: &HttpResponse, host: &str, sent: &Shared<'_>) -> Result<()> {
+fn parse_response(answer: &HttpResponse, host: &str, sent: &KnownSecrets<'_>) -> Result<()> {
     let status = answer.status();
     if status.is_success() {
         return Ok(());
@@ -104,7 +104,7 @@ mod tests {
     fn said(status: u16, body: &str) -> String {
         let mut answer = HttpResponse::new(body.as_bytes().to_vec());
         *answer.status_mut() = status.try_into().unwrap();
-        match understood(&answer, "biotrack.example", &Shared::of(["a-refresh-token"])) {
+        match parse_response(&answer, "biotrack.example", &KnownSecrets::of(["a-refresh-token"])) {
             Ok(()) => "revoked".into(),
             Err(e) => e.to_string(),
         }

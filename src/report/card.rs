@@ -2,11 +2,11 @@
 
 use super::row::{Row, sign};
 use crate::error::clean;
-use crate::model::authorization::{Condition, Standing, State, discard_waiting};
+use crate::model::authorization::{AuthorizationWithFlows, Condition, State, discard_waiting};
 use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
-use crate::model::history::Line;
+use crate::model::history::HistoryLine;
 use crate::model::ids::{Key, Username};
 use crate::model::provider::Provider;
 use jiff::Timestamp;
@@ -14,12 +14,12 @@ use jiff::Timestamp;
 const LABELS: usize = 16;
 
 /// What stands beside a label: a line, or several.
-enum Told {
+enum CardValue {
     Line(String),
     Lines(Vec<String>),
 }
 
-impl From<String> for Told {
+impl From<String> for CardValue {
     fn from(line: String) -> Self {
         Self::Line(line)
     }
@@ -27,12 +27,12 @@ impl From<String> for Told {
 
 /// A title and what is told under it. Each line is made harmless here, whoever told it: a record may come from a file or from
 /// another host, and one with a line end in it would tell a second thing.
-fn lines(title: &str, pairs: &[(&str, Told)]) -> String {
+fn lines(title: &str, pairs: &[(&str, CardValue)]) -> String {
     let mut text = format!("{}\n", clean(title));
     for (label, told) in pairs {
         let told = match told {
-            Told::Line(line) => std::slice::from_ref(line),
-            Told::Lines(lines) => lines,
+            CardValue::Line(line) => std::slice::from_ref(line),
+            CardValue::Lines(lines) => lines,
         };
         for (number, line) in told.iter().enumerate() {
             let label = if number == 0 { label } else { "" };
@@ -44,10 +44,10 @@ fn lines(title: &str, pairs: &[(&str, Told)]) -> String {
 }
 
 /// A record, its last events and the next command.
-pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
+pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     let record = &row.standing.record;
-    let mut pairs: Vec<(&str, Told)> = vec![
-        ("State", Told::Lines(state_in_words(row))),
+    let mut pairs: Vec<(&str, CardValue)> = vec![
+        ("State", CardValue::Lines(state_in_words(row))),
         ("UBI", record.key.ubi.known().unwrap_or("–").to_owned().into()),
         ("Location", record.key.license.to_string().into()),
     ];
@@ -78,7 +78,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     pairs.extend(record.last_used_at.map(|at| ("Last used", row.when(at).into())));
     pairs.extend(record.deactivated_at.map(|at| ("Deactivated", row.when(at).into())));
     if !history.is_empty() {
-        pairs.push(("History", Told::Lines(history.iter().map(|line| told(line, row)).collect())));
+        pairs.push(("History", CardValue::Lines(history.iter().map(|line| told(line, row)).collect())));
     }
     pairs.extend(row.next_command().map(|command| ("Next", command.into())));
     if row.conditions.contains(&Condition::AwaitingApproval) {
@@ -87,7 +87,7 @@ pub fn card(row: &Row<'_>, history: &[Line], now: Timestamp) -> String {
     lines(&row.called(), &pairs)
 }
 
-fn told(line: &Line, row: &Row<'_>) -> String {
+fn told(line: &HistoryLine, row: &Row<'_>) -> String {
     // When each grant ended is a matter for the history itself; the living one's end stands above.
     let detail = line.detail.split(", until ").next().unwrap_or_default();
     format!("{}  {} {detail}", row.when(line.at), line.event).trim_end().to_owned()
@@ -131,7 +131,7 @@ fn state_in_words(row: &Row<'_>) -> Vec<String> {
 }
 
 /// What is uncertain: that hangs on which answer was lost.
-fn uncertain(standing: &Standing) -> &'static str {
+fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
     let record = &standing.record;
     let revocation = standing.has_lost(&[Purpose::Deactivate, Purpose::BreakFirst])
         || record.deactivated_at.is_some() && record.revocation_pending;
@@ -146,7 +146,7 @@ fn uncertain(standing: &Standing) -> &'static str {
 
 /// What the admin must see on the Grant Access page, before anybody clicks.
 pub fn consent_card(provider: &Provider, key: &Key, username: &Username) -> String {
-    let mut pairs: Vec<(&str, Told)> =
+    let mut pairs: Vec<(&str, CardValue)> =
         Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned().into())).collect();
     pairs.push(("Admin user", format!("{username} (their password belongs on BioTrack's page only)").into()));
     let mut text = lines("BioTrack's Grant Access page must say exactly this:", &pairs);

@@ -7,7 +7,7 @@ use crate::model::authorization::{Condition, State};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::duration;
 use crate::model::expiry::working_day;
-use crate::model::selection::Quiet;
+use crate::model::selection::QuietRecords;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 
@@ -58,7 +58,7 @@ impl Threshold {
 }
 
 /// What monitoring is told.
-pub struct Verdict {
+pub struct CheckVerdict {
     /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     pub exit: u8,
     /// The summary line, and a line for each license that isn't well.
@@ -74,19 +74,21 @@ pub fn unknown(reason: &str) -> String {
 /// revocation is pending or uncertain. What the look can't see is never healthy.
 pub fn check(
     rows: &[Row<'_>],
-    beside: Quiet,
+    beside: QuietRecords,
     blind_spots: &[BlindSpot],
     warning: Threshold,
     critical: Threshold,
     allow_empty: bool,
     now: Timestamp,
-) -> Verdict {
+) -> CheckVerdict {
     let counted: Vec<&Row<'_>> = rows.iter().filter(|row| counts(row)).collect();
     let nothing = counted.is_empty() && beside.active + beside.pending == 0;
     if nothing && blind_spots.is_empty() {
         return match allow_empty {
-            true => Verdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() },
-            false => Verdict {
+            true => {
+                CheckVerdict { exit: 0, text: "BIOTRACK OK: nothing is registered, or selected\n".into() }
+            }
+            false => CheckVerdict {
                 exit: 3,
                 text: unknown("nothing is registered, or selected (--allow-empty accepts that)"),
             },
@@ -135,7 +137,7 @@ pub fn check(
         let of = if several { format!("{}: ", row.standing.record.profile) } else { String::new() };
         text.push_str(&detail(*level, row, &of));
     }
-    Verdict { exit, text }
+    CheckVerdict { exit, text }
 }
 
 /// Whether a license is judged at all.

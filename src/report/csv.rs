@@ -4,7 +4,7 @@ use super::row::Row;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column};
 use crate::model::cell::guarded;
-use crate::model::column::Kind;
+use crate::model::column::ColumnKind;
 use crate::model::instant::for_machines;
 use crate::model::rows::DERIVED;
 
@@ -12,7 +12,7 @@ use crate::model::rows::DERIVED;
 fn reported() -> (Vec<&'static Column>, Vec<&'static Column>) {
     let mut words: Vec<_> =
         Authorization::COLUMNS.iter().filter(|column| column.part.is_reported()).collect();
-    let first = words.iter().position(|column| column.kind == Kind::Instant).unwrap_or(words.len());
+    let first = words.iter().position(|column| column.kind == ColumnKind::Instant).unwrap_or(words.len());
     let times = words.split_off(first);
     (words, times)
 }

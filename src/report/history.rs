@@ -5,7 +5,7 @@ use super::json::{SCHEMA, line};
 use super::row::View;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
-use crate::model::history::{Anchor, Broken, Chain, Link};
+use crate::model::history::{Anchor, BrokenLink, Chain, ChainLink};
 use crate::model::ids::Ubi;
 use crate::model::instant::{self, Zone, whole_second};
 use jiff::Timestamp;
@@ -102,7 +102,7 @@ pub struct BrokenJson {
 }
 
 impl LinkJson {
-    fn of(link: &Link) -> Self {
+    fn of(link: &ChainLink) -> Self {
         let some = |text: &String| (!text.is_empty()).then(|| clean(text));
         Self {
             number: link.seq,
@@ -122,7 +122,7 @@ impl LinkJson {
 
 impl HistoryDocument {
     /// The links as one document.
-    pub fn of(profile: &str, links: &[Link]) -> Self {
+    pub fn of(profile: &str, links: &[ChainLink]) -> Self {
         Self { schema: SCHEMA, profile: profile.to_owned(), links: links.iter().map(LinkJson::of).collect() }
     }
 }
@@ -141,7 +141,7 @@ impl AnchorJson {
 }
 
 impl BrokenJson {
-    fn of(broken: &Broken) -> Self {
+    fn of(broken: &BrokenLink) -> Self {
         let some = |text: &Option<String>| text.as_deref().filter(|it| !it.is_empty()).map(clean);
         Self {
             number: broken.seq,
@@ -215,12 +215,12 @@ impl PruneDocument {
 }
 
 /// Each link as a line of JSON.
-pub fn history_lines(links: &[Link]) -> serde_json::Result<String> {
+pub fn history_lines(links: &[ChainLink]) -> serde_json::Result<String> {
     links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }
 
 /// The links as CSV.
-pub fn history_csv(links: &[Link]) -> Result<String> {
+pub fn history_csv(links: &[ChainLink]) -> Result<String> {
     let columns = [
         "number",
         "at",
@@ -234,7 +234,7 @@ pub fn history_csv(links: &[Link]) -> Result<String> {
         "hash",
         "database_role",
     ];
-    let row = |link: &Link| {
+    let row = |link: &ChainLink| {
         [
             link.seq.to_string(),
             link.at.clone(),
@@ -257,13 +257,13 @@ const LEAST_DETAIL: usize = 24;
 
 /// The links in a table, oldest first, one a line: what doesn't fit the terminal is cut, and who did it is left out
 /// where it's narrow.
-pub fn history_table(links: &[Link], zone: &Zone, view: &View) -> String {
-    let when = |link: &Link| match link.instant() {
+pub fn history_table(links: &[ChainLink], zone: &Zone, view: &View) -> String {
+    let when = |link: &ChainLink| match link.instant() {
         Some(at) => zone.time(at),
         None => clean(&link.at),
     };
     let title = ["WHEN", "EVENT", "LOCATION", "WHO", "DETAIL"].map(str::to_owned);
-    let row = |link: &Link| {
+    let row = |link: &ChainLink| {
         [when(link), clean(&link.event), clean(&link.license), clean(&link.who()), clean(&link.detail)]
     };
     let rows: Vec<_> = std::iter::once(title).chain(links.iter().map(row)).collect();
@@ -298,8 +298,8 @@ pub fn history_table(links: &[Link], zone: &Zone, view: &View) -> String {
 mod tests {
     use super::*;
 
-    fn link(license: &str, detail: &str) -> Link {
-        Link {
+    fn link(license: &str, detail: &str) -> ChainLink {
+        ChainLink {
             seq: 1,
             at: "2026-11-23T12:00:00Z".into(),
             profile: "ny".into(),

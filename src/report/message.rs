@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use std::fmt::Write;
 
 /// One link of a message.
-pub struct Link<'l> {
+pub struct MessageLink<'l> {
     /// The license.
     pub key: &'l Key,
     /// What the store is called.
@@ -25,7 +25,7 @@ pub struct Message<'l> {
     /// To whom it's mailed.
     pub to: Vec<&'l str>,
     /// One for each location.
-    pub links: Vec<Link<'l>>,
+    pub links: Vec<MessageLink<'l>>,
     /// When it's written.
     pub now: Timestamp,
     /// Until when the links work.

@@ -18,18 +18,18 @@ mod transfer;
 pub use calendar::calendar;
 
 pub use card::{card, consent_card};
-pub use check::{Threshold, Verdict, check, unknown};
+pub use check::{CheckVerdict, Threshold, check, unknown};
 pub use csv::csv;
 pub use doctor::{DoctorDocument, Finding, Health};
 pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, Document, ErrorDocument, Expires, Happening, HookCause, HookDigest, HookEvent, InHand,
-    Invitation, Proof, Reminders, ResultJson, Results, RunEvent, SCHEMA, Subject, Summary, TokenDocument,
-    document, lines, results, schema, token_document,
+    AuthorizationJson, ErrorDocument, Expires, HookCause, HookDigest, HookEvent, InHand, Invitation, Proof,
+    Reminders, ResultJson, Results, RunEvent, RunEventKind, SCHEMA, StatusDocument, Subject, Summary,
+    TokenDocument, document, lines, results, schema, token_document,
 };
-pub use message::{Link, Message, message, qr};
+pub use message::{Message, MessageLink, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
 pub use row::{Row, View};

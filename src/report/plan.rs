@@ -8,8 +8,8 @@ use crate::model::expiry::{days_in_words, days_left};
 use crate::model::flow::Purpose;
 use crate::model::ids::{Key, Ubi};
 use crate::model::instant::whole_second;
-use crate::model::plan::{Plan, Planned};
-use crate::model::spread::{Choice, Proposal};
+use crate::model::plan::{Plan, PlannedLicense};
+use crate::model::spread::{SpreadChoice, SpreadProposal};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
@@ -32,7 +32,7 @@ const LEAST_WORDS: usize = 28;
 
 /// The plan in words: the sum, each company's admins with their licenses, what is left out, and the proposal of
 /// `--spread` where it wasn't asked for. It fits the view's width; the command to run is the caller's last line.
-pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View, zone: &TimeZone) -> String {
+pub fn plan(plan: &Plan, proposal: Option<&SpreadProposal>, view: &View, zone: &TimeZone) -> String {
     let page = Page { width: view.width.map_or(usize::MAX, usize::from), now: view.now, zone };
     let groups = Groups::of(plan);
     let mut text = page.folded(&groups.sum(plan), "");
@@ -50,12 +50,12 @@ pub fn plan(plan: &Plan, proposal: Option<&Proposal>, view: &View, zone: &TimeZo
 
 /// The licenses by UBI, then by admin (whose case doesn't matter), each admin's soonest end first.
 struct Groups<'p> {
-    of_admins: BTreeMap<(&'p Ubi, String), Vec<&'p Planned>>,
+    of_admins: BTreeMap<(&'p Ubi, String), Vec<&'p PlannedLicense>>,
 }
 
 impl<'p> Groups<'p> {
     fn of(plan: &'p Plan) -> Self {
-        let mut of_admins: BTreeMap<_, Vec<&Planned>> = BTreeMap::new();
+        let mut of_admins: BTreeMap<_, Vec<&PlannedLicense>> = BTreeMap::new();
         for item in &plan.items {
             of_admins.entry((&item.key.ubi, admin(item))).or_default().push(item);
         }
@@ -80,7 +80,7 @@ impl<'p> Groups<'p> {
     }
 }
 
-fn admin(item: &Planned) -> String {
+fn admin(item: &PlannedLicense) -> String {
     item.username.as_str().to_lowercase()
 }
 
@@ -92,7 +92,7 @@ struct Columns {
 
 impl Columns {
     fn of(plan: &Plan, width: usize) -> Self {
-        let widest = |text: fn(&Planned) -> &str| {
+        let widest = |text: fn(&PlannedLicense) -> &str| {
             plan.items.iter().map(|item| text(item).width()).max().unwrap_or_default().min(WIDEST)
         };
         let license = widest(|item| item.key.license.as_str());
@@ -101,7 +101,7 @@ impl Columns {
     }
 
     /// A license's line up to its last column. A license is never cut: it's what a person would type.
-    fn head(&self, item: &Planned) -> String {
+    fn head(&self, item: &PlannedLicense) -> String {
         let license = padded(item.key.license.as_str(), self.license);
         if self.name == 0 {
             return format!("    {license}  ");
@@ -116,7 +116,7 @@ impl Columns {
     }
 }
 
-fn name(item: &Planned) -> &str {
+fn name(item: &PlannedLicense) -> &str {
     item.name.as_ref().map_or("", |name| name.as_str())
 }
 
@@ -175,18 +175,18 @@ impl Page<'_> {
     }
 
     /// When it ends and why it's in the plan, each said once.
-    fn ending_and_why(&self, item: &Planned) -> String {
+    fn ending_and_why(&self, item: &PlannedLicense) -> String {
         let ending = self.ending(item);
         if item.why.contains(&ending) { item.why.clone() } else { format!("{ending}: {}", item.why) }
     }
 
-    fn ending(&self, item: &Planned) -> String {
+    fn ending(&self, item: &PlannedLicense) -> String {
         let Some(expires) = item.expires_at else { return "no grant yet".into() };
         days_in_words(expires, self.now, self.zone)
     }
 
     /// How things stand with several licenses.
-    fn endings(&self, items: &[&Planned]) -> String {
+    fn endings(&self, items: &[&PlannedLicense]) -> String {
         let ends: Vec<_> = items.iter().filter_map(|item| item.expires_at).collect();
         let lapsed = ends.iter().filter(|end| **end <= self.now).count();
         let living =
@@ -223,8 +223,8 @@ impl Page<'_> {
         sorted.into_iter().map(told).collect()
     }
 
-    fn proposal(&self, proposal: &Proposal) -> String {
-        let Proposal { take, along, leave, per_day } = proposal;
+    fn proposal(&self, proposal: &SpreadProposal) -> String {
+        let SpreadProposal { take, along, leave, per_day } = proposal;
         let mut text = self.folded(
             &format!(
                 "Proposal (--spread): take {}, take along {}, leave {} for the next days; {per_day} a day will do. \
@@ -279,7 +279,7 @@ fn words(line: &str) -> Vec<&str> {
 }
 
 /// An admin, and how many licenses are theirs.
-fn who(of_admin: &[&Planned]) -> String {
+fn who(of_admin: &[&PlannedLicense]) -> String {
     let name = of_admin.first().map_or("", |item| item.username.as_str());
     format!("{name}: {}", licenses(of_admin.len()))
 }
@@ -373,15 +373,15 @@ impl ChoiceJson {
         }
     }
 
-    fn all(choices: &[Choice]) -> Vec<Self> {
+    fn all(choices: &[SpreadChoice]) -> Vec<Self> {
         choices.iter().map(|choice| Self::of(&choice.key, &choice.why)).collect()
     }
 }
 
 impl PlanDocument {
     /// The document of a plan at `now`. Every license stands in it, however many they are.
-    pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&Proposal>) -> Self {
-        let planned = |item: &Planned| PlannedJson {
+    pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&SpreadProposal>) -> Self {
+        let planned = |item: &PlannedLicense| PlannedJson {
             ubi: item.key.ubi.known().map(str::to_owned),
             license: item.key.license.to_string(),
             name: item.name.as_ref().map(ToString::to_string),
@@ -451,7 +451,7 @@ mod tests {
         }
     }
 
-    fn planned(number: usize, per_company: usize, per_admin: usize) -> Planned {
+    fn planned(number: usize, per_company: usize, per_admin: usize) -> PlannedLicense {
         let days = (number as i64 * 5) % 17 - 3;
         let (purpose, expires_at, why) = match number % 6 {
             5 => (Purpose::Register, None, "asked for, never granted".to_owned()),
@@ -459,7 +459,7 @@ mod tests {
             _ => (Purpose::Renew, Some(days), "due".to_owned()),
         };
         let half = SignedDuration::from_hours(12);
-        Planned {
+        PlannedLicense {
             key: key(number / per_company, number),
             username: Username::parse(&format!("admin{}@store.example", number / per_admin)).unwrap(),
             named: None,
@@ -485,11 +485,11 @@ mod tests {
             .extend((first..first + count).map(|number| LeftOut { key: key(9, number), why: why.into() }));
     }
 
-    fn proposal() -> Proposal {
+    fn proposal() -> SpreadProposal {
         let choices = |from: usize, count: usize, why: &str| {
-            (from..from + count).map(|n| Choice { key: key(2, n), why: why.into() }).collect()
+            (from..from + count).map(|n| SpreadChoice { key: key(2, n), why: why.into() }).collect()
         };
-        Proposal {
+        SpreadProposal {
             take: choices(0, 3, "2 days left"),
             along: choices(10, 2, "taken along: 200 licenses expire on 2026-05-03, where 4 a day do"),
             leave: choices(20, 12, "12 days left: left for later, so that no more than 4 expire on one day"),

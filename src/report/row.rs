@@ -1,6 +1,6 @@
 //! A record at an instant, and how reports say what holds of it.
 
-use crate::model::authorization::{Condition, Standing, State};
+use crate::model::authorization::{AuthorizationWithFlows, Condition, State};
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
@@ -8,7 +8,7 @@ use jiff::Timestamp;
 #[derive(Debug)]
 pub struct Row<'a> {
     /// The record and its open questions.
-    pub standing: &'a Standing,
+    pub standing: &'a AuthorizationWithFlows,
     /// The instant.
     pub now: Timestamp,
     /// Its profile: zone and window.
@@ -23,7 +23,7 @@ pub struct Row<'a> {
 
 impl<'a> Row<'a> {
     /// The record at `now`.
-    pub fn at(now: Timestamp, standing: &'a Standing, provider: &'a Provider) -> Self {
+    pub fn at(now: Timestamp, standing: &'a AuthorizationWithFlows, provider: &'a Provider) -> Self {
         Self {
             state: standing.record.state(now, provider.due_window, &provider.zone),
             conditions: standing.conditions(now),

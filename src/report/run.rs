@@ -1,6 +1,6 @@
 //! How a run over several licenses ended, for people.
 
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::run_counts::RunCounts;
 use std::fmt::Write;
 
@@ -10,7 +10,7 @@ pub fn run_summary(outcomes: &[Outcome], counts: RunCounts) -> String {
     for outcome in outcomes {
         let Some(error) = &outcome.error else { continue };
         let _ = writeln!(text, "  ✗ {}: {}", outcome.key, error.about(outcome.key.license.as_str()));
-        if outcome.ending == Ending::AwaitingApproval
+        if outcome.ending == OutcomeKind::AwaitingApproval
             && let Some(hint) = error.hint()
         {
             let _ = writeln!(text, "    {hint}");

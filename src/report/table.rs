@@ -19,7 +19,7 @@ struct Column {
 }
 
 /// A column as wide as it's shown.
-struct Laid {
+struct SizedColumn {
     column: &'static Column,
     width: usize,
 }
@@ -114,7 +114,7 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
     sorted.sort_by(|one, other| soonest(one).cmp(&soonest(other)));
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
     let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
-    let mut columns: Vec<Laid> = COLUMNS
+    let mut columns: Vec<SizedColumn> = COLUMNS
         .iter()
         .filter(|column| column.from <= view.width.unwrap_or(u16::MAX))
         .filter(|column| match column.title {
@@ -123,7 +123,7 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
             "Profile" => view.profile.is_none(),
             _ => true,
         })
-        .map(|column| Laid::of(column, &sorted))
+        .map(|column| SizedColumn::of(column, &sorted))
         .collect();
     fit(&mut columns, view.width);
     for (number, rows) in sorted.chunks(AT_ONCE).enumerate() {
@@ -140,7 +140,7 @@ fn soonest<'r>(row: &'r Row<'_>) -> impl Ord + use<'r> {
     (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, &record.key)
 }
 
-impl Laid {
+impl SizedColumn {
     /// As wide as the widest of what it holds. That isn't kept, but made again when it's drawn: it would take as much
     /// memory as the records.
     fn of(column: &'static Column, rows: &[&Row<'_>]) -> Self {
@@ -150,7 +150,7 @@ impl Laid {
 }
 
 /// Some of the rows; with the header above the first of all.
-fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colors: bool) -> Table {
+fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[SizedColumn], colors: bool) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if colors {
@@ -181,9 +181,9 @@ fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[Laid], colors: bool) -> Tab
 }
 
 /// Fits the columns into a terminal; where even the shortest cuts don't, the column that needs the widest terminal goes.
-fn fit(columns: &mut Vec<Laid>, terminal: Option<u16>) {
+fn fit(columns: &mut Vec<SizedColumn>, terminal: Option<u16>) {
     let Some(terminal) = terminal.map(usize::from) else { return };
-    let natural = |columns: &[Laid]| columns.iter().map(|laid| laid.width).collect::<Vec<_>>();
+    let natural = |columns: &[SizedColumn]| columns.iter().map(|laid| laid.width).collect::<Vec<_>>();
     loop {
         let mut widths = natural(columns);
         narrow(columns, &mut widths, terminal);
@@ -207,7 +207,7 @@ fn whole(widths: &[usize]) -> usize {
 
 /// Where the terminal isn't wide enough for all that the columns hold, the widest of those that may be cut give way,
 /// each as far as it may. One line a license: what doesn't fit is cut, not wrapped.
-fn narrow(columns: &[Laid], widths: &mut [usize], terminal: usize) {
+fn narrow(columns: &[SizedColumn], widths: &mut [usize], terminal: usize) {
     while whole(widths) > terminal {
         let may = |at: &usize| {
             let column = columns[*at].column;
@@ -284,9 +284,9 @@ mod tests {
     }
 
     /// The columns of a terminal that wide, each with one cell: a license and a store as wide as this, in two profiles.
-    fn laid(terminal: u16, location: usize, store: usize) -> Vec<Laid> {
+    fn laid(terminal: u16, location: usize, store: usize) -> Vec<SizedColumn> {
         let columns = COLUMNS.iter().filter(|column| column.from <= terminal);
-        let mut laid: Vec<_> = columns.map(|column| Laid::of(column, &[])).collect();
+        let mut laid: Vec<_> = columns.map(|column| SizedColumn::of(column, &[])).collect();
         for it in &mut laid {
             let shown = match it.column.title {
                 "State" => "– deactivated".width(),
@@ -301,7 +301,7 @@ mod tests {
         laid
     }
 
-    fn widths(columns: &[Laid]) -> Vec<usize> {
+    fn widths(columns: &[SizedColumn]) -> Vec<usize> {
         columns.iter().map(|laid| laid.width).collect()
     }
 

@@ -4,7 +4,7 @@ use super::csv::sheet;
 use super::json::SCHEMA;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Column, ExportedRecord};
-use crate::model::transfer::{Effect, ExportDocument, FieldChange, Merged};
+use crate::model::transfer::{ExportDocument, FieldChange, ImportEffect, MergedRecord};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt::Write;
@@ -48,7 +48,7 @@ pub struct ImportRow {
     profile: String,
     ubi: String,
     license: String,
-    effect: Effect,
+    effect: ImportEffect,
     /// The file's tokens are taken.
     tokens: bool,
     /// Why the file's grant was left; `null` where it wasn't.
@@ -58,9 +58,9 @@ pub struct ImportRow {
 
 impl ImportDocument {
     /// What taking these in changes.
-    pub fn of(merged: &[Merged], dry_run: bool) -> Self {
-        let count = |effect: Effect| merged.iter().filter(|it| it.effect == effect).count();
-        let row = |it: &Merged| ImportRow {
+    pub fn of(merged: &[MergedRecord], dry_run: bool) -> Self {
+        let count = |effect: ImportEffect| merged.iter().filter(|it| it.effect == effect).count();
+        let row = |it: &MergedRecord| ImportRow {
             profile: it.record.profile.clone(),
             ubi: it.record.key.ubi.to_string(),
             license: it.record.key.license.to_string(),
@@ -72,9 +72,9 @@ impl ImportDocument {
         Self {
             schema: SCHEMA,
             dry_run,
-            added: count(Effect::Add),
-            changed: count(Effect::Change),
-            unchanged: count(Effect::Same),
+            added: count(ImportEffect::Add),
+            changed: count(ImportEffect::Change),
+            unchanged: count(ImportEffect::Same),
             left: merged.iter().filter(|it| it.left.is_some()).count(),
             token_sets: merged.iter().filter(|it| it.takes_tokens).count(),
             adopted: 0,
@@ -102,10 +102,10 @@ impl ImportDocument {
         let mut text = String::new();
         for row in &self.rows {
             let sign = match row.effect {
-                Effect::Add => "+",
-                Effect::Change => "~",
-                Effect::Same if row.left.is_some() => "=",
-                Effect::Same => continue,
+                ImportEffect::Add => "+",
+                ImportEffect::Change => "~",
+                ImportEffect::Same if row.left.is_some() => "=",
+                ImportEffect::Same => continue,
             };
             let tokens = if row.tokens { ", with its tokens" } else { "" };
             let left = row.left.map_or(String::new(), |why| format!("; the file's grant is left: {why}"));
@@ -114,7 +114,9 @@ impl ImportDocument {
             for change in &row.changes {
                 let shown = |it: &Option<String>| it.clone().unwrap_or_else(|| "(none)".into());
                 let _ = match (row.effect, &change.before) {
-                    (Effect::Add, None) => writeln!(text, "    {:18}{}", change.field, shown(&change.after)),
+                    (ImportEffect::Add, None) => {
+                        writeln!(text, "    {:18}{}", change.field, shown(&change.after))
+                    }
                     _ => writeln!(
                         text,
                         "    {:18}{} → {}",
@@ -137,9 +139,9 @@ impl ImportDocument {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::authorization::Part;
+    use crate::model::authorization::ColumnScope;
     use crate::model::rows::incoming;
-    use crate::model::transfer::{Here, Tokens, merge};
+    use crate::model::transfer::{Tokens, TokensHere, merge};
     use proptest::prelude::*;
 
     proptest! {
@@ -148,7 +150,7 @@ mod tests {
             // As a record is that is taken in for the first time: what is a ledger's own stays behind.
             let asked = Authorization::asked(&record.profile, record.key.clone(), record.username.clone());
             let mut left = record.clone();
-            for column in Authorization::COLUMNS.iter().filter(|column| column.part == Part::Own) {
+            for column in Authorization::COLUMNS.iter().filter(|column| column.part == ColumnScope::Own) {
                 column.copy(&asked, &mut left);
             }
             let csv = export_csv(&[&record]).unwrap();
@@ -157,7 +159,7 @@ mod tests {
             let document: ExportDocument = serde_json::from_str(&json).unwrap();
             let from_json = document.authorizations[0].incoming(1).unwrap();
             for incoming in [from_csv, from_json] {
-                let merged = merge(None, &incoming, Here::None, Tokens::None).record;
+                let merged = merge(None, &incoming, TokensHere::None, Tokens::None).record;
                 prop_assert_eq!(&Authorization { held_elsewhere: false, ..merged }, &left);
             }
             let mut cells = ::csv::Reader::from_reader(csv.as_bytes());

@@ -166,7 +166,7 @@ impl FromStr for Fail {
 
 /// Whose request something may befall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Turn<'t> {
+pub(super) struct MishapTarget<'t> {
     pub(super) ubi: &'t str,
     pub(super) license: &'t str,
     /// Which of the license's requests to that endpoint it is, from 1.
@@ -182,10 +182,10 @@ pub(super) struct Mishaps {
 
 impl Mishaps {
     /// Whether this goes wrong now. A request that belongs to no license has no share in what befalls only some.
-    pub(super) fn befall(&self, mishap: Mishap, turn: Option<Turn<'_>>) -> bool {
+    pub(super) fn befall(&self, mishap: Mishap, turn: Option<MishapTarget<'_>>) -> bool {
         self.list.iter().filter(|fail| fail.mishap == mishap).any(|fail| match turn {
             _ if fail.percent >= 100 => true,
-            Some(Turn { ubi, license, nth }) => fail.befalls(self.seed, ubi, license, nth),
+            Some(MishapTarget { ubi, license, nth }) => fail.befalls(self.seed, ubi, license, nth),
             None => false,
         })
     }
@@ -260,6 +260,6 @@ mod tests {
         let all_but = Fail { mishap: Mishap::Lost, percent: 99 };
         let set = Mishaps { seed: 0, list: vec![all_but] };
         assert!(!set.befall(Mishap::Lost, None));
-        assert!(set.befall(Mishap::Lost, Some(Turn { ubi: "604001", license: "L-1", nth: 1 })));
+        assert!(set.befall(Mishap::Lost, Some(MishapTarget { ubi: "604001", license: "L-1", nth: 1 })));
     }
 }

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::oneshot;
 
-use self::wire::House;
+use self::wire::SharedState;
 
 pub use self::clock::Clock;
 pub use self::mishaps::{Fail, Mishap};
@@ -26,7 +26,7 @@ pub use self::options::{CLIENT_ID, CLIENT_SECRET, Options, PASSWORD};
 
 /// A running sandbox; it ends with [`Sandbox::stop`] or when it is dropped, and forgets everything.
 pub struct Sandbox {
-    house: Arc<House>,
+    house: Arc<SharedState>,
     running: Option<(oneshot::Sender<()>, JoinHandle<()>)>,
 }
 
@@ -39,7 +39,7 @@ impl Sandbox {
             let _inside = runtime.enter();
             bind(options.port)?
         };
-        let house = Arc::new(House::new(options, clock, listener.local_addr()?)?);
+        let house = Arc::new(SharedState::new(options, clock, listener.local_addr()?)?);
         let (stop, stopped) = oneshot::channel();
         let router = wire::router(Arc::clone(&house));
         let thread = std::thread::Builder::new().name("sandbox".to_owned()).spawn(move || {

@@ -18,7 +18,7 @@ pub enum BrowserChoice {
 
 /// What became of the attempt. That it started proves nothing: the address is always printed too.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Opened {
+pub enum LaunchOutcome {
     /// A process was started.
     Started,
     /// None could be; the reason has no address in it.
@@ -28,26 +28,26 @@ pub enum Opened {
 /// What opens an address.
 pub trait Browser: Send + Sync {
     /// Starts the browser and returns at once; the child runs on beside the listener.
-    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> Opened;
+    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> LaunchOutcome;
 }
 
 /// The machine's browsers.
 pub struct SystemBrowser;
 
 impl Browser for SystemBrowser {
-    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> Opened {
+    fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> LaunchOutcome {
         if let Err(why) = presentable(address) {
-            return Opened::Failed(why.into());
+            return LaunchOutcome::Failed(why.into());
         }
         let mut failure = "there is no browser".to_owned();
         for command in candidates(address, choice, variables) {
             let program = command.get_program().to_string_lossy().into_owned();
             match start(command) {
-                Ok(()) => return Opened::Started,
+                Ok(()) => return LaunchOutcome::Started,
                 Err(e) => failure = format!("{program}: {e}"),
             }
         }
-        Opened::Failed(failure)
+        LaunchOutcome::Failed(failure)
     }
 }
 

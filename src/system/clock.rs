@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 /// What comes once.
-pub type Event = Pin<Box<dyn Future<Output = ()> + Send>>;
+pub type OnceEvent = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What tells the time, and lets it pass.
 pub trait Clock: Send + Sync {
@@ -13,7 +13,7 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
 
     /// Lets time pass before somebody is asked once more; less of it, if `enough` comes first.
-    fn pass(&self, wait: Duration, enough: Event) -> Event {
+    fn pass(&self, wait: Duration, enough: OnceEvent) -> OnceEvent {
         Box::pin(async move { drop(tokio::time::timeout(wait, enough).await) })
     }
 }

@@ -1,9 +1,9 @@
 //! The machine as the program sees it: what `main` makes once and hands down, and the network's runtime with it.
 
 use super::{
-    Browser, Clock, Http, HttpOptions, Interrupts, KeyringThread, Network, OsRandom, Paths, Place, Random,
-    Signals, Steps, Successor, Surroundings, SystemBrowser, SystemClock, SystemNetwork, Terminal, Unwatched,
-    Variables, boot, files, replace, signals, threads,
+    Browser, Clock, Http, HttpOptions, InterruptCounter, KeyringThread, Network, NoObserver, OsRandom, Paths,
+    ProcessReplacer, Random, ReplaceOutcome, Signals, StepObserver, Surroundings, SystemBrowser, SystemClock,
+    SystemNetwork, Terminal, Variables, boot, files, replace_process, signals, threads,
 };
 use crate::error::{Error, Result, clean};
 use std::sync::{Arc, OnceLock};
@@ -21,7 +21,7 @@ pub struct Env {
     /// The OS keyring; nothing is asked of it before its first use.
     pub keyring: Arc<KeyringThread>,
     /// What puts another program in this process's place.
-    pub successor: Arc<dyn Successor>,
+    pub successor: Arc<dyn ProcessReplacer>,
     /// The environment's variables, as they were at the start.
     pub variables: Variables,
     /// Where config, ledger and identity live.
@@ -29,13 +29,13 @@ pub struct Env {
     /// Standard input, output and error.
     pub terminal: Terminal,
     /// Who runs this: user and host, for the history.
-    pub who: Who,
+    pub who: Invoker,
     /// What kind of place this is; `None`: it's looked at where that matters.
     pub surroundings: Option<Surroundings>,
     /// Which start of the machine this is; `None` where the system doesn't tell.
     pub boot: Option<String>,
     /// Who is told between two steps of writing: nobody, but in a test.
-    pub steps: Arc<dyn Steps>,
+    pub steps: Arc<dyn StepObserver>,
     /// Where Ctrl-C and the polite signals come from.
     pub signals: Signals,
     /// What the network's tasks run on.
@@ -47,11 +47,11 @@ pub struct Env {
 pub struct LazyRuntime(OnceLock<tokio::runtime::Runtime>);
 
 /// Where a piece of work under way puts a line for the person who waits.
-pub type Tell = Box<dyn Fn(String) + Send + Sync>;
+pub type ProgressLine = Box<dyn Fn(String) + Send + Sync>;
 
 /// Who runs the program.
 #[derive(Debug, Clone)]
-pub struct Who {
+pub struct Invoker {
     /// The OS user's name, or number.
     pub user: String,
     /// The host's name.
@@ -62,7 +62,7 @@ impl Env {
     /// The real machine. From here on the process leaves no core file, and other processes of this user can't read
     /// its memory.
     pub fn system() -> Result<Self> {
-        let before = replace::Before::give_up_cores();
+        let before = replace_process::SavedLimits::give_up_cores();
         #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
         let variables = Variables::of_a_process(std::env::vars_os())?;
         let paths = Paths::find(&variables)?;
@@ -70,7 +70,7 @@ impl Env {
             clock: Arc::new(SystemClock),
             random: Arc::new(OsRandom),
             browser: Arc::new(SystemBrowser),
-            who: Who::find(&variables),
+            who: Invoker::find(&variables),
             terminal: Terminal::system(&variables),
             paths,
             variables,
@@ -79,7 +79,7 @@ impl Env {
             successor: Arc::new(before),
             surroundings: None,
             boot: boot::boot(),
-            steps: Arc::new(Unwatched),
+            steps: Arc::new(NoObserver),
             signals: Signals::System,
             runtime: LazyRuntime::default(),
         })
@@ -145,7 +145,7 @@ impl Env {
     }
 
     /// Counts Ctrl-C and the polite signals from now on: for a run that ends between two of its steps.
-    pub fn interrupts(&self) -> Result<Interrupts> {
+    pub fn interrupts(&self) -> Result<InterruptCounter> {
         let _inside = self.net()?.enter();
         Ok(self.signals.watch())
     }
@@ -165,8 +165,8 @@ impl Env {
     /// under way be finished; only the second ends the waiting.
     pub fn wait_and_tell<T: Send + 'static, W: Future<Output = T> + Send + 'static>(
         &self,
-        run: Option<&Interrupts>,
-        work: impl FnOnce(Tell) -> W,
+        run: Option<&InterruptCounter>,
+        work: impl FnOnce(ProgressLine) -> W,
     ) -> Result<T> {
         enum News<T> {
             Done(T),
@@ -199,10 +199,10 @@ impl Env {
         let done = loop {
             match wait.recv() {
                 Ok(News::Done(done)) => break Ok(done),
-                Ok(News::Told(line)) => self.terminal.say(&line),
+                Ok(News::Told(line)) => self.terminal.info(&line),
                 Ok(News::Interrupted { at_once: false }) => self
                     .terminal
-                    .say("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
+                    .info("One moment: what is under way is finished first. Ctrl-C again ends it at once."),
                 Ok(News::Interrupted { at_once: true }) => break Err(Error::Interrupted { next: None }),
                 Err(_) => break Err(Error::Internal("a network task ended without an answer".into())),
             }
@@ -223,7 +223,7 @@ impl Env {
         program: &std::ffi::OsStr,
         arguments: &[std::ffi::OsString],
         variables: &[(&str, &str)],
-    ) -> Place {
+    ) -> ReplaceOutcome {
         self.terminal.finish();
         self.successor.replace(program, arguments, variables)
     }
@@ -244,7 +244,7 @@ impl Drop for LazyRuntime {
     }
 }
 
-impl Who {
+impl Invoker {
     fn find(variables: &Variables) -> Self {
         let user = ["USER", "LOGNAME", "USERNAME"]
             .iter()

@@ -147,7 +147,9 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     if let Some(folder) = event.parent() {
         files::private_folder(folder).map_err(|e| unwritten(&e))?;
     }
-    if let Some(left) = files::read_private(event, files::Holds::Secret).map_err(|e| unwritten(&e))? {
+    if let Some(left) =
+        files::read_private(event, files::FileSensitivity::Secret).map_err(|e| unwritten(&e))?
+    {
         if is_held(&left) {
             return Err("it was started by a run that was killed, and still runs".into());
         }
@@ -156,7 +158,7 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     }
     let mut file = files::create_private(event).map_err(|e| unwritten(&e))?;
     file.write_all(input).map_err(|e| unwritten(&e))?;
-    let file = files::read_private(event, files::Holds::Secret)
+    let file = files::read_private(event, files::FileSensitivity::Secret)
         .map_err(|e| unwritten(&e))?
         .ok_or("its event is gone again")?;
     hold(&file).map_err(|e| unwritten(&e))?;

@@ -1,7 +1,7 @@
 //! The HTTP client: one total deadline, answers capped, redirects never followed, and the cause of a failure told apart.
 
 use super::clock::{Clock, SystemClock};
-use super::files::{self, Holds};
+use super::files::{self, FileSensitivity};
 use super::variables::{Variables, proxy_address};
 use crate::error::{Error, ProviderError, Result};
 use jiff::Timestamp;
@@ -36,11 +36,11 @@ pub struct Http(Arc<dyn Transport>);
 /// What carries one request to the provider and its answer back: the network, or what stands in its place in a test.
 pub trait Transport: Send + Sync {
     /// Sends one request, once, and gives back its answer, which is capped and comes within the deadline.
-    fn send(&self, request: HttpRequest) -> Sending<'_>;
+    fn send(&self, request: HttpRequest) -> PendingResponse<'_>;
 }
 
 /// An answer on its way.
-pub type Sending<'t> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 't>>;
+pub type PendingResponse<'t> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 't>>;
 
 /// What makes a client: the machine's network, or what stands in its place in a test.
 pub trait Network: Send + Sync {
@@ -120,7 +120,7 @@ impl Http {
     }
 
     /// Sends one request, once.
-    pub fn send(&self, request: HttpRequest) -> Sending<'_> {
+    pub fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
         self.0.send(request)
     }
 }
@@ -163,7 +163,8 @@ impl Client {
         if let Some(file) = &options.ca_file {
             let unread = |e: &dyn std::fmt::Display| setup(format!("{}: {e}", file.display()));
             // Whoever can change whom we trust can answer in the provider's place.
-            let open = files::open_provided(file, Holds::Settings).map_err(|e| setup(e.to_string()))?;
+            let open =
+                files::open_provided(file, FileSensitivity::Settings).map_err(|e| setup(e.to_string()))?;
             let mut read = Vec::new();
             open.ok_or_else(|| unread(&"there is no such file"))?
                 .read_to_end(&mut read)
@@ -225,7 +226,7 @@ fn fault(e: &reqwest::Error, proxy: Option<&Proxy>) -> HttpFault {
 fn named_certificates(variables: &Variables) -> Result<()> {
     const VARIABLE: &str = "SSL_CERT_FILE";
     let Some(file) = variables.get(VARIABLE) else { return Ok(()) };
-    let why = match files::open_provided(Path::new(file), Holds::Settings) {
+    let why = match files::open_provided(Path::new(file), FileSensitivity::Settings) {
         Ok(Some(_)) => return Ok(()),
         Ok(None) => format!("{file}: there is no such file"),
         Err(e) => e.to_string(),
@@ -259,14 +260,14 @@ pub fn is_this_machine(host: &url::Host<&str>) -> bool {
 }
 
 impl Transport for Client {
-    fn send(&self, request: HttpRequest) -> Sending<'_> {
+    fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
         Box::pin(self.exchange(request))
     }
 }
 
 impl<'c> AsyncHttpClient<'c> for Http {
     type Error = HttpFault;
-    type Future = Sending<'c>;
+    type Future = PendingResponse<'c>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
         self.send(request)

@@ -1,6 +1,6 @@
 //! What comes from the person at the terminal, or on standard input.
 
-use super::keys::{Keys, Typed};
+use super::keys::{Keys, TypedInput};
 #[cfg(unix)]
 use super::prompt;
 use secrecy::SecretString;
@@ -32,7 +32,7 @@ pub trait Input: Send + Sync {
         Ok(bytes)
     }
     /// Gives each key, and each pasted address, to `handle` on a thread of its own. `None` where there is no way to them.
-    fn keys(&self, handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening>;
+    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening>;
 }
 
 /// The process's own standard input, and the terminal it may be.
@@ -68,7 +68,7 @@ impl Input for SystemInput {
         Box::new(io::stdin().lock())
     }
 
-    fn keys(&self, handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening> {
+    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening> {
         Keys::listen(handle).map(|keys| Box::new(keys) as Listening)
     }
 }

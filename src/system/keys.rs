@@ -13,7 +13,7 @@ const KEYS_AT_ONCE: usize = 16;
 
 /// What is typed or pasted.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Typed {
+pub enum TypedInput {
     /// A key.
     Key(char),
     /// What was pasted, or a line that begins as a web address, without its last line end. It may hold a secret.
@@ -23,21 +23,21 @@ pub enum Typed {
 /// Tells what is pasted from single keys: it comes marked, or too much of it at once, or begins as an address does.
 #[derive(Default)]
 #[cfg(any(unix, test))]
-struct Typing {
+struct PasteDetector {
     begun: String,
     /// What has begun is a paste: all that comes until Enter belongs to it.
     pastes: bool,
 }
 
 #[cfg(any(unix, test))]
-impl Typing {
+impl PasteDetector {
     /// Whether what came at once is pasted, so far as it has come.
     fn is_paste(text: &Text) -> bool {
         text.marked || text.bytes.len() > KEYS_AT_ONCE
     }
 
     /// What came at once. A line's end inside it belongs to a paste; at its end it ends the line. A marked paste ends by Enter.
-    fn take(&mut self, text: &Text, handle: &mut impl FnMut(Typed)) {
+    fn take(&mut self, text: &Text, handle: &mut impl FnMut(TypedInput)) {
         let typed = String::from_utf8_lossy(&text.bytes);
         if self.pastes || Self::is_paste(text) {
             self.pastes = true;
@@ -51,7 +51,7 @@ impl Typing {
         for c in typed.chars() {
             self.begun.push(c);
             if address(&self.begun).is_none() {
-                std::mem::take(&mut self.begun).chars().for_each(|c| handle(Typed::Key(c)));
+                std::mem::take(&mut self.begun).chars().for_each(|c| handle(TypedInput::Key(c)));
             }
         }
         if address(&self.begun) == Some(true)
@@ -61,10 +61,10 @@ impl Typing {
         }
     }
 
-    fn end(&mut self, handle: &mut impl FnMut(Typed)) {
+    fn end(&mut self, handle: &mut impl FnMut(TypedInput)) {
         self.pastes = false;
         let line = std::mem::take(&mut self.begun);
-        handle(Typed::Address(line.trim_end().to_owned()));
+        handle(TypedInput::Address(line.trim_end().to_owned()));
     }
 }
 
@@ -90,16 +90,16 @@ pub struct Keys;
 #[cfg(not(unix))]
 impl Keys {
     /// Not read on this system.
-    pub fn listen(_: impl FnMut(Typed) + Send + 'static) -> Option<Self> {
+    pub fn listen(_: impl FnMut(TypedInput) + Send + 'static) -> Option<Self> {
         None
     }
 }
 
 #[cfg(unix)]
 mod unix {
-    use super::{LONGEST, Typed, Typing};
+    use super::{LONGEST, PasteDetector, TypedInput};
     use crate::system::paste::Burst;
-    use crate::system::tty::{Modes, Woken};
+    use crate::system::tty::{TerminalModes, WakeReason};
     use std::sync::Arc;
     use std::thread::JoinHandle;
     use std::time::Duration;
@@ -111,15 +111,15 @@ mod unix {
     /// Keys as they are typed, until dropped: the terminal doesn't echo them nor wait for a line meanwhile. Ctrl-C stays
     /// a signal.
     pub struct Keys {
-        modes: Arc<Modes>,
+        modes: Arc<TerminalModes>,
         reading: Option<JoinHandle<()>>,
     }
 
     impl Keys {
         /// Gives each key, and each paste, to `handle`, on a thread of its own, while the process is in the terminal's
         /// foreground. `None` where standard input is no terminal.
-        pub fn listen(handle: impl FnMut(Typed) + Send + 'static) -> Option<Self> {
-            let modes = Arc::new(Modes::keys().ok()?);
+        pub fn listen(handle: impl FnMut(TypedInput) + Send + 'static) -> Option<Self> {
+            let modes = Arc::new(TerminalModes::keys().ok()?);
             let of_thread = modes.clone();
             let thread =
                 std::thread::Builder::new().name("keys".into()).spawn(move || read(&of_thread, handle));
@@ -138,13 +138,13 @@ mod unix {
     }
 
     /// Reads until it's woken for its end, or standard input has ended.
-    fn read(modes: &Modes, mut handle: impl FnMut(Typed)) {
-        let mut typing = Typing::default();
+    fn read(modes: &TerminalModes, mut handle: impl FnMut(TypedInput)) {
+        let mut typing = PasteDetector::default();
         loop {
             match modes.wait(None) {
-                Ok(Woken::Typed) => {}
-                Ok(Woken::Continued | Woken::Quiet) => continue,
-                Ok(Woken::Interrupted) | Err(_) => return,
+                Ok(WakeReason::Typed) => {}
+                Ok(WakeReason::Continued | WakeReason::Quiet) => continue,
+                Ok(WakeReason::Interrupted) | Err(_) => return,
             }
             let mut burst = Burst::new(LONGEST);
             let mut is_over = false;
@@ -155,11 +155,11 @@ mod unix {
                     _ => return,
                 }
                 let text = burst.text();
-                let rest = if Typing::is_paste(&text) { OF_A_PASTE } else { OF_A_KEY };
+                let rest = if PasteDetector::is_paste(&text) { OF_A_PASTE } else { OF_A_KEY };
                 match modes.wait((!text.open).then_some(rest)) {
-                    Ok(Woken::Typed) => {}
-                    Ok(Woken::Quiet | Woken::Continued) => break,
-                    Ok(Woken::Interrupted) | Err(_) => {
+                    Ok(WakeReason::Typed) => {}
+                    Ok(WakeReason::Quiet | WakeReason::Continued) => break,
+                    Ok(WakeReason::Interrupted) | Err(_) => {
                         is_over = true;
                         break;
                     }
@@ -178,8 +178,8 @@ mod tests {
     use super::*;
     use crate::system::paste::Burst;
 
-    fn of(pieces: &[&str]) -> Vec<Typed> {
-        let (mut typing, mut found) = (Typing::default(), Vec::new());
+    fn of(pieces: &[&str]) -> Vec<TypedInput> {
+        let (mut typing, mut found) = (PasteDetector::default(), Vec::new());
         for piece in pieces {
             let mut burst = Burst::new(LONGEST);
             burst.add(piece.as_bytes());
@@ -190,30 +190,30 @@ mod tests {
 
     #[test]
     fn keys_stay_keys_and_an_address_is_one_thing() {
-        let keys = |text: &str| text.chars().map(Typed::Key).collect::<Vec<_>>();
-        let address = |text: &str| Typed::Address(text.into());
+        let keys = |text: &str| text.chars().map(TypedInput::Key).collect::<Vec<_>>();
+        let address = |text: &str| TypedInput::Address(text.into());
         assert_eq!(of(&["nsrq\n"]), keys("nsrq\n"));
         assert_eq!(of(&["h", "n"]), keys("hn"));
         assert_eq!(of(&["http"]), []);
         assert_eq!(of(&["http://a/?b=n\n"]), [address("http://a/?b=n")]);
-        assert_eq!(of(&[" <HTTP://a/?s\n", "n"]), [address(" <HTTP://a/?s"), Typed::Key('n')]);
+        assert_eq!(of(&[" <HTTP://a/?s\n", "n"]), [address(" <HTTP://a/?s"), TypedInput::Key('n')]);
         assert_eq!(of(&["ht", "tp://a", "/?b\r"]), [address("http://a/?b")]);
         // A mail client's line break, pasted in one go.
         assert_eq!(of(&["http://a/?b\nc=d\n"]), [address("http://a/?b\nc=d")]);
         assert_eq!(of(&[" \n"]), keys(" \n"));
         let endless = "http".to_owned() + &"x".repeat(2 * LONGEST);
-        assert!(matches!(&of(&[&endless])[..], [Typed::Address(_), ..]));
+        assert!(matches!(&of(&[&endless])[..], [TypedInput::Address(_), ..]));
     }
 
     #[test]
     fn a_mail_is_one_thing_marked_or_not_and_never_keys() {
         let mail = "From: quincy\nquit\nq\n> http://127.0.0.1:1/callback?code=a&sta\n> te=b\nyours, n\n";
-        let whole = [Typed::Address(mail.trim_end().into())];
+        let whole = [TypedInput::Address(mail.trim_end().into())];
         assert_eq!(of(&[mail]), whole);
         let marked = format!("\u{1b}[200~{mail}\u{1b}[201~");
         assert_eq!(of(&[&marked]), [], "Enter is awaited");
         assert_eq!(of(&[&marked, "\n"]), whole);
-        assert_eq!(of(&[&format!("{marked}\n"), "s"]), [whole[0].clone(), Typed::Key('s')]);
-        assert_eq!(of(&["\u{1b}[200~q\u{1b}[201~\n"]), [Typed::Address("q".into())]);
+        assert_eq!(of(&[&format!("{marked}\n"), "s"]), [whole[0].clone(), TypedInput::Key('s')]);
+        assert_eq!(of(&["\u{1b}[200~q\u{1b}[201~\n"]), [TypedInput::Address("q".into())]);
     }
 }

@@ -22,7 +22,7 @@ mod printer;
 #[cfg(unix)]
 mod prompt;
 mod random;
-mod replace;
+mod replace_process;
 pub mod signals;
 mod steps;
 mod surroundings;
@@ -35,24 +35,24 @@ mod wrap;
 mod zones;
 
 pub use browser::{
-    Browser, BrowserChoice, Opened, SystemBrowser, found, is_there, presentable, written_authority,
+    Browser, BrowserChoice, LaunchOutcome, SystemBrowser, found, is_there, presentable, written_authority,
 };
-pub use clock::{Clock, Event, SystemClock};
-pub use env::{Env, LazyRuntime, Tell, Who};
+pub use clock::{Clock, OnceEvent, SystemClock};
+pub use env::{Env, Invoker, LazyRuntime, ProgressLine};
 pub use http::{
-    Http, HttpFault, HttpOptions, Network, Proxy, Sending, SystemNetwork, Transport, is_this_machine,
+    Http, HttpFault, HttpOptions, Network, PendingResponse, Proxy, SystemNetwork, Transport, is_this_machine,
 };
 pub use input::{Input, Listening};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
-pub use keys::Typed;
+pub use keys::TypedInput;
 pub use paths::Paths;
 pub use peer::{PeerOwner, owner_of};
 pub use printer::MovingLines;
 pub use random::{OsRandom, Random};
-pub use replace::{Place, Successor};
-pub use signals::{Interrupts, Signals};
-pub use steps::{Step, Steps, Unwatched};
+pub use replace_process::{ProcessReplacer, ReplaceOutcome};
+pub use signals::{InterruptCounter, Signals};
+pub use steps::{NoObserver, StepObserver, WatchedStep};
 pub use surroundings::{Port, Surroundings, can_listen};
-pub use terminal::{Asker, Color, Talk, Terminal};
+pub use terminal::{Color, PassphrasePrompt, Terminal, Verbosity};
 pub use variables::Variables;
 pub use zones::zone;

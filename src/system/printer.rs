@@ -6,10 +6,10 @@ mod moving;
 #[cfg(test)]
 mod tests;
 
-pub(super) use lane::{GivenUp, Stream, To};
+pub(super) use lane::{ReaderGivenUp, Stream, To};
 
-use lane::{Item, Kind, Lane, PATIENCE};
-use moving::Moving;
+use lane::{Item, Lane, PATIENCE, PrintKind};
+use moving::MovingText;
 use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -60,18 +60,18 @@ impl Printer {
 
     /// Prints text of whole lines, or a question, and doesn't wait for its reader.
     pub(super) fn print(&self, to: To, text: &[u8]) {
-        self.lane(to).print(Item::new(to, Kind::Text, text));
+        self.lane(to).print(Item::new(to, PrintKind::Text, text));
     }
 
     /// Prints what isn't seen and moves nothing: marks that a terminal understands.
     pub(super) fn control(&self, text: &[u8]) {
-        self.err.print(Item::new(To::Err, Kind::Control, text));
+        self.err.print(Item::new(To::Err, PrintKind::Control, text));
     }
 
     /// Writes to standard output, and returns when that is done, whoever reads it: a command's result is whole. A signal ends
     /// the waiting.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write(Item::new(To::Out, Kind::Text, bytes))
+        self.out.write(Item::new(To::Out, PrintKind::Text, bytes))
     }
 
     /// Shows lines that move, below all that is printed, until they're dropped.
@@ -144,7 +144,7 @@ impl MovingLines {
     /// Shows what this draws, anew each time.
     pub fn show_drawn(&self, every: Option<Duration>, draw: impl Fn() -> String + Send + Sync + 'static) {
         if let Some(lane) = &self.lane {
-            lane.show(Some(Moving { draw: Arc::new(draw), every }));
+            lane.show(Some(MovingText { draw: Arc::new(draw), every }));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::paste::Burst;
 use super::printer::{Printer, To};
-use super::tty::{Modes, Woken};
+use super::tty::{TerminalModes, WakeReason};
 use dialoguer::console::{Term, truncate_str};
 use secrecy::SecretString;
 use std::io;
@@ -36,20 +36,20 @@ pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
 
 /// Asks for a secret: nothing of it is shown, and what was typed before the question is thrown away.
 pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
-    let modes = Modes::secret()?;
+    let modes = TerminalModes::secret()?;
     let shown = format!("{question}: ");
     say(&shown);
     let mut secret: Vec<u8> = Vec::new();
     let done = 'typed: loop {
         match modes.wait(None)? {
-            Woken::Typed => {}
-            Woken::Continued => {
+            WakeReason::Typed => {}
+            WakeReason::Continued => {
                 secret.fill(0);
                 secret.clear();
                 say(&format!("\n{shown}"));
                 continue;
             }
-            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+            WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
         }
         let typed = modes.read()?;
         if typed.is_empty() {
@@ -74,17 +74,17 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
 
 /// Asks for a yes by a single key; no is the default.
 pub(super) fn confirm(question: &str) -> io::Result<bool> {
-    let modes = Modes::single_key()?;
+    let modes = TerminalModes::single_key()?;
     let shown = format!("{question} [y/N] ");
     say(&shown);
     let answer = loop {
         match modes.wait(None)? {
-            Woken::Typed => {}
-            Woken::Continued => {
+            WakeReason::Typed => {}
+            WakeReason::Continued => {
                 say(&format!("\n{shown}"));
                 continue;
             }
-            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+            WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
         }
         let typed = modes.read()?;
         match typed.first() {
@@ -104,24 +104,24 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
 
 /// Lets one of several be chosen: by the arrows, j and k, or its number; Enter takes the one that is marked.
 pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
-    let modes = Modes::list()?;
+    let modes = TerminalModes::list()?;
     let mut at = 0;
     say(&format!("{question}:\n{}", list(among, at, columns())));
     let up = format!("\x1b[{}A\x1b[J", among.len());
     let chosen = loop {
         match modes.wait(None)? {
-            Woken::Typed => {}
-            Woken::Continued => {
+            WakeReason::Typed => {}
+            WakeReason::Continued => {
                 say(&format!("\n{question}:\n{}", list(among, at, columns())));
                 continue;
             }
-            Woken::Interrupted | Woken::Quiet => break Err(interrupted()),
+            WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
         }
         let typed = modes.read()?;
         match step(&typed, at, among.len()) {
-            Step::To(next) => at = next,
-            Step::Take(taken) => break Ok(taken),
-            Step::Leave => break Err(interrupted()),
+            ListKey::To(next) => at = next,
+            ListKey::Take(taken) => break Ok(taken),
+            ListKey::Leave => break Err(interrupted()),
         }
         say(&format!("{up}{}", list(among, at, columns())));
     };
@@ -134,16 +134,16 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
 
 /// What keys mean for a list.
 #[derive(Debug, PartialEq, Eq)]
-enum Step {
+enum ListKey {
     To(usize),
     Take(usize),
     Leave,
 }
 
-fn step(typed: &[u8], from: usize, of: usize) -> Step {
+fn step(typed: &[u8], from: usize, of: usize) -> ListKey {
     let (mut at, mut rest) = (from, typed);
     if rest.is_empty() {
-        return Step::Leave;
+        return ListKey::Leave;
     }
     while let Some(key) = rest.first() {
         let (taken, next) = match rest {
@@ -153,14 +153,14 @@ fn step(typed: &[u8], from: usize, of: usize) -> Step {
                 b'j' | b'\t' => (1, at + 1),
                 b'k' => (1, at + of - 1),
                 b'1'..=b'9' if usize::from(key - b'1') < of => (1, usize::from(key - b'1')),
-                b'\n' | b'\r' => return Step::Take(at),
-                &END => return Step::Leave,
+                b'\n' | b'\r' => return ListKey::Take(at),
+                &END => return ListKey::Leave,
                 _ => (1, at),
             },
         };
         (at, rest) = (next % of.max(1), &rest[taken..]);
     }
-    Step::To(at)
+    ListKey::To(at)
 }
 
 fn list(among: &[String], at: usize, columns: usize) -> String {
@@ -180,19 +180,19 @@ fn columns() -> usize {
 /// Reads all that is pasted, and one byte more than the most that may be. It ends with Enter once it's quiet, or Ctrl-D; one line
 /// needs no second Enter. Nothing of it is shown, for a code may be in it, and nothing of it is left to the shell.
 pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
-    let modes = Modes::paste()?;
+    let modes = TerminalModes::paste()?;
     tell(question);
     let (mut burst, mut quiet, mut told) = (Burst::new(most), false, false);
     loop {
         let limit = (!burst.is_empty()).then_some(QUIET);
         match modes.wait(limit)? {
-            Woken::Typed => {}
-            Woken::Continued => {
+            WakeReason::Typed => {}
+            WakeReason::Continued => {
                 tell(question);
                 continue;
             }
-            Woken::Interrupted => return Err(interrupted()),
-            Woken::Quiet => {
+            WakeReason::Interrupted => return Err(interrupted()),
+            WakeReason::Quiet => {
                 let text = burst.text();
                 if !text.open && !text.marked && text.is_a_line() {
                     break;
@@ -216,7 +216,7 @@ pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io
             break;
         }
     }
-    while modes.wait(Some(REST))? == Woken::Typed && !modes.read()?.is_empty() {}
+    while modes.wait(Some(REST))? == WakeReason::Typed && !modes.read()?.is_empty() {}
     let mut bytes = burst.text().bytes;
     bytes.truncate(most + 1);
     Ok(bytes)
@@ -224,19 +224,19 @@ pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io
 
 /// A line as the terminal itself gives it.
 fn line(shown: &str) -> io::Result<String> {
-    let modes = Modes::line()?;
+    let modes = TerminalModes::line()?;
     say(shown);
     loop {
         match modes.wait(None)? {
-            Woken::Typed => {
+            WakeReason::Typed => {
                 let line = modes.read()?;
                 return match line.is_empty() {
                     true => Err(interrupted()),
                     false => Ok(String::from_utf8_lossy(&line).into_owned()),
                 };
             }
-            Woken::Continued => say(shown),
-            Woken::Interrupted | Woken::Quiet => {
+            WakeReason::Continued => say(shown),
+            WakeReason::Interrupted | WakeReason::Quiet => {
                 say("\n");
                 return Err(interrupted());
             }
@@ -269,15 +269,15 @@ mod tests {
     #[test]
     fn a_list_is_gone_through_by_arrows_letters_and_numbers() {
         for (typed, step_) in [
-            ("j", Step::To(1)),
-            ("jjj\n", Step::Take(0)),
-            ("\x1b[B\x1b[B", Step::To(2)),
-            ("\x1b[A", Step::To(2)),
-            ("k\r", Step::Take(2)),
-            ("3", Step::To(2)),
-            ("9", Step::To(0)),
-            ("\x04", Step::Leave),
-            ("", Step::Leave),
+            ("j", ListKey::To(1)),
+            ("jjj\n", ListKey::Take(0)),
+            ("\x1b[B\x1b[B", ListKey::To(2)),
+            ("\x1b[A", ListKey::To(2)),
+            ("k\r", ListKey::Take(2)),
+            ("3", ListKey::To(2)),
+            ("9", ListKey::To(0)),
+            ("\x04", ListKey::Leave),
+            ("", ListKey::Leave),
         ] {
             assert_eq!(step(typed.as_bytes(), 0, 3), step_, "{typed:?}");
         }

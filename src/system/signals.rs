@@ -92,23 +92,23 @@ impl Signals {
     }
 
     /// Counts them from now on. Must be called inside the runtime's context.
-    pub(super) fn watch(&self) -> Interrupts {
+    pub(super) fn watch(&self) -> InterruptCounter {
         match self {
-            Self::System => Interrupts::of_the_system(),
-            Self::ByHand(counted) => Interrupts { before: *counted.borrow(), counted: counted.clone() },
+            Self::System => InterruptCounter::of_the_system(),
+            Self::ByHand(counted) => InterruptCounter { before: *counted.borrow(), counted: counted.clone() },
         }
     }
 }
 
 /// Counts Ctrl-C and the polite signals from its making on, also between two waits; none of them ends the process.
 #[derive(Debug, Clone)]
-pub struct Interrupts {
+pub struct InterruptCounter {
     counted: watch::Receiver<usize>,
     /// How many had come before.
     before: usize,
 }
 
-impl Interrupts {
+impl InterruptCounter {
     /// Must be made inside the runtime's context.
     #[cfg(unix)]
     fn of_the_system() -> Self {

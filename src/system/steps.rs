@@ -2,7 +2,7 @@
 
 /// A moment at which what was read may be old a moment later, or what was written is there for others to see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Step {
+pub enum WatchedStep {
     /// The ledger is about to be written; the lock isn't held yet.
     BeforeCommit,
     /// The ledger was written, and is on the disk.
@@ -14,14 +14,14 @@ pub enum Step {
 }
 
 /// Whoever is told of each step, and goes on when this returns.
-pub trait Steps: Send + Sync {
+pub trait StepObserver: Send + Sync {
     /// A step was reached.
-    fn reached(&self, step: Step);
+    fn reached(&self, step: WatchedStep);
 }
 
 /// The program's own: nobody is told.
-pub struct Unwatched;
+pub struct NoObserver;
 
-impl Steps for Unwatched {
-    fn reached(&self, _: Step) {}
+impl StepObserver for NoObserver {
+    fn reached(&self, _: WatchedStep) {}
 }

@@ -2,9 +2,9 @@
 
 use super::clean_writer::{CleanWriter, harmless};
 use super::input::{Input, Listening, SystemInput};
-use super::keys::Typed;
+use super::keys::TypedInput;
 use super::multiplexer::Multiplexer;
-use super::printer::{GivenUp, MovingLines, Printer, To};
+use super::printer::{MovingLines, Printer, ReaderGivenUp, To};
 use super::variables::Variables;
 use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
@@ -26,7 +26,7 @@ pub enum Color {
 
 /// How much is said on standard error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Talk {
+pub enum Verbosity {
     /// Errors, and what can't be done without, only.
     Quiet,
     /// What a person wants to know.
@@ -42,7 +42,7 @@ pub struct Terminal {
     err_is_terminal: bool,
     plain: bool,
     color: Color,
-    talk: Talk,
+    talk: Verbosity,
     /// The answer's width, where it isn't the system's to say.
     columns: Option<u16>,
     /// What stands between the program and the terminal.
@@ -83,7 +83,7 @@ impl Terminal {
             err_is_terminal: false,
             plain: false,
             color: Color::Auto,
-            talk: Talk::Normal,
+            talk: Verbosity::Normal,
             columns: Some(100),
             multiplexer: None,
         }
@@ -108,14 +108,14 @@ impl Terminal {
     }
 
     /// Applies the global flags.
-    pub fn configure(&mut self, color: Color, no_input: bool, talk: Talk) {
+    pub fn configure(&mut self, color: Color, no_input: bool, talk: Verbosity) {
         self.color = color;
         self.talk = talk;
         self.attended &= !no_input;
     }
 
     /// Whether a person is there: standard input and standard error are terminals, and `--no-input` isn't given.
-    pub fn attended(&self) -> bool {
+    pub fn interactive(&self) -> bool {
         self.attended
     }
 
@@ -161,7 +161,7 @@ impl Terminal {
 
     /// Whether a moving line may be drawn on standard error.
     pub fn can_animate(&self) -> bool {
-        self.attended && self.talk >= Talk::Normal && !self.plain && is_looked_at()
+        self.attended && self.talk >= Verbosity::Normal && !self.plain && is_looked_at()
     }
 
     /// Lines that move on standard error until they're dropped; hidden where none may be drawn.
@@ -224,25 +224,25 @@ impl Terminal {
     }
 
     /// Says a line on standard error, unless `--quiet`.
-    pub fn say(&self, line: &str) {
-        if self.talk >= Talk::Normal {
-            self.insist(line);
+    pub fn info(&self, line: &str) {
+        if self.talk >= Verbosity::Normal {
+            self.always(line);
         }
     }
 
     /// Says a line on standard error that nobody can do without: errors, an address to open.
-    pub fn insist(&self, line: &str) {
+    pub fn always(&self, line: &str) {
         self.talk(&clean_lines(line));
     }
 
-    /// Says lines as [`Self::insist`] does, from another place, for as long as that likes.
+    /// Says lines as [`Self::always`] does, from another place, for as long as that likes.
     pub fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let printer = self.printer.clone();
         move |line| printer.print(To::Err, format!("{}\n", clean_lines(line)).as_bytes())
     }
 
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
-    pub fn complain(&self, error: &Error) {
+    pub fn error(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())));
         self.talk(&format!("{bold}error:{plain}{}", said.strip_prefix("error:").unwrap_or(&said)));
@@ -292,27 +292,27 @@ impl Terminal {
         self.printer.print(To::Err, format!("{text}\n").as_bytes());
     }
 
-    /// Asks for a value at the terminal. Only where [`Self::attended`].
+    /// Asks for a value at the terminal. Only where [`Self::interactive`].
     pub fn ask(&self, question: &str, default: Option<&str>) -> Result<String> {
         self.input.ask(question, default).map_err(asked)
     }
 
-    /// Asks for something to be typed; nothing typed is an answer too. Only where [`Self::attended`].
+    /// Asks for something to be typed; nothing typed is an answer too. Only where [`Self::interactive`].
     pub fn ask_exactly(&self, question: &str) -> Result<String> {
         self.input.ask(question, Some("")).map_err(asked)
     }
 
     /// What asks for a passphrase later, where somebody is there to be asked.
-    pub fn asker(&self) -> Asker {
-        Asker { input: self.attended.then(|| self.input.clone()) }
+    pub fn asker(&self) -> PassphrasePrompt {
+        PassphrasePrompt { input: self.attended.then(|| self.input.clone()) }
     }
 
-    /// Asks for a secret, which isn't shown. Only where [`Self::attended`].
+    /// Asks for a secret, which isn't shown. Only where [`Self::interactive`].
     pub fn ask_secret(&self, question: &str) -> Result<secrecy::SecretString> {
         self.input.ask_secret(question).map_err(asked)
     }
 
-    /// Asks for a yes; no is the default. Only where [`Self::attended`].
+    /// Asks for a yes; no is the default. Only where [`Self::interactive`].
     pub fn confirm(&self, question: &str) -> Result<bool> {
         self.input.confirm(question).map_err(asked)
     }
@@ -322,7 +322,7 @@ impl Terminal {
     /// # Errors
     /// No, or nobody can be asked.
     pub fn agreed(&self, yes: bool, question: &str, action: impl FnOnce() -> String) -> Result<()> {
-        match (yes, self.attended()) {
+        match (yes, self.interactive()) {
             (true, _) => Ok(()),
             (false, false) => Err(Error::NeedsYes { action: action() }),
             (false, true) if self.confirm(question)? => Ok(()),
@@ -330,13 +330,13 @@ impl Terminal {
         }
     }
 
-    /// Lets one of several be chosen. Only where [`Self::attended`].
+    /// Lets one of several be chosen. Only where [`Self::interactive`].
     pub fn choose(&self, question: &str, among: &[String]) -> Result<usize> {
         self.input.choose(question, among).map_err(asked)
     }
 
     /// Keys at the terminal, and pasted addresses, as long as what is returned is kept.
-    pub fn keys(&self, handle: impl FnMut(Typed) + Send + 'static) -> Option<Listening> {
+    pub fn keys(&self, handle: impl FnMut(TypedInput) + Send + 'static) -> Option<Listening> {
         self.input.keys(Box::new(handle))
     }
 
@@ -344,7 +344,7 @@ impl Terminal {
     /// be.
     pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
         let mut bytes = match self.input.is_terminal() {
-            true => self.input.read_paste(most, question, &|line| self.insist(line)).map_err(asked)?,
+            true => self.input.read_paste(most, question, &|line| self.always(line)).map_err(asked)?,
             false => self.read_all(most as u64).map_err(unread)?,
         };
         // What is no text is no address either, and is told so by whoever reads it.
@@ -399,7 +399,7 @@ impl Write for AnswerWriter<'_> {
 }
 
 fn unwritten(e: io::Error) -> Error {
-    match e.get_ref().is_some_and(|e| e.is::<GivenUp>()) {
+    match e.get_ref().is_some_and(|e| e.is::<ReaderGivenUp>()) {
         true => Error::Interrupted { next: None },
         false => Error::Output(e),
     }
@@ -411,17 +411,17 @@ fn unread(e: io::Error) -> Error {
 
 /// Asks for a passphrase, away from the terminal's own room.
 #[derive(Clone)]
-pub struct Asker {
+pub struct PassphrasePrompt {
     input: Option<Arc<dyn Input>>,
 }
 
-impl std::fmt::Debug for Asker {
+impl std::fmt::Debug for PassphrasePrompt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Asker").field("attended", &self.input.is_some()).finish()
     }
 }
 
-impl Asker {
+impl PassphrasePrompt {
     /// Asks; `None` where nobody is there.
     pub fn ask(&self, question: &str) -> Option<Result<secrecy::SecretString>> {
         self.input.as_ref().map(|input| input.ask_secret(question).map_err(asked))

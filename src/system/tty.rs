@@ -22,7 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 struct Changed {
     with: fn(&mut Termios),
     when: OptionalActions,
-    extras: Extras,
+    extras: ExtraModes,
     /// As it was before the first change; there is none while the process is in the background.
     saved: Option<Termios>,
     /// It's changed at this moment.
@@ -33,7 +33,7 @@ struct Changed {
 
 /// What is changed beside the modes.
 #[derive(Debug, Clone, Copy, Default)]
-struct Extras {
+struct ExtraModes {
     /// What is pasted is marked (xterm's mode 2004).
     marks_pastes: bool,
     /// There is no cursor.
@@ -53,7 +53,7 @@ fn changed() -> MutexGuard<'static, Option<Changed>> {
 
 /// What woke whoever waits for what is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Woken {
+pub(super) enum WakeReason {
     /// Something was typed.
     Typed,
     /// Nothing was, for as long as was waited.
@@ -74,45 +74,49 @@ const INTERRUPTED: u8 = b'i';
 const CONTINUED: u8 = b'c';
 
 /// The changed modes of the terminal, put back when dropped.
-pub(super) struct Modes {
+pub(super) struct TerminalModes {
     woken: PipeReader,
 }
 
-impl Modes {
+impl TerminalModes {
     /// The terminal's own line, shown and edited there; what is typed ahead is an answer.
     pub(super) fn line() -> io::Result<Self> {
-        Self::change(|_| {}, Extras::default(), OptionalActions::Now)
+        Self::change(|_| {}, ExtraModes::default(), OptionalActions::Now)
     }
 
     /// Each key comes at once, and none is shown; what is typed ahead is an answer.
     pub(super) fn single_key() -> io::Result<Self> {
-        Self::change(silent, Extras::default(), OptionalActions::Now)
+        Self::change(silent, ExtraModes::default(), OptionalActions::Now)
     }
 
     /// The same without a cursor, for a list in which one is marked.
     pub(super) fn list() -> io::Result<Self> {
-        Self::change(silent, Extras { hides_cursor: true, ..Extras::default() }, OptionalActions::Now)
+        Self::change(silent, ExtraModes { hides_cursor: true, ..ExtraModes::default() }, OptionalActions::Now)
     }
 
     /// The same, where what was typed before the question is thrown away, and what is left of the answer, too.
     pub(super) fn secret() -> io::Result<Self> {
-        Self::change(silent, Extras { drains: true, ..Extras::default() }, OptionalActions::Flush)
+        Self::change(silent, ExtraModes { drains: true, ..ExtraModes::default() }, OptionalActions::Flush)
     }
 
     /// The same, where what is pasted is marked, and what is left of it is thrown away.
     pub(super) fn paste() -> io::Result<Self> {
-        let extras = Extras { marks_pastes: true, drains: true, ..Extras::default() };
+        let extras = ExtraModes { marks_pastes: true, drains: true, ..ExtraModes::default() };
         Self::change(silent, extras, OptionalActions::Now)
     }
 
     /// The same beside something else that goes on, in the background as well: keys come once it's in the foreground.
     pub(super) fn keys() -> io::Result<Self> {
-        let extras =
-            Extras { marks_pastes: true, drains: true, waits_for_the_foreground: true, ..Extras::default() };
+        let extras = ExtraModes {
+            marks_pastes: true,
+            drains: true,
+            waits_for_the_foreground: true,
+            ..ExtraModes::default()
+        };
         Self::change(silent, extras, OptionalActions::Now)
     }
 
-    fn change(with: fn(&mut Termios), extras: Extras, when: OptionalActions) -> io::Result<Self> {
+    fn change(with: fn(&mut Termios), extras: ExtraModes, when: OptionalActions) -> io::Result<Self> {
         watch();
         // Where it's no terminal at all.
         tcgetattr(stdin())?;
@@ -133,25 +137,25 @@ impl Modes {
 
     /// Waits until something is typed, or happens, or for so long. What is typed while the process is in the background is
     /// for others: it's not looked at.
-    pub(super) fn wait(&self, limit: Option<Duration>) -> io::Result<Woken> {
+    pub(super) fn wait(&self, limit: Option<Duration>) -> io::Result<WakeReason> {
         let until = limit.map(|limit| Instant::now() + limit);
         loop {
-            let held = changed().as_mut().map_or(Held::Still, Changed::hold);
-            if held == Held::Anew {
-                return Ok(Woken::Continued);
+            let held = changed().as_mut().map_or(TerminalHold::Still, Changed::hold);
+            if held == TerminalHold::Anew {
+                return Ok(WakeReason::Continued);
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             // Nobody tells a process that runs on that it has come to the foreground.
-            let left = if held == Held::Away { Some(left.unwrap_or(LOOK).min(LOOK)) } else { left };
-            match self.poll(held == Held::Still, left)? {
-                Woken::Quiet if until.is_none_or(|until| Instant::now() < until) => {}
-                Woken::Typed if changed().as_ref().is_some_and(|it| !it.is_ours()) => {}
+            let left = if held == TerminalHold::Away { Some(left.unwrap_or(LOOK).min(LOOK)) } else { left };
+            match self.poll(held == TerminalHold::Still, left)? {
+                WakeReason::Quiet if until.is_none_or(|until| Instant::now() < until) => {}
+                WakeReason::Typed if changed().as_ref().is_some_and(|it| !it.is_ours()) => {}
                 woken => return Ok(woken),
             }
         }
     }
 
-    fn poll(&self, typed: bool, limit: Option<Duration>) -> io::Result<Woken> {
+    fn poll(&self, typed: bool, limit: Option<Duration>) -> io::Result<WakeReason> {
         let limit = limit.map(|limit| Timespec {
             tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: limit.subsec_nanos().into(),
@@ -162,15 +166,15 @@ impl Modes {
         let wanted = if typed { &mut wanted[..] } else { &mut wanted[..1] };
         // A signal that others handle cuts it short.
         if rustix::io::retry_on_intr(|| poll(wanted, limit.as_ref()))? == 0 {
-            return Ok(Woken::Quiet);
+            return Ok(WakeReason::Quiet);
         }
         if wanted[0].revents().is_empty() {
-            return Ok(Woken::Typed);
+            return Ok(WakeReason::Typed);
         }
         let mut why = [0];
         match rustix::io::read(&self.woken, &mut why) {
-            Ok(1) if why[0] == CONTINUED => Ok(Woken::Continued),
-            _ => Ok(Woken::Interrupted),
+            Ok(1) if why[0] == CONTINUED => Ok(WakeReason::Continued),
+            _ => Ok(WakeReason::Interrupted),
         }
     }
 
@@ -191,7 +195,7 @@ impl Modes {
     }
 }
 
-impl Drop for Modes {
+impl Drop for TerminalModes {
     fn drop(&mut self) {
         if let Some(mut it) = changed().take() {
             it.put_back(if it.extras.drains { OptionalActions::Flush } else { OptionalActions::Now });
@@ -201,7 +205,7 @@ impl Drop for Modes {
 
 /// Whether the terminal is ours to change and to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Held {
+enum TerminalHold {
     /// It is, and was.
     Still,
     /// It is again, as of now.
@@ -217,13 +221,13 @@ impl Changed {
     }
 
     /// Changes it as soon as it's ours. From the background nothing is touched: that would stop us.
-    fn hold(&mut self) -> Held {
+    fn hold(&mut self) -> TerminalHold {
         match (self.is_ours(), self.taken) {
-            (true, true) => Held::Still,
-            (true, false) => self.take().map_or(Held::Still, |()| Held::Anew),
+            (true, true) => TerminalHold::Still,
+            (true, false) => self.take().map_or(TerminalHold::Still, |()| TerminalHold::Anew),
             (false, _) => {
                 self.taken = false;
-                Held::Away
+                TerminalHold::Away
             }
         }
     }
@@ -298,11 +302,11 @@ fn watch() {
         let _ = std::thread::Builder::new().name("terminal".into()).spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
             let Ok(runtime) = runtime else { return };
-            let ends = polite().into_iter().map(|kind| (kind, Act::End));
+            let ends = polite().into_iter().map(|kind| (kind, SignalAction::End));
             let all = ends.chain([
-                (SignalKind::quit(), Act::Quit),
-                (SignalKind::from_raw(Signal::TSTP.as_raw()), Act::Stop),
-                (SignalKind::from_raw(Signal::CONT.as_raw()), Act::Continue),
+                (SignalKind::quit(), SignalAction::Quit),
+                (SignalKind::from_raw(Signal::TSTP.as_raw()), SignalAction::Stop),
+                (SignalKind::from_raw(Signal::CONT.as_raw()), SignalAction::Continue),
             ]);
             {
                 let _inside = runtime.enter();
@@ -324,14 +328,14 @@ fn watch() {
 
 /// What is done at a signal.
 #[derive(Debug, Clone, Copy)]
-enum Act {
+enum SignalAction {
     End,
     Quit,
     Stop,
     Continue,
 }
 
-impl Act {
+impl SignalAction {
     fn take(self) {
         match self {
             Self::End => {

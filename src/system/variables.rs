@@ -11,7 +11,7 @@ pub struct Variables(BTreeMap<String, String>);
 
 /// What a variable holds, where the program reads more of it than that it's set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
+enum VariableForm {
     Name,
     Path,
     Browser,
@@ -20,27 +20,27 @@ enum Form {
 }
 
 /// The variables whose value counts, and which therefore is never passed over.
-const READ: &[(&str, Form)] = &[
-    ("BIOTRACK_AUTH_HOME", Form::Path),
-    ("BIOTRACK_AUTH_PROFILE", Form::Name),
-    ("BIOTRACK_AUTH_IDENTITY", Form::Path),
-    ("CREDENTIALS_DIRECTORY", Form::Path),
-    ("BROWSER", Form::Browser),
-    ("HTTPS_PROXY", Form::Proxy),
-    ("https_proxy", Form::Proxy),
-    ("ALL_PROXY", Form::Proxy),
-    ("all_proxy", Form::Proxy),
-    ("NO_PROXY", Form::Hosts),
-    ("no_proxy", Form::Hosts),
-    ("SSL_CERT_FILE", Form::Path),
-    ("SSL_CERT_DIR", Form::Path),
-    ("PGPASSFILE", Form::Path),
-    ("PGSERVICEFILE", Form::Path),
-    ("PGSYSCONFDIR", Form::Path),
-    ("XDG_CONFIG_HOME", Form::Path),
-    ("XDG_DATA_HOME", Form::Path),
-    ("HOME", Form::Path),
-    ("USERPROFILE", Form::Path),
+const READ: &[(&str, VariableForm)] = &[
+    ("BIOTRACK_AUTH_HOME", VariableForm::Path),
+    ("BIOTRACK_AUTH_PROFILE", VariableForm::Name),
+    ("BIOTRACK_AUTH_IDENTITY", VariableForm::Path),
+    ("CREDENTIALS_DIRECTORY", VariableForm::Path),
+    ("BROWSER", VariableForm::Browser),
+    ("HTTPS_PROXY", VariableForm::Proxy),
+    ("https_proxy", VariableForm::Proxy),
+    ("ALL_PROXY", VariableForm::Proxy),
+    ("all_proxy", VariableForm::Proxy),
+    ("NO_PROXY", VariableForm::Hosts),
+    ("no_proxy", VariableForm::Hosts),
+    ("SSL_CERT_FILE", VariableForm::Path),
+    ("SSL_CERT_DIR", VariableForm::Path),
+    ("PGPASSFILE", VariableForm::Path),
+    ("PGSERVICEFILE", VariableForm::Path),
+    ("PGSYSCONFDIR", VariableForm::Path),
+    ("XDG_CONFIG_HOME", VariableForm::Path),
+    ("XDG_DATA_HOME", VariableForm::Path),
+    ("HOME", VariableForm::Path),
+    ("USERPROFILE", VariableForm::Path),
 ];
 
 impl Variables {
@@ -91,7 +91,7 @@ fn unusable(name: &str, why: &str) -> Error {
     }
 }
 
-impl Form {
+impl VariableForm {
     fn fits(self, value: &str) -> Result<(), &'static str> {
         if value.contains(char::is_control) {
             return Err("has a control character in it, as the end of a line");

@@ -52,7 +52,7 @@ impl SealerKey {
 }
 
 /// A secret with what it was sealed for, as it came out of its seal.
-pub(super) struct Unbound {
+pub(super) struct OpenedSecret {
     /// `None`: it doesn't say.
     pub(super) label: Option<SealLabel>,
     item: Option<String>,
@@ -82,9 +82,9 @@ pub(super) fn bind(
 }
 
 /// Reads what was sealed. One without a label is 0.2.0's, or nobody's.
-pub(super) fn unbind(opened: Sealable, keys: &[SealerKey]) -> Result<Unbound, Unopened> {
+pub(super) fn unbind(opened: Sealable, keys: &[SealerKey]) -> Result<OpenedSecret, Unopened> {
     if !opened.bytes().starts_with(MARK) {
-        return Ok(Unbound { label: None, item: None, is_ours: false, secret: opened });
+        return Ok(OpenedSecret { label: None, item: None, is_ours: false, secret: opened });
     }
     let mut parts = opened.bytes().splitn(3, |byte| *byte == b'\n');
     let (Some(line), Some(proof), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
@@ -94,10 +94,10 @@ pub(super) fn unbind(opened: Sealable, keys: &[SealerKey]) -> Result<Unbound, Un
     let proof = hex::decode(proof).unwrap_or_default();
     let proves = |key: &SealerKey| key.mac(line, secret).is_some_and(|mac| mac.verify_slice(&proof).is_ok());
     let is_ours = keys.iter().any(proves);
-    Ok(Unbound { label: Some(label), item, is_ours, secret: Sealable::from_bytes(secret.to_vec()) })
+    Ok(OpenedSecret { label: Some(label), item, is_ours, secret: Sealable::from_bytes(secret.to_vec()) })
 }
 
-impl Unbound {
+impl OpenedSecret {
     /// The secret, where it belongs in this row. `item`: the keyring's item in which it was found; `proven`: only this host can
     /// have sealed it.
     pub(super) fn checked(

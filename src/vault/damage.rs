@@ -2,7 +2,7 @@
 
 use super::trial::{label, row};
 use super::{Sealed, Vault, create_identity};
-use crate::model::flow::Place;
+use crate::model::flow::SecretPlace;
 use crate::model::secret::Sealable;
 
 #[test]
@@ -13,10 +13,10 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
     let vault = Vault::sealed(&identity, Vec::new());
     let seal = |text: &[u8]| match vault.put("item", &label(), &Sealable::from_bytes(text.to_vec())).unwrap()
     {
-        Place::Blob(sealed) => sealed.0,
-        Place::Item(item) => panic!("{item}"),
+        SecretPlace::Blob(sealed) => sealed.0,
+        SecretPlace::Item(item) => panic!("{item}"),
     };
-    let (whole, neighbor) = (seal(b"canary of a token set"), Place::Blob(Sealed(seal(b"neighbor"))));
+    let (whole, neighbor) = (seal(b"canary of a token set"), SecretPlace::Blob(Sealed(seal(b"neighbor"))));
     let mut tried = 0;
     for at in 0..whole.len() {
         let flipped = (0..8).map(|bit| {
@@ -26,7 +26,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         });
         let extended = (at == 0).then(|| [whole.as_slice(), b"\0"].concat());
         for damaged in flipped.chain([whole[..at].to_vec()]).chain(extended) {
-            let Err(error) = vault.get(&Place::Blob(Sealed(damaged)), &row()) else {
+            let Err(error) = vault.get(&SecretPlace::Blob(Sealed(damaged)), &row()) else {
                 panic!("byte {at} of {} was not looked at", whole.len());
             };
             let told = error.to_string();
@@ -38,7 +38,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         }
     }
     assert_eq!(
-        vault.get(&Place::Blob(Sealed(whole.clone())), &row()).unwrap().bytes(),
+        vault.get(&SecretPlace::Blob(Sealed(whole.clone())), &row()).unwrap().bytes(),
         b"canary of a token set"
     );
     assert_eq!(tried, whole.len() * 9 + 1);

@@ -1,7 +1,7 @@
 //! Envelopes: what seals a code and an answer later with no I/O and no waiting, and what opens them after a crash.
 
 use super::Sealed;
-use super::binding::{SealerKey, Unbound, bind, unbind};
+use super::binding::{OpenedSecret, SealerKey, bind, unbind};
 use crate::error::{Result, Unopened, VaultError};
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
@@ -88,7 +88,7 @@ impl Opener {
     }
 
     /// Opens it wherever it stands, and judges nothing.
-    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<Unbound> {
+    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<OpenedSecret> {
         let opened = self.open_bare(sealed, whose)?;
         unbind(opened, &self.sealers)
             .map_err(|reason| VaultError::Sealed { what: whose.into(), reason }.into())

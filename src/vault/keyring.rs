@@ -1,11 +1,11 @@
 //! Secrets in the OS keyring: an item each, or several where the platform limits an item's size.
 
-use super::binding::{SealerKey, Unbound, bind, unbind};
+use super::binding::{OpenedSecret, SealerKey, bind, unbind};
 use super::envelope::{Envelope, Opener, Seal};
 use super::parts::{self, Head};
 use crate::error::clean;
 use crate::error::{Error, Result, Unopened, VaultError};
-use crate::model::flow::Place;
+use crate::model::flow::SecretPlace;
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::system::{KeyringFault, KeyringStore, KeyringThread};
@@ -57,7 +57,7 @@ impl Keyring {
         item: &str,
         label: &SealLabel,
         memo: &Sealable,
-    ) -> Result<(Envelope, Place)> {
+    ) -> Result<(Envelope, SecretPlace)> {
         let identity = Identity::generate();
         let (to, sealer) = ([identity.to_public()], SealerKey::of(&identity));
         let envelope =
@@ -81,11 +81,11 @@ impl Keyring {
         .ok_or_else(|| broken(&row.whose(), "it isn't what this program keeps there"))
     }
 
-    pub(super) fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
+    pub(super) fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         let secret = bind(label, Some(item), None, secret)?;
         let (account, limit) = (item.to_owned(), self.limit);
         self.thread.ask("keep a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
-        Ok(Place::Item(item.into()))
+        Ok(SecretPlace::Item(item.into()))
     }
 
     pub(super) fn get(&self, item: &str, row: &SealRow) -> Result<Sealable> {
@@ -97,7 +97,7 @@ impl Keyring {
     }
 
     /// Reads an item whatever it was written for, and judges nothing.
-    pub(super) fn look(&self, item: &str, whose: &str) -> Result<Unbound> {
+    pub(super) fn look(&self, item: &str, whose: &str) -> Result<OpenedSecret> {
         let (account, what) = (item.to_owned(), whose.to_owned());
         let content = self.thread.ask("give a secret back", move |store| {
             let mut secret = read(store, &account, &what)?;

@@ -21,7 +21,7 @@ pub use sealed::{
 };
 
 use crate::error::{Result, VaultError};
-use crate::model::flow::{Place, Sealed};
+use crate::model::flow::{Sealed, SecretPlace};
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
@@ -32,7 +32,7 @@ use std::sync::Arc;
 const PROBE: usize = 4096;
 
 /// A secret as it was found, wherever it stands.
-pub struct Found {
+pub struct FoundSecret {
     /// What it was kept for; 0.2.0's don't say.
     pub label: Option<SealLabel>,
     /// Whether one of this host's own identities sealed it; `None` where nothing could prove that.
@@ -89,7 +89,12 @@ impl Vault {
 
     /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
     /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
-    pub fn envelope(&self, item: &str, label: &SealLabel, memo: &Sealable) -> Result<(Envelope, Place)> {
+    pub fn envelope(
+        &self,
+        item: &str,
+        label: &SealLabel,
+        memo: &Sealable,
+    ) -> Result<(Envelope, SecretPlace)> {
         self.envelope_for(item, label, memo, &[])
     }
 
@@ -100,7 +105,7 @@ impl Vault {
         label: &SealLabel,
         memo: &Sealable,
         also: &[String],
-    ) -> Result<(Envelope, Place)> {
+    ) -> Result<(Envelope, SecretPlace)> {
         match self {
             Self::Keyring(keyring) => keyring.envelope(item, label, memo),
             Self::Sealed(sealed) => sealed.envelope(label, memo, also),
@@ -108,18 +113,24 @@ impl Vault {
     }
 
     /// Keeps a memo anew of which nothing was sealed yet. A keyring's has what opens the envelope's content beside it.
-    pub fn put_memo(&self, item: &str, label: &SealLabel, memo: &Sealable, also: &[String]) -> Result<Place> {
+    pub fn put_memo(
+        &self,
+        item: &str,
+        label: &SealLabel,
+        memo: &Sealable,
+        also: &[String],
+    ) -> Result<SecretPlace> {
         match self {
             Self::Keyring(keyring) => keyring.envelope(item, label, memo).map(|(_, place)| place),
-            Self::Sealed(sealed) => sealed.seal_memo(label, memo, also).map(Place::Blob),
+            Self::Sealed(sealed) => sealed.seal_memo(label, memo, also).map(SecretPlace::Blob),
         }
     }
 
     /// Reads the memo back after a crash, with what opens the envelope's content.
-    pub fn unfold(&self, memo: &Place, row: &SealRow) -> Result<(Sealable, Opener)> {
+    pub fn unfold(&self, memo: &SecretPlace, row: &SealRow) -> Result<(Sealable, Opener)> {
         match (self, memo) {
-            (Self::Keyring(keyring), Place::Item(item)) => keyring.unfold(item, row),
-            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.unfold(blob, row),
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.unfold(item, row),
+            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => sealed.unfold(blob, row),
             _ => self.misplaced(&row.whose()),
         }
     }
@@ -160,31 +171,31 @@ impl Vault {
     }
 
     /// Keeps a secret: a new item of the keyring, or a blob sealed to the recipients.
-    pub fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
+    pub fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         match self {
             Self::Keyring(keyring) => keyring.put(item, label, secret),
-            Self::Sealed(sealed) => sealed.seal(label, secret).map(Place::Blob),
+            Self::Sealed(sealed) => sealed.seal(label, secret).map(SecretPlace::Blob),
         }
     }
 
     /// Keeps a secret that only this host may ever read, whatever the recipients are: the client's own.
-    pub fn put_own(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<Place> {
+    pub fn put_own(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         match self {
             Self::Keyring(keyring) => keyring.put(item, label, secret),
-            Self::Sealed(sealed) => sealed.seal_own(label, secret).map(Place::Blob),
+            Self::Sealed(sealed) => sealed.seal_own(label, secret).map(SecretPlace::Blob),
         }
     }
 
     /// Gives a secret back that was kept for this row; refused where it was kept for another.
-    pub fn get(&self, place: &Place, row: &SealRow) -> Result<Sealable> {
+    pub fn get(&self, place: &SecretPlace, row: &SealRow) -> Result<Sealable> {
         self.get_labeled(place, row).map(|(secret, _)| secret)
     }
 
     /// The same, with what was said of it when it was kept; 0.2.0 said nothing.
-    pub fn get_labeled(&self, place: &Place, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
+    pub fn get_labeled(&self, place: &SecretPlace, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
         match (self, place) {
-            (Self::Keyring(keyring), Place::Item(item)) => keyring.get_labeled(item, row),
-            (Self::Sealed(sealed), Place::Blob(blob)) => sealed.open_labeled(blob, row),
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.get_labeled(item, row),
+            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => sealed.open_labeled(blob, row),
             _ => self.misplaced(&row.whose()),
         }
     }
@@ -198,22 +209,22 @@ impl Vault {
     }
 
     /// What a person is asked about before it's kept anew for its row: a secret that was kept for another one as well.
-    pub fn look(&self, place: &Place, whose: &str) -> Result<Found> {
+    pub fn look(&self, place: &SecretPlace, whose: &str) -> Result<FoundSecret> {
         let (unbound, is_item, alone) = match (self, place) {
-            (Self::Keyring(keyring), Place::Item(item)) => (keyring.look(item, whose)?, true, true),
-            (Self::Sealed(sealed), Place::Blob(blob)) => {
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => (keyring.look(item, whose)?, true, true),
+            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => {
                 (sealed.unseal(blob, whose)?, false, sealed.opener()?.is_alone())
             }
             _ => return self.misplaced(whose),
         };
         let is_ours = (!is_item).then_some(unbound.is_ours);
-        Ok(Found { label: unbound.label, is_ours, alone, secret: unbound.secret })
+        Ok(FoundSecret { label: unbound.label, is_ours, alone, secret: unbound.secret })
     }
 
     /// Whether what was sealed may have readers whom the configuration doesn't name: sealed anew, they would lose it.
-    pub fn has_further_readers(&self, place: &Place) -> Result<bool> {
+    pub fn has_further_readers(&self, place: &SecretPlace) -> Result<bool> {
         match (self, place) {
-            (Self::Sealed(sealed), Place::Blob(blob)) => Ok(stanzas(blob) > sealed.count_recipients()?),
+            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => Ok(stanzas(blob) > sealed.count_recipients()?),
             _ => Ok(false),
         }
     }
@@ -227,11 +238,11 @@ impl Vault {
     }
 
     /// Removes a secret. One that isn't there is forgotten already; a blob goes with its row.
-    pub fn forget(&self, place: &Place) -> Result<()> {
+    pub fn forget(&self, place: &SecretPlace) -> Result<()> {
         match (self, place) {
-            (_, Place::Blob(_)) => Ok(()),
-            (Self::Keyring(keyring), Place::Item(item)) => keyring.forget(item),
-            (Self::Sealed(_), Place::Item(item)) => self.misplaced(item),
+            (_, SecretPlace::Blob(_)) => Ok(()),
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.forget(item),
+            (Self::Sealed(_), SecretPlace::Item(item)) => self.misplaced(item),
         }
     }
 

@@ -1,15 +1,15 @@
 //! The sealed vault: secrets encrypted to age recipients, opened with this host's own identity.
 
 use super::Sealed;
-use super::binding::{SealerKey, Unbound};
+use super::binding::{OpenedSecret, SealerKey};
 use super::envelope::{Envelope, Opener, Seal};
 use crate::error::clean;
 use crate::error::{Error, Result, Unopened, VaultError};
-use crate::model::flow::Place;
+use crate::model::flow::SecretPlace;
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
-use crate::system::Asker;
-use crate::system::files::{self, Holds};
+use crate::system::PassphrasePrompt;
+use crate::system::files::{self, FileSensitivity};
 use age::armor::ArmoredReader;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor};
@@ -28,7 +28,7 @@ const LONGEST: u64 = 64 * 1024;
 pub struct IdentityFile {
     path: PathBuf,
     credential: bool,
-    asker: Option<Asker>,
+    asker: Option<PassphrasePrompt>,
 }
 
 impl IdentityFile {
@@ -43,7 +43,7 @@ impl IdentityFile {
     }
 
     /// Asks where it's wrapped.
-    pub fn asking(self, asker: Asker) -> Self {
+    pub fn asking(self, asker: PassphrasePrompt) -> Self {
         Self { asker: Some(asker), ..self }
     }
 }
@@ -104,8 +104,8 @@ impl SealedVault {
         label: &SealLabel,
         memo: &Sealable,
         also: &[String],
-    ) -> Result<(Envelope, Place)> {
-        Ok((self.another_envelope()?, self.seal_memo(label, memo, also).map(Place::Blob)?))
+    ) -> Result<(Envelope, SecretPlace)> {
+        Ok((self.another_envelope()?, self.seal_memo(label, memo, also).map(SecretPlace::Blob)?))
     }
 
     pub(super) fn seal_memo(&self, label: &SealLabel, memo: &Sealable, also: &[String]) -> Result<Sealed> {
@@ -182,7 +182,7 @@ impl SealedVault {
         self.keys.get().is_some()
     }
 
-    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<Unbound> {
+    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<OpenedSecret> {
         self.or_foreign(|opener| opener.unseal(sealed, whose))
     }
 
@@ -314,7 +314,7 @@ fn as_identity(e: Error) -> Error {
 /// passphrase (`age -p`).
 fn read_identities(file: &IdentityFile) -> Result<Vec<Identity>> {
     let path = file.path.as_path();
-    let opened = files::open_provided(path, Holds::Secret).map_err(as_identity)?;
+    let opened = files::open_provided(path, FileSensitivity::Secret).map_err(as_identity)?;
     let opened = opened.ok_or_else(|| unusable(path, "there is no such file"))?;
     let bytes = read_bytes(opened).map_err(|e| match e.kind() {
         io::ErrorKind::InvalidData => unusable(path, "it isn't an identity file"),
@@ -437,7 +437,7 @@ mod tests {
         assert_eq!(again.bytes(), b"verifier");
         assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(opener.open(&answer, &row()).unwrap().bytes(), b"answer");
-        assert_eq!(vault.get(&Place::Blob(answer), &row()).unwrap().bytes(), b"answer");
+        assert_eq!(vault.get(&SecretPlace::Blob(answer), &row()).unwrap().bytes(), b"answer");
     }
 
     #[test]
@@ -447,13 +447,14 @@ mod tests {
         vault.probe("probe", &OsRandom).unwrap();
         let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier")).unwrap();
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
-        let answer = Place::Blob(envelope.answer.close(&label(), &secret("answer")).unwrap());
+        let answer = SecretPlace::Blob(envelope.answer.close(&label(), &secret("answer")).unwrap());
         let other = there.vault(&[]);
         assert_eq!(vault.unfold(&memo, &row()).unwrap().1.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(other.get(&answer, &row()).unwrap().bytes(), b"answer");
         let foreign = message(vault.get(&answer, &row()));
         assert!(foreign.contains("OCM-1") && foreign.contains(&there.recipient), "{foreign}");
-        for foreign in [message(other.unfold(&memo, &row())), message(other.get(&Place::Blob(code), &row()))]
+        for foreign in
+            [message(other.unfold(&memo, &row())), message(other.get(&SecretPlace::Blob(code), &row()))]
         {
             assert!(foreign.contains("OCM-1") && foreign.contains("another identity"), "{foreign}");
         }
@@ -592,7 +593,7 @@ mod tests {
     #[test]
     fn a_place_of_the_other_vault_is_told_apart() {
         let host = Host::new();
-        let item = Place::Item("a/ny/6011/OCM-1/1".into());
+        let item = SecretPlace::Item("a/ny/6011/OCM-1/1".into());
         let sealed = host.vault(&[]);
         assert!(message(sealed.get(&item, &row())).contains("is in the keyring vault"));
         message(sealed.forget(&item));

@@ -6,10 +6,11 @@ use super::reply::BrowserReply;
 use super::worklist::Worklist;
 use crate::error::{Error, HandoffError, ProviderError};
 use crate::model::ids::FlowId;
-use crate::model::provider::StateIn;
+use crate::model::provider::StateLocation;
 use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::oauth::{
-    Ask, Endpoints, ProviderClient, Returned, callback_path, is_from_issuer, judge, read_callback,
+    AuthorizationRequest, Endpoints, ProviderClient, ReturnedAddress, callback_path, is_from_issuer, judge,
+    read_callback,
 };
 use crate::web::listener::{Method, Request};
 use crate::web::pages;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct CallbackRouter {
     path: String,
-    state_in: StateIn,
+    state_in: StateLocation,
     endpoints: Arc<Endpoints>,
     open: HashMap<Fingerprint, PendingRequest>,
     pub(super) strays: usize,
@@ -81,7 +82,7 @@ impl CallbackRouter {
     }
 
     /// Waits for the answer to a question.
-    pub(super) fn expect(&mut self, flow: FlowId, ask: &Ask) {
+    pub(super) fn expect(&mut self, flow: FlowId, ask: &AuthorizationRequest) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
         let waiting =
             PendingRequest { flow, redirect_uri, license, answered: false, over: false, codes: Vec::new() };
@@ -133,8 +134,8 @@ impl CallbackRouter {
         }
         let callback = read_callback(request.query.as_deref().unwrap_or_default());
         let state = match self.state_in {
-            StateIn::Query => callback.state.as_ref().map(|state| state.expose().to_owned()),
-            StateIn::Path => state_in_path,
+            StateLocation::Query => callback.state.as_ref().map(|state| state.expose().to_owned()),
+            StateLocation::Path => state_in_path,
         };
         // defense: S2 S5 S49 state-names-the-question
         let Some(waiting) = state.and_then(|state| self.open.get_mut(&fingerprint(&state))) else {
@@ -156,20 +157,20 @@ impl CallbackRouter {
     }
 
     /// By which of its states a pasted address belongs to a question of ours.
-    fn state_of(&self, returned: &Returned) -> Option<Fingerprint> {
+    fn state_of(&self, returned: &ReturnedAddress) -> Option<Fingerprint> {
         let states = returned.states().iter().map(|state| fingerprint(state.expose()));
         states.into_iter().find(|state| self.open.contains_key(state))
     }
 
     /// Whether a pasted address is the answer to a question of ours.
-    pub(super) fn fits(&self, returned: &Returned) -> bool {
+    pub(super) fn fits(&self, returned: &ReturnedAddress) -> bool {
         let waiting = self.state_of(returned).and_then(|state| self.open.get(&state));
         waiting.is_some_and(|it| !it.over && !it.answered && returned.is_at(&it.redirect_uri))
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 
     /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
-    pub(super) fn pasted(&mut self, returned: &Returned) -> Option<Result<SessionEvent, Error>> {
+    pub(super) fn pasted(&mut self, returned: &ReturnedAddress) -> Option<Result<SessionEvent, Error>> {
         let state = self.state_of(returned)?;
         let waiting = self.open.get_mut(&state)?;
         let license = waiting.license.clone();
@@ -191,8 +192,8 @@ impl CallbackRouter {
     fn is_ours(&self, path: &str) -> (Option<String>, bool) {
         match self.state_in {
             // defense: S17 only-the-redirects-path
-            StateIn::Query => (None, path.trim_end_matches('/') == self.path),
-            StateIn::Path => {
+            StateLocation::Query => (None, path.trim_end_matches('/') == self.path),
+            StateLocation::Path => {
                 let state = path.strip_prefix(&self.path).and_then(|rest| rest.strip_prefix('/'));
                 (
                     state.map(str::to_owned),

@@ -9,7 +9,7 @@ use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
-use crate::oauth::{Code, ProviderClient, Returned};
+use crate::oauth::{CodeExchange, ProviderClient, ReturnedAddress};
 use crate::system::{Env, threads};
 use crate::web::listener::{Listener, Method, Request, Serving, TrustedProxies};
 use crate::web::pages;
@@ -28,7 +28,7 @@ pub enum ServerEvent {
     /// An admin's browser brings an answer, and waits for its page.
     Answer {
         /// What it brings.
-        returned: Returned,
+        returned: ReturnedAddress,
         /// Where the page goes.
         reply: BrowserReply,
     },
@@ -163,7 +163,7 @@ impl CallbackServer {
     }
 
     /// Exchanges a code whose sending the ledger knows of; the answer comes as an event.
-    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
         self.pool.exchange(slot, go, &self.sender, |flow, result| ServerEvent::Exchanged { flow, result });
     }
 }

@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
-use crate::oauth::{AT_ONCE, Code, ProviderClient};
+use crate::oauth::{AT_ONCE, CodeExchange, ProviderClient};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::Handle;
@@ -43,7 +43,7 @@ impl ExchangePool {
     pub(super) fn exchange<T: Send + 'static>(
         &self,
         slot: ExchangeSlot,
-        go: Logged<(FlowId, Code)>,
+        go: Logged<(FlowId, CodeExchange)>,
         to: &Sender<T>,
         told: impl FnOnce(FlowId, Box<Result<Granted>>) -> T + Send + 'static,
     ) {

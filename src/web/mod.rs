@@ -20,5 +20,5 @@ pub use exchange_pool::ExchangeSlot;
 pub use launch::LaunchProblem;
 pub use listener::TrustedProxies;
 pub use reply::BrowserReply;
-pub use session::Session;
-pub use worklist::{ActionResponder, Entry, HandedOffLink, Worklist, WorklistAction, WorklistView};
+pub use session::ListeningSession;
+pub use worklist::{ActionResponder, HandedOffLink, Worklist, WorklistAction, WorklistEntry, WorklistView};

@@ -1,9 +1,9 @@
 //! What the front server of a public address is told: which answers are waited for, and the last word to monitors.
 
-use super::listener::{Bucket, HealthWord, Page, PublicSide};
+use super::listener::{HealthWord, Page, PublicSide, TokenBucket};
 use crate::error::excerpt;
 use crate::model::secret::{Fingerprint, fingerprint};
-use crate::oauth::Returned;
+use crate::oauth::ReturnedAddress;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -25,16 +25,16 @@ const HOSTS: usize = 16;
 
 /// A question that is open, or was just now.
 #[derive(Debug)]
-struct Expected {
-    leave: Bucket,
+struct ExpectedFlow {
+    leave: TokenBucket,
     /// When it was open last.
     open: Instant,
 }
 
 /// What is known of the questions.
 #[derive(Debug, Default)]
-struct Known {
-    answers: HashMap<Fingerprint, Expected>,
+struct KnownFlows {
+    answers: HashMap<Fingerprint, ExpectedFlow>,
     looked: Option<Instant>,
     asked: bool,
 }
@@ -42,7 +42,7 @@ struct Known {
 /// What monitors were told.
 #[derive(Debug)]
 struct Health {
-    leave: Bucket,
+    leave: TokenBucket,
     last: Option<(Instant, Page)>,
 }
 
@@ -53,7 +53,7 @@ type Tell = Box<dyn Fn(String) + Send + Sync>;
 pub(super) struct Reception {
     base: String,
     root: String,
-    known: Mutex<Known>,
+    known: Mutex<KnownFlows>,
     health: Mutex<Health>,
     hosts: Mutex<BTreeSet<String>>,
     tell: Tell,
@@ -66,17 +66,17 @@ impl Reception {
             base,
             root,
             known: Mutex::default(),
-            health: Mutex::new(Health { leave: Bucket::full(MONITORS, Instant::now()), last: None }),
+            health: Mutex::new(Health { leave: TokenBucket::full(MONITORS, Instant::now()), last: None }),
             hosts: Mutex::default(),
             tell,
         }
     }
 
     /// The answer that a request brings, where its path is ours.
-    pub(super) fn answer_in(&self, path: &str, query: Option<&str>) -> Option<Returned> {
+    pub(super) fn answer_in(&self, path: &str, query: Option<&str>) -> Option<ReturnedAddress> {
         let below = path.strip_prefix(self.root.as_str())?;
         let ours = below.is_empty() || below.starts_with('/');
-        Returned::caught(&self.base, path, query).ok().filter(|_| ours)
+        ReturnedAddress::caught(&self.base, path, query).ok().filter(|_| ours)
     }
 
     /// Whether it's time to look up the open questions.
@@ -92,7 +92,7 @@ impl Reception {
         (known.looked, known.asked) = (Some(now), false);
         let Some(open) = open else { return };
         for state in open {
-            let fresh = || Expected { leave: Bucket::full(ONE_ANSWER, now), open: now };
+            let fresh = || ExpectedFlow { leave: TokenBucket::full(ONE_ANSWER, now), open: now };
             known.answers.entry(state).or_insert_with(fresh).open = now;
         }
         known.answers.retain(|_, it| now.saturating_duration_since(it.open) < KNOWN_ON);

@@ -10,8 +10,8 @@ use crate::model::flow::Logged;
 use crate::model::ids::FlowId;
 use crate::model::provider::RedirectHost;
 use crate::model::secret::Secret;
-use crate::oauth::{self, Ask, Code, ProviderClient, Returned};
-use crate::system::{BrowserChoice, Env, Listening, Opened, Typed, presentable, threads};
+use crate::oauth::{self, AuthorizationRequest, CodeExchange, ProviderClient, ReturnedAddress};
+use crate::system::{BrowserChoice, Env, LaunchOutcome, Listening, TypedInput, presentable, threads};
 use crate::web::listener::{Host, Listener, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -23,7 +23,7 @@ const UNTIL_STOPPED: Duration = Duration::from_millis(250);
 const READING: Duration = Duration::from_secs(2);
 
 /// A listener with the questions it waits for.
-pub struct Session {
+pub struct ListeningSession {
     router: Arc<Mutex<CallbackRouter>>,
     events: Receiver<SessionEvent>,
     sender: Sender<SessionEvent>,
@@ -33,7 +33,7 @@ pub struct Session {
     own: Option<Serving>,
 }
 
-impl Session {
+impl ListeningSession {
     /// Binds the listener, and keeps the port until the session ends. An error here comes before any browser.
     pub fn bind(env: &Env, client: ProviderClient, port: Option<u16>) -> Result<Self> {
         let provider = &client.provider;
@@ -88,9 +88,9 @@ impl Session {
     pub fn open(
         &mut self,
         env: &Env,
-        asked: &Logged<(FlowId, Ask)>,
+        asked: &Logged<(FlowId, AuthorizationRequest)>,
         choice: &BrowserChoice,
-    ) -> Option<Opened> {
+    ) -> Option<LaunchOutcome> {
         let (flow, ask) = asked.get();
         callback_router::lock(&self.router).expect(flow.clone(), ask);
         self.launch(env, flow, &ask.address, choice)
@@ -99,12 +99,18 @@ impl Session {
     /// Starts a browser, where one is wanted, that is to show a flow's address. The program is given a one-time address of
     /// ours that leads there: every user of this machine can read what its arguments are, and the address holds the state.
     /// The one place that starts a browser.
-    pub fn launch(&self, env: &Env, flow: &FlowId, address: &str, choice: &BrowserChoice) -> Option<Opened> {
+    pub fn launch(
+        &self,
+        env: &Env,
+        flow: &FlowId,
+        address: &str,
+        choice: &BrowserChoice,
+    ) -> Option<LaunchOutcome> {
         if *choice == BrowserChoice::None {
             return None;
         }
         if let Err(why) = presentable(address) {
-            return Some(Opened::Failed(why.into()));
+            return Some(LaunchOutcome::Failed(why.into()));
         }
         let path = callback_router::lock(&self.router).launches.add(flow.clone(), address.to_owned());
         // defense: S53 no-state-in-arguments
@@ -124,7 +130,7 @@ impl Session {
     }
 
     /// Exchanges a code whose sending the ledger knows of; the answer comes as a step.
-    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, Code)>) {
+    pub fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
         self.pool.exchange(slot, go, &self.sender, |flow, result| SessionEvent::Exchanged { flow, result });
     }
 
@@ -144,13 +150,13 @@ impl Session {
     }
 
     /// Whether a pasted address is the answer to a question that is waited for.
-    pub fn fits(&self, returned: &Returned) -> bool {
+    pub fn fits(&self, returned: &ReturnedAddress) -> bool {
         callback_router::lock(&self.router).fits(returned)
     }
 
     /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
     /// brings; whichever comes first counts. `None`: it belongs to none of them.
-    pub fn pasted(&self, returned: &Returned) -> Option<Result<SessionEvent>> {
+    pub fn pasted(&self, returned: &ReturnedAddress) -> Option<Result<SessionEvent>> {
         callback_router::lock(&self.router).pasted(returned)
     }
 
@@ -168,8 +174,8 @@ impl Session {
         let sender = self.sender.clone();
         env.terminal.keys(move |typed| {
             let _ = sender.send(match typed {
-                Typed::Key(key) => SessionEvent::Key(key),
-                Typed::Address(text) => SessionEvent::Pasted { text: Secret::new(text), from: None },
+                TypedInput::Key(key) => SessionEvent::Key(key),
+                TypedInput::Address(text) => SessionEvent::Pasted { text: Secret::new(text), from: None },
             });
         })
     }
@@ -203,7 +209,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for ListeningSession {
     fn drop(&mut self) {
         let worklist = callback_router::lock(&self.router).worklist.clone();
         if let Some(worklist) = worklist {

@@ -64,8 +64,8 @@ fn has_all(rig: &Rig, what: &str) {
     let gone: Vec<_> = named
         .into_iter()
         .filter(|it| match &it.place {
-            biotrack_auth::model::flow::Place::Item(item) => !rig.keyring.accounts().contains(item),
-            biotrack_auth::model::flow::Place::Blob(_) => false,
+            biotrack_auth::model::flow::SecretPlace::Item(item) => !rig.keyring.accounts().contains(item),
+            biotrack_auth::model::flow::SecretPlace::Blob(_) => false,
         })
         .collect();
     assert!(gone.is_empty(), "{what}: {gone:?}");

@@ -4,7 +4,7 @@ use crate::rig::seed::store;
 use crate::rig::{PROFILE, Person, Rig, key, register};
 use crate::snapshot;
 use biotrack_auth::model::flow::Change;
-use biotrack_auth::model::history::{Event, Happened};
+use biotrack_auth::model::history::{HistoryEvent, HistoryEventKind};
 use rusqlite::Connection;
 
 /// A license that was granted and renewed, and another, on three days.
@@ -21,11 +21,11 @@ fn lived() -> Rig {
 /// Links older than five years beside younger ones.
 fn old() -> Rig {
     let rig = Rig::new();
-    let event = |at: &str| Event {
+    let event = |at: &str| HistoryEvent {
         at: at.parse().unwrap(),
         profile: PROFILE.into(),
         key: key("L-1"),
-        happened: Happened::Asked,
+        happened: HistoryEventKind::Asked,
         detail: String::new(),
     };
     let record = store("L-1", "2002-01-01T00:00:00Z");

@@ -38,7 +38,7 @@ fn the_shipped_schemas_are_what_the_types_say() {
         ("results", report::schema::<report::Results>()),
         ("sandbox-seed", report::schema::<sandbox::Seeded>()),
         ("sandbox-serve", report::schema::<sandbox::Served>()),
-        ("status", report::schema::<report::Document>()),
+        ("status", report::schema::<report::StatusDocument>()),
         ("token", report::schema::<report::TokenDocument<'_>>()),
     ];
     let stale: Vec<_> = documents

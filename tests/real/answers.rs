@@ -6,7 +6,7 @@ use biotrack_auth::model::ids::License;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::Liveness;
-use biotrack_auth::oauth::outside::{Heard, described, exchanged, looked_up, refreshed};
+use biotrack_auth::oauth::fuzz_entry::{RawResponse, described, exchanged, looked_up, refreshed};
 use jiff::Timestamp;
 use std::path::Path;
 
@@ -15,12 +15,12 @@ fn provider() -> Provider {
     Config::parse(Path::new("config.toml"), text).0.provider("p").unwrap()
 }
 
-fn heard(status: u16, body: &[u8]) -> Heard<'_> {
-    Heard { status, content_type: Some("application/json"), body }
+fn heard(status: u16, body: &[u8]) -> RawResponse<'_> {
+    RawResponse { status, content_type: Some("application/json"), body }
 }
 
 /// Both kinds of token answer.
-fn told(heard: &Heard<'_>) -> [biotrack_auth::error::Result<String>; 2] {
+fn told(heard: &RawResponse<'_>) -> [biotrack_auth::error::Result<String>; 2] {
     let (sent, now) = (Secret::new("what-was-sent"), Timestamp::UNIX_EPOCH);
     let exchanged = exchanged(&provider(), &License::parse("L-1").unwrap(), &sent, heard, now);
     let refreshed = refreshed(&provider(), &sent, heard, now);
@@ -48,7 +48,7 @@ fn an_answer_that_is_no_single_object_is_no_answer() {
             assert!(found, "{}: {answer:?}", body.escape_ascii());
         }
     }
-    let html = Heard { content_type: Some("text/html"), ..heard(200, b"{\"access_token\":\"a\"}") };
+    let html = RawResponse { content_type: Some("text/html"), ..heard(200, b"{\"access_token\":\"a\"}") };
     assert!(told(&html).iter().all(Result::is_err));
     assert!(told(&heard(200, b" {\"access_token\":\"a\"}\r\n")).iter().all(Result::is_ok));
 }

@@ -4,7 +4,7 @@ use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Move, Role};
+use biotrack_auth::model::flow::{Change, Role, SecretsChange};
 use biotrack_auth::model::secret::Secret;
 use std::process::Child;
 
@@ -122,7 +122,7 @@ fn what_was_cleared_away_twice_is_nobody_elses_token() {
         rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
         rig.register(later).exits(0);
         let record = slow.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
-        let moves = vec![Move::Drop(id)];
+        let moves = vec![SecretsChange::Drop(id)];
         let change = Change { record, moves, ends: None, events: Vec::new() };
         slow.commit(&[change]).unwrap().pop().unwrap().unwrap();
         let live = rig.live(later).expect("the tokens of a living grant are gone");

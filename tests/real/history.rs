@@ -4,7 +4,7 @@ use crate::support::seed::store;
 use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
 use biotrack_auth::model::flow::Change;
-use biotrack_auth::model::history::{Event, Happened};
+use biotrack_auth::model::history::{HistoryEvent, HistoryEventKind};
 
 /// A rig with a license that was granted and renewed, and another.
 fn lived() -> Rig {
@@ -44,11 +44,11 @@ fn it_shows_what_happened_in_every_form() {
 #[test]
 fn what_is_old_is_pruned_only_with_a_yes() {
     let rig = Rig::new();
-    let event = |at: &str| Event {
+    let event = |at: &str| HistoryEvent {
         at: at.parse().unwrap(),
         profile: "local-sandbox".into(),
         key: key("L-1"),
-        happened: Happened::Asked,
+        happened: HistoryEventKind::Asked,
         detail: String::new(),
     };
     let mut ledger = rig.ledger();

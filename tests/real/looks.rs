@@ -4,11 +4,11 @@ use crate::support::seed::store;
 use crate::support::{PROGRAM, Rig, outside};
 use biotrack_auth::config::Config;
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::authorization::{Authorization, Standing};
+use biotrack_auth::model::authorization::{Authorization, AuthorizationWithFlows};
 use biotrack_auth::model::expiry::{days_left, horizon};
 use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::provider::Provider;
-use biotrack_auth::model::selection::{self, Narrowing};
+use biotrack_auth::model::selection::{self, Filter};
 use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::report::{Row, Threshold, check};
 use biotrack_auth::system::{Env, Paths, SystemBrowser, SystemClock};
@@ -47,7 +47,12 @@ fn records() -> impl Strategy<Value = Vec<Authorization>> {
     })
 }
 
-fn verdict(rows: &[Standing], beside: selection::Quiet, provider: &Provider, now: Timestamp) -> (u8, String) {
+fn verdict(
+    rows: &[AuthorizationWithFlows],
+    beside: selection::QuietRecords,
+    provider: &Provider,
+    now: Timestamp,
+) -> (u8, String) {
     let rows: Vec<_> = rows.iter().map(|it| Row::at(now, it, provider)).collect();
     let (warning, critical) =
         (Threshold::parse("warning", "20d").unwrap(), Threshold::parse("critical", "3d").unwrap());
@@ -72,8 +77,8 @@ proptest! {
         let now = base + SignedDuration::from_hours(hours);
 
         for window in [0, 1, 14, 30].map(|days| SignedDuration::from_hours(days * 24)) {
-            let narrowing = Narrowing { due: Some(window), ..Narrowing::default() };
-            let meant = |of: Vec<Standing>| -> Vec<Standing> {
+            let narrowing = Filter { due: Some(window), ..Filter::default() };
+            let meant = |of: Vec<AuthorizationWithFlows>| -> Vec<AuthorizationWithFlows> {
                 of.into_iter().filter(|it| narrowing.admits(&it.record, &provider, now)).collect()
             };
             let near = ledger.standings_near(&provider.profile, horizon(now, window)).unwrap();
@@ -85,9 +90,9 @@ proptest! {
             .unwrap();
         let counted = near.quiet.active + near.quiet.pending + near.quiet.deactivated;
         prop_assert_eq!(near.standings.len() + counted, all.len());
-        let whole = verdict(&all, selection::Quiet::default(), &provider, now);
+        let whole = verdict(&all, selection::QuietRecords::default(), &provider, now);
         let days_left = near.quiet.first_end.map(|end| days_left(end, now, &provider.zone));
-        let quiet = selection::Quiet { days_left, ..near.quiet };
+        let quiet = selection::QuietRecords { days_left, ..near.quiet };
         prop_assert_eq!(verdict(&near.standings, quiet, &provider, now), whole);
 
         for standing in &all {
@@ -97,13 +102,13 @@ proptest! {
             selectors.extend(record.ocm_license.iter().map(ToString::to_string));
             selectors.push("nobody".into());
             for selector in selectors {
-                let one = |among: &[Standing]| {
+                let one = |among: &[AuthorizationWithFlows]| {
                     selection::one(&selector, Some(""), among, |it| &it.record)
                         .map(|it| it.record.key.clone())
                         .map_err(|e| e.to_string())
                 };
                 let called =
-                    ledger.standings_called(&provider.profile, std::slice::from_ref(&selector)).unwrap();
+                    ledger.find_by_selectors(&provider.profile, std::slice::from_ref(&selector)).unwrap();
                 prop_assert_eq!(one(&called), one(&all));
             }
             let alone = ledger.standing(&provider.profile, &record.key).unwrap();

@@ -6,7 +6,7 @@ use crate::keyring::session::{Session, accounts, within};
 use crate::support::screen::Screen;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, admin};
-use biotrack_auth::model::flow::{Place, Role};
+use biotrack_auth::model::flow::{Role, SecretPlace};
 use biotrack_auth::vault::create_identity;
 use std::fs;
 
@@ -29,7 +29,7 @@ impl Rig {
         let all = ["L-1", "L-2"].map(|license| ledger.secrets(PROFILE, &key(license), Role::Live).unwrap());
         let kept = all.concat();
         assert_eq!(kept.len(), 2);
-        kept.iter().all(|it| matches!(it.place, Place::Item(_)) == (vault == "keyring"))
+        kept.iter().all(|it| matches!(it.place, SecretPlace::Item(_)) == (vault == "keyring"))
     }
 }
 

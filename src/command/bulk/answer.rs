@@ -1,18 +1,18 @@
 //! How a run over several licenses ends and answers.
 
-use crate::command::form::Form;
-use crate::command::{Bench, Call};
+use crate::command::form::AnswerForm;
+use crate::command::{Invocation, Workspace};
 use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome, partial_of};
+use crate::model::outcome::{Outcome, OutcomeKind, partial_of};
 use crate::model::provider::Provider;
 use crate::model::run_counts::RunCounts;
 use crate::report::{RunEvent, results, run_summary};
 
 /// What the run ends with where some failed: the command that tries those again, and no other.
 pub(super) fn partial(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     provider: &Provider,
     verb: &str,
     outcomes: &[Outcome],
@@ -21,7 +21,7 @@ pub(super) fn partial(
     let failed: Vec<_> = outcomes.iter().filter(|outcome| outcome.error.is_some()).collect();
     // A grant that awaits approval isn't asked for again: it's there to be accepted.
     let (held, to_ask): (Vec<&Outcome>, Vec<_>) =
-        failed.iter().partition(|outcome| outcome.ending == Ending::AwaitingApproval);
+        failed.iter().partition(|outcome| outcome.ending == OutcomeKind::AwaitingApproval);
     let renewing = |which: &[&Outcome], flags: &[&str]| {
         let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
         next_of("renew", flags, provider.other(), &keys)
@@ -42,9 +42,9 @@ pub(super) fn partial(
 
 /// What came of the run, in the form that was asked for; `left` are those whose turn didn't come before its error.
 pub(super) fn answer(
-    call: &Call<'_>,
-    bench: &Bench<'_>,
-    form: Form,
+    call: &Invocation<'_>,
+    bench: &Workspace<'_>,
+    form: AnswerForm,
     outcomes: &[Outcome],
     left: Vec<Key>,
     exit: u8,
@@ -54,18 +54,20 @@ pub(super) fn answer(
     let counts = RunCounts::of(outcomes, left.len());
     let now = call.env.clock.now();
     match form {
-        Form::Text => terminal.answer(&run_summary(outcomes, counts))?,
-        Form::Json => {
+        AnswerForm::Text => terminal.answer(&run_summary(outcomes, counts))?,
+        AnswerForm::Json => {
             let mut document = results(outcomes, &bench.provider, now);
             if let Some(error) = error {
                 document = document.with_left(left, error);
             }
             terminal.answer(&call.json_text(&document)?)?;
         }
-        Form::Jsonl => terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?,
+        AnswerForm::Jsonl => {
+            terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?
+        }
     }
     if let Some(error) = error {
-        terminal.complain(error);
+        terminal.error(error);
     }
     Ok(())
 }

@@ -1,19 +1,24 @@
 //! Hand-offs for several licenses: their links are made in one commit, and nobody waits here.
 
 use super::answer::{answer, partial};
-use super::beginning::{before, left_over, skipped};
 use super::reporter::BulkReporter;
-use super::run::{Resumed, Run};
-use crate::command::consent::{Waiting, messages, say_what_comes};
-use crate::command::form::Form;
-use crate::command::{Bench, Call, online};
+use super::run::{ResumedRun, Run};
+use super::start::{before, left_over, skipped};
+use crate::command::consent::{ConsentArgs, messages, say_what_comes};
+use crate::command::form::AnswerForm;
+use crate::command::{Invocation, Workspace, online};
 use crate::consent::{IssuedLink, hand_out, outcome_of, outcome_of_handed};
 use crate::error::Result;
-use crate::model::outcome::{Ending, Outcome, exit_of};
-use crate::model::plan::{Planned, Progress};
+use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
+use crate::model::plan::{PlannedLicense, Progress};
 use crate::model::run_counts::RunCounts;
 
-pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting: &Waiting) -> Result<u8> {
+pub(super) fn run<'a>(
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    run: Run,
+    waiting: &ConsentArgs,
+) -> Result<u8> {
     let Run { plan, known, resumed, any_user, verb, form } = run;
     let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
@@ -32,7 +37,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     }
     before(&mut watch, &known, &plan.left_out);
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
-    let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
+    let items: Vec<(usize, PlannedLicense)> = places.into_iter().zip(plan.items).collect();
     let mut outcomes = Vec::new();
     let mut left_over = left_over(call, bench, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
@@ -57,12 +62,14 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
                 handed.push(made);
                 outcome
             }
-            Err(e) => Outcome { error: Some(e), ..Outcome::of(item.key.clone(), Ending::Failed, standing) },
+            Err(e) => {
+                Outcome { error: Some(e), ..Outcome::of(item.key.clone(), OutcomeKind::Failed, standing) }
+            }
         };
         watch.ended_here(&item, &outcome);
         outcomes.push(outcome);
     }
-    if let Some(Resumed { run, .. }) = resumed {
+    if let Some(ResumedRun { run, .. }) = resumed {
         // Their links are out: the run itself has nothing left to do.
         for (place, item) in &items {
             let gone = handed.iter().any(|it| it.item.key == item.key);
@@ -80,11 +87,11 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
         false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),
     };
     match form {
-        Form::Text => {
+        AnswerForm::Text => {
             call.env.terminal.answer(&text)?;
-            call.env.terminal.say(crate::report::run_summary(&outcomes, counts).trim_end());
+            call.env.terminal.info(crate::report::run_summary(&outcomes, counts).trim_end());
             if let Some(error) = &error {
-                call.env.terminal.complain(error);
+                call.env.terminal.error(error);
             }
         }
         _ => answer(call, bench, form, &outcomes, Vec::new(), exit, error.as_ref())?,
@@ -92,7 +99,7 @@ pub(super) fn run<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run, waiting:
     say_what_comes(call, &provider, &handed, life);
     for (at, it) in handed.iter().enumerate() {
         if handing.qr {
-            call.env.terminal.insist(&format!("{}:", it.item.key));
+            call.env.terminal.always(&format!("{}:", it.item.key));
         }
         // One clipboard has room for all of them, once.
         handing.show(call, &it.address, (at + 1 == handed.len()).then(|| text.trim_end()));

@@ -1,70 +1,70 @@
 //! Consents for several licenses in one run: planned first, journaled, and gone on with after whatever ended it.
 
 mod answer;
-mod beginning;
 mod handoff;
 mod reporter;
 mod run;
+mod start;
 
-pub(super) use run::{Resumed, Run};
+pub(super) use run::{ResumedRun, Run};
 
-use super::consent::{Waiting, from_afar};
-use super::form::Form;
+use super::consent::{ConsentArgs, from_afar};
+use super::form::AnswerForm;
 use super::hook_runner::HookRunner;
-use super::{Bench, Call};
+use super::{Invocation, Workspace};
 use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
 use crate::ledger::{GrantOf, Ledger};
 use crate::model::authorization::next_of;
 use crate::model::consent::Fact;
-use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
+use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::pace::Pace;
-use crate::model::plan::{Plan, Planned};
+use crate::model::plan::{Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
-use crate::model::spread::Proposal;
-use crate::report::{Happening, PlanDocument, RunEvent, Subject, plan};
+use crate::model::spread::SpreadProposal;
+use crate::report::{PlanDocument, RunEvent, RunEventKind, Subject, plan};
 use crate::system::{BrowserChoice, is_there};
-use crate::web::{Entry, Session, Worklist, WorklistView};
+use crate::web::{ListeningSession, Worklist, WorklistEntry, WorklistView};
 use answer::{answer, partial};
-use beginning::{before, left_over, skipped};
 use reporter::BulkReporter;
+use start::{before, left_over, skipped};
 use std::time::Instant;
 use url::Url;
 
 /// How a run over several licenses is shown and paced.
 #[derive(Debug, clap::Args)]
-pub struct Pacing {
+pub struct RunPresentation {
     /// With several licenses: have so many Grant Access pages open at a time
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub tabs: u16,
 
     /// With several licenses: how to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<Form>,
+    pub format: Option<AnswerForm>,
 }
 
 /// Does it, and answers.
 pub(super) fn run<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     run: Run,
-    args: &Pacing,
-    waiting: &Waiting,
+    args: &RunPresentation,
+    waiting: &ConsentArgs,
 ) -> Result<u8> {
     let form = run.form;
     let provider = bench.provider.clone();
     if run.plan.items.is_empty() {
         return nothing(call, bench, run);
     }
-    waiting.handing_off.check(form != Form::Text, true)?;
+    waiting.handing_off.check(form != AnswerForm::Text, true)?;
     if waiting.handing_off.no_wait {
         return handoff::run(call, bench, run, waiting);
     }
     let timeout = waiting.timeout()?;
     let choice = match waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string())) {
-        Err(e @ Error::NeedsPerson { .. }) if form != Form::Text => {
+        Err(e @ Error::NeedsPerson { .. }) if form != AnswerForm::Text => {
             let left = run.plan.items.iter().map(|item| item.key.clone()).collect();
             let outcomes: Vec<_> = skipped(&run.known, &run.plan.left_out).collect();
             answer(call, bench, form, &outcomes, left, e.exit(), Some(&e))?;
@@ -82,25 +82,25 @@ pub(super) fn run<'a>(
     let client = super::online::connect(call, &provider, &bench.custody)?;
     bench.custody.connect(client.clone());
     bench.custody.probe()?;
-    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
+    let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
     if let Some(first) = run.plan.items.first() {
         bench.custody.rehearse(&first.key, &first.username)?;
     }
     let now = call.env.clock.now();
     let Run { plan, known, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
-        Some(Resumed { run, places }) => (run, places),
+        Some(ResumedRun { run, places }) => (run, places),
         None => {
             let ledger = bench.custody.ledger_mut();
             let id = ledger.begin_run(&provider.profile, &plan.items, now)?;
             (id, (0..plan.items.len()).collect())
         }
     };
-    let attended = call.env.terminal.attended();
+    let attended = call.env.terminal.interactive();
     // With a person there and no browser, each page is opened from the worklist.
     let tabs = if attended && choice == BrowserChoice::None { 0 } else { usize::from(args.tabs) };
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
-    let items: Vec<(usize, Planned)> = places.into_iter().zip(plan.items).collect();
+    let items: Vec<(usize, PlannedLicense)> = places.into_iter().zip(plan.items).collect();
     let all = items.iter().map(|(_, item)| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
     let common = form.common(bench.custody.ledger(), &provider, all)?;
     let mut watch = BulkReporter::new(call, &provider, common, verb, items.len());
@@ -172,7 +172,12 @@ pub(super) fn run<'a>(
 }
 
 /// Answers about licenses of which nobody was asked.
-pub(super) fn finish(call: &Call<'_>, bench: &Bench<'_>, form: Form, outcomes: &[Outcome]) -> Result<u8> {
+pub(super) fn finish(
+    call: &Invocation<'_>,
+    bench: &Workspace<'_>,
+    form: AnswerForm,
+    outcomes: &[Outcome],
+) -> Result<u8> {
     let (error, exit) = (partial_of(outcomes, call.line.clone()), exit_of(outcomes));
     answer(call, bench, form, outcomes, Vec::new(), exit, error.as_ref())?;
     Ok(exit)
@@ -180,12 +185,12 @@ pub(super) fn finish(call: &Call<'_>, bench: &Bench<'_>, form: Form, outcomes: &
 
 /// Serves the page that a person keeps open beside the phone, and says where it is.
 fn worklist(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     provider: &Provider,
-    session: &mut Session,
-    items: &[(usize, Planned)],
+    session: &mut ListeningSession,
+    items: &[(usize, PlannedLicense)],
 ) -> Result<Worklist> {
-    let entry = |item: &Planned| Entry {
+    let entry = |item: &PlannedLicense| WorklistEntry {
         key: item.key.clone(),
         username: item.username.clone(),
         name: item.name.clone(),
@@ -203,7 +208,7 @@ fn worklist(
     let worklist = Worklist::new(call.env.random.as_ref(), view)?;
     session.show_worklist(worklist.clone());
     if let Some(address) = session.worklist_address() {
-        call.env.terminal.insist(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
+        call.env.terminal.always(&format!("Worklist, for a browser on this machine:\n\n  {address}\n"));
         // Where the answers come, and where the worklist is: the same port, unless the redirect's is always the same.
         let mut ports: Vec<_> = [session.redirect_uri(), address]
             .iter()
@@ -211,7 +216,7 @@ fn worklist(
             .collect();
         ports.dedup();
         if let Some(advice) = from_afar(call.env, &ports) {
-            call.env.terminal.say(&advice);
+            call.env.terminal.info(&advice);
         }
     }
     Ok(worklist)
@@ -219,20 +224,20 @@ fn worklist(
 
 /// What would be done, and nothing is.
 pub(super) fn dry_run(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     provider: &Provider,
     what: &Plan,
-    proposal: Option<&Proposal>,
-    form: Form,
+    proposal: Option<&SpreadProposal>,
+    form: AnswerForm,
     ledger: Option<&Ledger>,
 ) -> Result<u8> {
     let now = call.env.clock.now();
     let text = match form {
-        Form::Text => plan(what, proposal, &call.view(Some(&provider.profile)), &provider.zone),
-        Form::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
-        Form::Jsonl => {
-            let planned = what.items.iter().map(|item| (Happening::Planned, &item.key, &item.why));
-            let skipped = Happening::Ended(Ending::Skipped);
+        AnswerForm::Text => plan(what, proposal, &call.view(Some(&provider.profile)), &provider.zone),
+        AnswerForm::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
+        AnswerForm::Jsonl => {
+            let planned = what.items.iter().map(|item| (RunEventKind::Planned, &item.key, &item.why));
+            let skipped = RunEventKind::Ended(OutcomeKind::Skipped);
             let left_out = what.left_out.iter().map(|left| (skipped, &left.key, &left.why));
             let lines = planned.chain(left_out).map(|(happening, key, why)| {
                 let common = match ledger {
@@ -253,14 +258,14 @@ pub(super) fn dry_run(
 }
 
 /// Nobody is to be asked: said, and no error.
-fn nothing<'a>(call: &Call<'a>, bench: &mut Bench<'a>, run: Run) -> Result<u8> {
+fn nothing<'a>(call: &Invocation<'a>, bench: &mut Workspace<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, verb, form, .. } = run;
     let provider = bench.provider.clone();
     let common =
         form.common(bench.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
     before(&mut BulkReporter::new(call, &provider, common, verb, 0), &known, &plan.left_out);
-    if form == Form::Text {
-        call.env.terminal.say(&format!("Nothing to {verb}."));
+    if form == AnswerForm::Text {
+        call.env.terminal.info(&format!("Nothing to {verb}."));
         return Ok(0);
     }
     let outcomes: Vec<_> = skipped(&known, &plan.left_out).collect();

@@ -1,23 +1,23 @@
 //! A run over several licenses as people and scripts see it: the state of the whole in a terminal, a line for each
 //! license elsewhere, events for scripts.
 
-use crate::command::Call;
+use crate::command::Invocation;
 use crate::command::consent::messages;
 use crate::command::hook_runner::HookRunner;
 use crate::consent::{IssuedLink, OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::{clean, licenses};
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::duration::in_words;
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::pace::{Pace, Pause, time_left};
-use crate::model::plan::Planned;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::pace::{Pace, PauseReason, time_left};
+use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
 use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{Happening, RunEvent, Subject};
-use crate::system::{MovingLines, Opened};
+use crate::report::{RunEvent, RunEventKind, Subject};
+use crate::system::{LaunchOutcome, MovingLines};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -26,7 +26,7 @@ use std::time::{Duration, Instant};
 const NAMED: usize = 5;
 
 pub(super) struct BulkReporter<'w> {
-    call: &'w Call<'w>,
+    call: &'w Invocation<'w>,
     provider: &'w Provider,
     /// Runs the hooks of what happens meanwhile.
     pub hooks: Option<HookRunner<'w>>,
@@ -43,7 +43,7 @@ pub(super) struct BulkReporter<'w> {
 
 impl<'w> BulkReporter<'w> {
     pub fn new(
-        call: &'w Call<'w>,
+        call: &'w Invocation<'w>,
         provider: &'w Provider,
         common: HashMap<Key, EventKey>,
         verb: &'static str,
@@ -66,19 +66,19 @@ impl<'w> BulkReporter<'w> {
     }
 
     /// One of the plan, before the run begins.
-    pub fn planned(&mut self, item: &Planned, standing: Option<&Standing>) {
+    pub fn planned(&mut self, item: &PlannedLicense, standing: Option<&AuthorizationWithFlows>) {
         *self.waiting_of.entry(item.username.as_str().to_lowercase()).or_default() += 1;
-        self.event(Happening::Planned, &item.key, standing, Some(item.why.clone()), None);
+        self.event(RunEventKind::Planned, &item.key, standing, Some(item.why.clone()), None);
     }
 
     /// One that isn't taken.
-    pub fn left_out(&mut self, key: &Key, standing: Option<&Standing>, why: &str) {
-        self.event(Happening::Ended(Ending::Skipped), key, standing, Some(why.to_owned()), None);
-        self.say(&format!("– {key}: left out, {why}"));
+    pub fn left_out(&mut self, key: &Key, standing: Option<&AuthorizationWithFlows>, why: &str) {
+        self.event(RunEventKind::Ended(OutcomeKind::Skipped), key, standing, Some(why.to_owned()), None);
+        self.info(&format!("– {key}: left out, {why}"));
     }
 
     /// One has ended without having been waited for.
-    pub fn ended_here(&mut self, item: &Planned, outcome: &Outcome) {
+    pub fn ended_here(&mut self, item: &PlannedLicense, outcome: &Outcome) {
         self.ended(item, outcome, None);
     }
 
@@ -89,9 +89,9 @@ impl<'w> BulkReporter<'w> {
 
     fn event(
         &self,
-        happening: Happening,
+        happening: RunEventKind,
         key: &Key,
-        standing: Option<&Standing>,
+        standing: Option<&AuthorizationWithFlows>,
         why: Option<String>,
         address: Option<String>,
     ) {
@@ -108,12 +108,12 @@ impl<'w> BulkReporter<'w> {
         }
     }
 
-    fn say(&self, text: &str) {
-        self.call.env.terminal.say(text);
+    fn info(&self, text: &str) {
+        self.call.env.terminal.info(text);
     }
 
-    fn insist(&self, text: &str) {
-        self.call.env.terminal.insist(text);
+    fn always(&self, text: &str) {
+        self.call.env.terminal.always(text);
     }
 
     /// The state of the whole, and what a person can do.
@@ -142,17 +142,17 @@ impl<'w> BulkReporter<'w> {
             )
         } else {
             match pace.pause() {
-                Some(Pause::Admin(next)) => {
+                Some(PauseReason::Admin(next)) => {
                     let licenses = licenses(self.waiting_of.get(next).copied().unwrap_or(1));
                     let next = clean(next);
                     format!(
                         "Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  n go on  q quit"
                     )
                 }
-                Some(Pause::Silence) => {
+                Some(PauseReason::Silence) => {
                     "Nobody answered in time.  n go on  r try the failed again  q quit".to_owned()
                 }
-                Some(Pause::Outage { until }) => {
+                Some(PauseReason::Outage { until }) => {
                     let wait = until.saturating_duration_since(now).as_secs();
                     format!(
                         "BioTrack doesn't answer; it's looked at again in {wait} s. Nothing is lost.  n now  q quit"
@@ -168,34 +168,34 @@ impl<'w> BulkReporter<'w> {
 }
 
 impl ProgressReporter for BulkReporter<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant) {
+    fn opened(&mut self, item: &PlannedLicense, address: &str, how: OpenMethod, until: Instant) {
         let named = called(item);
-        self.event(Happening::Opened, &item.key, None, None, Some(address.to_owned()));
+        self.event(RunEventKind::Opened, &item.key, None, None, Some(address.to_owned()));
         match how {
-            OpenMethod::Browser(Opened::Failed(why)) => self.insist(&format!(
+            OpenMethod::Browser(LaunchOutcome::Failed(why)) => self.always(&format!(
                 "No browser could be opened for {named} ({}). Open this address by hand:\n\n  {address}\n",
                 clean(&why)
             )),
-            OpenMethod::Address => self.insist(&format!(
+            OpenMethod::Address => self.always(&format!(
                 "{named}: open this address in a browser on this machine:\n\n  {address}\n"
             )),
-            OpenMethod::Browser(Opened::Started) | OpenMethod::Worklist => {}
+            OpenMethod::Browser(LaunchOutcome::Started) | OpenMethod::Worklist => {}
         }
         self.open.insert(item.key.clone(), (named, until));
     }
 
-    fn storing(&mut self, _: &Planned) {}
+    fn storing(&mut self, _: &PlannedLicense) {}
 
-    fn remarks(&mut self, _: &Planned, remarks: &[String]) {
+    fn remarks(&mut self, _: &PlannedLicense, remarks: &[String]) {
         // Mostly the same of each: said once.
         for remark in remarks {
             if self.remarked.insert(remark.clone()) {
-                self.insist(remark);
+                self.always(remark);
             }
         }
     }
 
-    fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>) {
+    fn ended(&mut self, item: &PlannedLicense, outcome: &Outcome, why: Option<&str>) {
         self.open.remove(&item.key);
         if let Some(waiting) = self.waiting_of.get_mut(&item.username.as_str().to_lowercase()) {
             *waiting = waiting.saturating_sub(1);
@@ -206,7 +206,7 @@ impl ProgressReporter for BulkReporter<'_> {
                 Some(why) => {
                     let (standing, provider) = (outcome.standing.as_ref(), self.provider);
                     let subject = Subject { key: &item.key, common, standing, provider };
-                    let skipped = Happening::Ended(Ending::Skipped);
+                    let skipped = RunEventKind::Ended(OutcomeKind::Skipped);
                     RunEvent::about(skipped, now, subject, Some(why.to_owned()), None)
                 }
                 None => RunEvent::ended(outcome, now, common, self.provider),
@@ -214,15 +214,17 @@ impl ProgressReporter for BulkReporter<'_> {
             self.write(&event);
         }
         let named = called(item);
-        self.say(&match (outcome.ending, &outcome.error) {
-            (Ending::Granted, _) => match outcome.standing.as_ref().and_then(|it| it.record.expires_at) {
-                Some(at) => {
-                    format!("✓ {named}: granted until {}", self.provider.zone.day(at))
+        self.info(&match (outcome.ending, &outcome.error) {
+            (OutcomeKind::Granted, _) => {
+                match outcome.standing.as_ref().and_then(|it| it.record.expires_at) {
+                    Some(at) => {
+                        format!("✓ {named}: granted until {}", self.provider.zone.day(at))
+                    }
+                    None => format!("✓ {named}: granted"),
                 }
-                None => format!("✓ {named}: granted"),
-            },
-            (Ending::HandedOff, _) => format!("→ {named}: a link was handed out"),
-            (Ending::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
+            }
+            (OutcomeKind::HandedOff, _) => format!("→ {named}: a link was handed out"),
+            (OutcomeKind::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
             (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
         });
@@ -232,7 +234,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Else it's in the moving lines.
         if !self.lines.are_shown() {
             let admin = clean(admin);
-            self.insist(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
+            self.always(&format!("Accept the grants of {admin}? Another admin was asked.  y yes  n no"));
         }
     }
 
@@ -241,7 +243,7 @@ impl ProgressReporter for BulkReporter<'_> {
     }
 
     fn notice(&mut self, text: &str) {
-        self.say(text);
+        self.info(text);
     }
 
     fn between(&mut self, custody: &mut Custody<'_>) {
@@ -276,7 +278,7 @@ fn rounded(time: SignedDuration) -> SignedDuration {
 }
 
 /// A license with its store and admin.
-fn called(item: &Planned) -> String {
+fn called(item: &PlannedLicense) -> String {
     match &item.name {
         Some(name) => format!("{} ({name}), {}", item.key, item.username),
         None => format!("{}, {}", item.key, item.username),

@@ -1,7 +1,7 @@
 //! A run over several licenses, to be done.
 
-use crate::command::form::Form;
-use crate::model::authorization::Standing;
+use crate::command::form::AnswerForm;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::ids::{Key, RunId};
 use crate::model::plan::Plan;
 use std::collections::HashMap;
@@ -11,22 +11,22 @@ pub(in crate::command) struct Run {
     /// What is to be done.
     pub plan: Plan,
     /// The records that it was made of.
-    pub known: Known,
+    pub known: RecordsByLicense,
     /// The run in the ledger that is gone on with.
-    pub resumed: Option<Resumed>,
+    pub resumed: Option<ResumedRun>,
     /// Whichever admin user grants will do.
     pub any_user: bool,
     /// What is done, in a word: "renew", "register".
     pub verb: &'static str,
     /// How it's answered.
-    pub form: Form,
+    pub form: AnswerForm,
 }
 
 /// A profile's records with their open questions, by license.
-pub(in crate::command) type Known = HashMap<Key, Standing>;
+pub(in crate::command) type RecordsByLicense = HashMap<Key, AuthorizationWithFlows>;
 
 /// A run in the ledger that is gone on with.
-pub(in crate::command) struct Resumed {
+pub(in crate::command) struct ResumedRun {
     /// Which.
     pub run: RunId,
     /// Each license's place in it.

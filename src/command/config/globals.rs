@@ -1,6 +1,6 @@
 //! What every command of `config` is called with, and how it answers in JSON.
 
-use crate::command::{Call, as_json};
+use crate::command::{Invocation, as_json};
 use crate::error::Result;
 use crate::system::Env;
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub struct Globals<'a> {
     pub json: bool,
 }
 
-impl Call<'_> {
+impl Invocation<'_> {
     pub(in crate::command) fn globals(&self) -> Globals<'_> {
         Globals { profile: self.profile.as_deref(), config_given: self.config_given, json: self.json }
     }

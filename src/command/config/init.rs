@@ -1,8 +1,8 @@
 //! `config init`: asks for what a profile needs, settles the vault, keeps the secret, and writes the file last.
 
 use super::globals::{Globals, answer_json};
-use super::keeper::{Choice, Keeper};
 use super::set_secret;
+use super::vault_chooser::{VaultChoice, VaultChooser};
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret, preset_gives};
 use crate::error::clean;
 use crate::error::{ConfigError, Error, LedgerError, Result};
@@ -63,7 +63,7 @@ pub struct Answer {
 }
 
 /// Runs it.
-pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
     let existing = match Config::load(&env.paths) {
         Ok(config) => Some(config),
         Err(Error::Config(ConfigError::Missing { .. })) => None,
@@ -78,7 +78,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) ->
         path: env.paths.ledger().display().to_string(),
         reason: e.to_string(),
     })?;
-    let attended = env.terminal.attended();
+    let attended = env.terminal.interactive();
     let begun = begin(args, globals, env, existing.as_ref())?;
     begun.check()?;
     // Ledger and vault may not work here: that's known before a person has answered anything. A script is told first what is missing.
@@ -155,9 +155,9 @@ fn settled_vault(config: &Config, asked: Option<VaultKind>) -> Result<Option<Vau
 }
 
 /// What is asked for: its key, its flag, the question, what was given, and whether a profile can't be without.
-type Wanted<'a> = (&'static str, &'static str, &'static str, &'a Option<String>, bool);
+type InitQuestion<'a> = (&'static str, &'static str, &'static str, &'a Option<String>, bool);
 
-fn wanted(args: &Args, preset: Preset) -> [Wanted<'_>; 5] {
+fn wanted(args: &Args, preset: Preset) -> [InitQuestion<'_>; 5] {
     let generic = preset == Preset::Generic;
     [
         ("url", "--url", "Base address (https://…)", &args.url, !generic),
@@ -173,7 +173,7 @@ fn wanted(args: &Args, preset: Preset) -> [Wanted<'_>; 5] {
 
 /// The profile with what the flags give. Where nobody is there to answer, all that is missing is named.
 fn begin(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) -> Result<NewProfile> {
-    let attended = env.terminal.attended();
+    let attended = env.terminal.interactive();
     let preset = match args.preset {
         Some(preset) => preset,
         None if attended => choose_preset(env)?,
@@ -202,7 +202,7 @@ fn begin(args: &Args, globals: Globals, env: &Env, existing: Option<&Config>) ->
 
 /// The profile with a person's answers, each of which is checked before the next question.
 fn gather(mut new: NewProfile, args: &Args, env: &Env) -> Result<NewProfile> {
-    if !env.terminal.attended() {
+    if !env.terminal.interactive() {
         return Ok(new);
     }
     let preset = new.preset;
@@ -235,7 +235,7 @@ fn asked(
         tried.given.push((key, answer.clone()));
         match tried.check() {
             Ok(_) => return Ok(Some((key, answer))),
-            Err(e) => env.terminal.complain(&e),
+            Err(e) => env.terminal.error(&e),
         }
     }
 }
@@ -256,10 +256,10 @@ fn secret(args: &Args, env: &Env, provider: &Provider) -> Result<Option<Secret>>
             false => Err(set_secret::unwanted(&provider.profile)),
         };
     }
-    if !needs_secret(provider) || !env.terminal.attended() {
+    if !needs_secret(provider) || !env.terminal.interactive() {
         return Ok(None);
     }
-    env.terminal.say("The client secret goes into the vault. (Never an admin's password: that belongs on BioTrack's own page.)");
+    env.terminal.info("The client secret goes into the vault. (Never an admin's password: that belongs on BioTrack's own page.)");
     let secret = Secret::from(env.terminal.ask_secret("Client secret (empty: later)")?);
     if secret.expose().is_empty() { Ok(None) } else { set_secret::checked(secret).map(Some) }
 }
@@ -267,11 +267,11 @@ fn secret(args: &Args, env: &Env, provider: &Provider) -> Result<Option<Secret>>
 fn tell(
     env: &Env,
     provider: &Provider,
-    choice: Option<&Choice>,
+    choice: Option<&VaultChoice>,
     lacking: &[ConfigError],
     secret_missing: bool,
 ) {
-    let say = |line: &str| env.terminal.say(line);
+    let say = |line: &str| env.terminal.info(line);
     let profile = &provider.profile;
     say(&format!("Profile {profile} is in {}.", clean(&env.paths.config.display().to_string())));
     if let Some(choice) = choice {

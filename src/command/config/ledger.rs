@@ -18,12 +18,12 @@ pub enum Action {
 Examples:
   biotrack-auth config ledger move 'postgres://ann@db.example/ledger?sslrootcert=/etc/ssl/company.crt'
   biotrack-auth config ledger move sqlite")]
-    Move(Move),
+    Move(MoveArgs),
 }
 
 /// Where it shall be.
 #[derive(Debug, clap::Args)]
-pub struct Move {
+pub struct MoveArgs {
     /// `sqlite`, the file of this host, or postgres://USER@HOST/DATABASE
     #[arg(value_name = "PLACE")]
     to: String,
@@ -51,7 +51,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         None => LedgerPlace::File,
     };
     if address == config.ledger.as_deref() {
-        env.terminal.say(&format!("Ledger: {}. It is there already.", clean(&args.to)));
+        env.terminal.info(&format!("Ledger: {}. It is there already.", clean(&args.to)));
         return Ok(0);
     }
     if address.is_some() && config.vault == VaultKind::Keyring {
@@ -62,7 +62,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
     }
     let carried = move_ledger(env, &from, &to, &mut || change_ledger(&env.paths, address))?;
     let (records, links) = (carried.records, carried.links);
-    env.terminal.say(&format!(
+    env.terminal.info(&format!(
         "Ledger: {}. {} and {} of the history are there. The old one stays as it is, and is used no more.",
         clean(&args.to),
         licenses(records),

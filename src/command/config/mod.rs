@@ -3,7 +3,6 @@
 pub mod check;
 mod globals;
 pub mod init;
-pub mod keeper;
 pub mod ledger;
 mod offer;
 pub mod recipients;
@@ -14,10 +13,11 @@ pub mod show;
 #[cfg(test)]
 mod tests;
 pub mod vault;
+pub mod vault_chooser;
 mod vaults;
 
 pub use globals::Globals;
-pub use keeper::{Choice, Keeper};
+pub use vault_chooser::{VaultChoice, VaultChooser};
 pub use vaults::Vaults;
 
 use crate::error::{Result, clean};
@@ -123,7 +123,7 @@ Examples:
 }
 
 /// Runs it; the value is the exit code.
-pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
     match &args.action {
         Action::Init(args) => init::run(args, globals, env, keeper),
         Action::Show(args) => show::run(args, globals, env),

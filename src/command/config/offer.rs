@@ -2,15 +2,15 @@
 
 use super::globals::Globals;
 use super::init;
-use super::keeper::Keeper;
+use super::vault_chooser::VaultChooser;
 use super::vaults::Vaults;
-use crate::command::{Bench, Call};
+use crate::command::{Invocation, Workspace};
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::system::Env;
 
-impl<'a> Call<'a> {
+impl<'a> Invocation<'a> {
     /// Vault and ledger of this call's profile for who may be new here: where nothing is configured yet, `config init` is offered.
-    pub(in crate::command) fn first_bench(&self) -> Result<Bench<'a>> {
+    pub(in crate::command) fn first_bench(&self) -> Result<Workspace<'a>> {
         self.bench_or_make().or_else(|nothing| {
             offer_init(nothing, self.globals(), self.env, &mut Vaults { env: self.env })?;
             self.bench()
@@ -20,13 +20,13 @@ impl<'a> Call<'a> {
 
 /// `init`, offered to whoever begins without it: a person who is there and says yes is asked for what it needs. Else the
 /// error that there is nothing configured.
-fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<()> {
+fn offer_init(nothing: Error, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<()> {
     let first = match &nothing {
         Error::Config(ConfigError::Missing { .. }) => true,
         Error::Config(ConfigError::NoProfile { known, .. }) => known.is_empty(),
         _ => false,
     };
-    if !first || !env.terminal.attended() {
+    if !first || !env.terminal.interactive() {
         return Err(nothing);
     }
     let place = clean(&env.paths.config.display().to_string());

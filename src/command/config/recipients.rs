@@ -22,7 +22,7 @@ pub enum Action {
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients add age1…")]
-    Add(Named),
+    Add(RecipientArgs),
     /// Let a host no longer read the token sets, nor finish new hand-offs
     ///
     /// What it has read before it still knows: a renewal replaces tokens. A host that is listed because it listens receives what
@@ -31,7 +31,7 @@ Examples:
     #[command(after_help = "\
 Examples:
   biotrack-auth config recipients remove age1…")]
-    Remove(Named),
+    Remove(RecipientArgs),
     /// Show who may read the token sets, and which of them is this host
     #[command(after_help = "\
 Examples:
@@ -41,7 +41,7 @@ Examples:
 
 /// Which.
 #[derive(Debug, clap::Args)]
-pub struct Named {
+pub struct RecipientArgs {
     /// Recipients: age1…
     #[arg(value_name = "RECIPIENT", required = true)]
     recipients: Vec<String>,
@@ -52,7 +52,7 @@ pub struct Named {
 #[schemars(deny_unknown_fields)]
 pub struct Answer {
     schema: u8,
-    recipients: Vec<Shown>,
+    recipients: Vec<ShownRecipient>,
     /// How many token sets were sealed anew.
     resealed: usize,
 }
@@ -60,7 +60,7 @@ pub struct Answer {
 /// One who may read.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Shown {
+pub struct ShownRecipient {
     recipient: String,
     /// It's this host's own.
     own: bool,
@@ -95,8 +95,8 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     known.extend(listed.iter().map(|it| it.recipient.clone()).filter(|it| !current.contains(it)));
     let wanted = match action {
         Action::List => known,
-        Action::Add(Named { recipients }) => added(&known, recipients)?,
-        Action::Remove(Named { recipients }) => {
+        Action::Add(RecipientArgs { recipients }) => added(&known, recipients)?,
+        Action::Remove(RecipientArgs { recipients }) => {
             let taken_off = taken_off_the_list(recipients, &config, env)?;
             let is_done = |it: &&String| taken_off.contains(it) && !known.contains(it);
             let rest: Vec<_> = recipients.iter().filter(|it| !is_done(it)).cloned().collect();
@@ -107,7 +107,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         }
     };
     if !wanted.contains(&own) {
-        env.terminal.insist(
+        env.terminal.always(
             "Note: this host's own identity isn't among the recipients: what needs to read tokens (refresh, revoke) fails here.",
         );
     }
@@ -132,7 +132,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     // The file last: cut short before, the same command seals them all again.
     let named = NewVault { kind: VaultKind::Sealed, recipients: wanted.clone() };
     change_vault(&env.paths, &config, &named)?;
-    env.terminal.say(&format!(
+    env.terminal.info(&format!(
         "Sealed to {}: {}.",
         counted(wanted.len(), "recipient", "recipients"),
         counted(resealed, "token set", "token sets")
@@ -151,7 +151,7 @@ fn taken_off_the_list(recipients: &[String], config: &Config, env: &Env) -> Resu
     let mut ledger = open_ledger(env, config)?;
     for host in &hosts {
         if let Some(name) = ledger.host_is_gone(host.trim())? {
-            env.terminal.say(&format!(
+            env.terminal.info(&format!(
                 "{} isn't listed as a host that listens any more: new hand-offs aren't sealed to it. It lists itself again when it listens.",
                 clean(&name)
             ));
@@ -194,7 +194,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
 
 fn told(recipients: &[String], own: &str, resealed: usize, globals: Globals, env: &Env) -> Result<u8> {
     if globals.json {
-        let shown = |it: &String| Shown { recipient: it.clone(), own: it == own };
+        let shown = |it: &String| ShownRecipient { recipient: it.clone(), own: it == own };
         answer_json(
             env,
             &Answer { schema: SCHEMA, recipients: recipients.iter().map(shown).collect(), resealed },

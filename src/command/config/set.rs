@@ -41,14 +41,14 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         set_setting(&env.paths, globals.profile, &args.key, &args.value)?;
     let shown = |value: &Option<toml::Value>| value.as_ref().map_or("(not set)".into(), ToString::to_string);
     let changed = before != after;
-    env.terminal.say(&clean(&match changed {
+    env.terminal.info(&clean(&match changed {
         true => format!("{key}: {} → {}.", shown(&before), shown(&after)),
         false => format!("{key} is {} already.", shown(&after)),
     }));
     for problem in left {
         let problem = Error::from(problem).report();
         let hint = problem.hint.map_or(String::new(), |hint| format!(". {hint}"));
-        env.terminal.say(&format!("Note: {}{hint}", problem.message));
+        env.terminal.info(&format!("Note: {}{hint}", problem.message));
     }
     if globals.json {
         let json = |value: &Option<toml::Value>| value.as_ref().and_then(|it| serde_json::to_value(it).ok());

@@ -1,7 +1,7 @@
 //! `config set-secret`: a client secret on its only way, from a hidden prompt or standard input into the vault.
 
 use super::globals::{Globals, answer_json};
-use super::keeper::Keeper;
+use super::vault_chooser::VaultChooser;
 use crate::config::{Config, needs_secret};
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;
@@ -20,21 +20,21 @@ pub struct Answer {
 }
 
 /// Runs it.
-pub fn run(globals: Globals, env: &Env, keeper: &mut dyn Keeper) -> Result<u8> {
+pub fn run(globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let (profile, _) = config.profile_name(globals.profile, &env.variables)?;
     let provider = config.provider(&profile)?;
     if !needs_secret(&provider) {
         return Err(unwanted(&profile));
     }
-    let secret = match env.terminal.attended() {
+    let secret = match env.terminal.interactive() {
         true => env.terminal.ask_secret(&format!("Client secret of {profile}"))?,
         false => env.terminal.read_secret()?,
     };
     let secret = checked(secret.into())?;
     let vault = config.vault;
     keeper.keep(vault, &config.recipients, &provider, &secret)?;
-    env.terminal.say(&format!("The client secret of {profile} is in the vault ({vault})."));
+    env.terminal.info(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {
         answer_json(env, &Answer { schema: SCHEMA, profile, vault })?;
     }

@@ -22,13 +22,13 @@ pub struct Args {
 pub struct Answer {
     schema: u8,
     profile: String,
-    settings: Vec<Shown>,
+    settings: Vec<ShownSetting>,
 }
 
 /// One setting.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Shown {
+pub struct ShownSetting {
     key: String,
     /// A text, a number, true or false, or a list, as in the file.
     value: serde_json::Value,
@@ -46,7 +46,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     if globals.json {
         let settings = settings
             .into_iter()
-            .map(|setting| Shown {
+            .map(|setting| ShownSetting {
                 key: setting.key,
                 value: serde_json::to_value(&setting.value).unwrap_or_default(),
                 origin: setting.origin.to_string(),

@@ -42,13 +42,13 @@ struct Fake {
     broken: bool,
 }
 
-impl Keeper for Fake {
-    fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice> {
+impl VaultChooser for Fake {
+    fn choose(&mut self, asked: Option<VaultKind>) -> Result<VaultChoice> {
         if self.broken {
             return Err(Error::Internal("no vault".into()));
         }
         self.chosen += 1;
-        Ok(Choice {
+        Ok(VaultChoice {
             kind: asked.unwrap_or(VaultKind::Keyring),
             recipients: if asked == Some(VaultKind::Sealed) { vec!["age1abc".into()] } else { vec![] },
             why: "It answers.".into(),

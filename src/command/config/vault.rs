@@ -72,7 +72,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         change_vault(&env.paths, &config, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
     let renewed = renewed(&mut ledger, &to, &seals, args, env)?;
-    env.terminal.say(&match moved {
+    env.terminal.info(&match moved {
         0 => format!("Vault: {}. Every secret was there already.", args.kind),
         _ => format!("Vault: {}. {} moved.", args.kind, counted(moved, "secret", "secrets")),
     });
@@ -103,17 +103,17 @@ fn renewed(ledger: &mut Ledger, vault: &Vault, seals: &Seals, args: &Args, env: 
 fn told(renewed: &Renewed, env: &Env) {
     if renewed.renewed > 0 {
         let secrets = counted(renewed.renewed, "secret was", "secrets were");
-        env.terminal.say(&format!("{secrets} sealed anew for the rows that they stand in."));
+        env.terminal.info(&format!("{secrets} sealed anew for the rows that they stand in."));
     }
     if renewed.left > 0 {
         let secrets =
             counted(renewed.left, "secret of an older version is", "secrets of an older version are");
-        env.terminal.insist(&format!(
+        env.terminal.always(&format!(
             "Note: {secrets} left: sealed to other hosts or recipients than this host's, or of a consent that is still open. Run this command on the other hosts, too."
         ));
     }
     for refused in &renewed.refused {
-        env.terminal.insist(&format!("Not used: {refused}."));
+        env.terminal.always(&format!("Not used: {refused}."));
     }
 }
 

@@ -1,6 +1,6 @@
 //! The real vaults behind `config`: which one works here, and where a client's secret goes.
 
-use super::keeper::{Choice, Keeper};
+use super::vault_chooser::{VaultChoice, VaultChooser};
 use crate::custody::keep_client_secret;
 use crate::error::{Error, Result, VaultError};
 use crate::model::provider::Provider;
@@ -15,8 +15,8 @@ pub struct Vaults<'e> {
     pub env: &'e Env,
 }
 
-impl Keeper for Vaults<'_> {
-    fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice> {
+impl VaultChooser for Vaults<'_> {
+    fn choose(&mut self, asked: Option<VaultKind>) -> Result<VaultChoice> {
         match asked {
             Some(VaultKind::Sealed) => self.sealed("it was asked for"),
             Some(VaultKind::Keyring) => {
@@ -43,24 +43,24 @@ impl Keeper for Vaults<'_> {
 }
 
 impl Vaults<'_> {
-    fn keyring(&self, why: &str) -> Result<Choice> {
+    fn keyring(&self, why: &str) -> Result<VaultChoice> {
         self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]))?;
-        Ok(Choice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
+        Ok(VaultChoice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
     }
 
-    fn sealed(&self, why: &str) -> Result<Choice> {
+    fn sealed(&self, why: &str) -> Result<VaultChoice> {
         let recipients = vec![find_or_create_identity(crate::command::identity(self.env))?];
         self.probe(&Vault::sealed(crate::command::identity(self.env), recipients.clone()))?;
-        Ok(Choice { kind: VaultKind::Sealed, recipients, why: why.into() })
+        Ok(VaultChoice { kind: VaultKind::Sealed, recipients, why: why.into() })
     }
 
     /// No keyring works: never a quiet downgrade. A person may say yes; a script must name the vault.
-    fn instead(&self, e: VaultError) -> Result<Choice> {
+    fn instead(&self, e: VaultError) -> Result<VaultChoice> {
         let terminal = &self.env.terminal;
-        if !terminal.attended() {
+        if !terminal.interactive() {
             return Err(e.into());
         }
-        terminal.say(&format!("The keyring can't be used here: {e}."));
+        terminal.info(&format!("The keyring can't be used here: {e}."));
         let question = "Keep secrets sealed with age instead, to an identity file of this host?";
         if terminal.confirm(question)? {
             self.sealed("no keyring works here, and you chose it")

@@ -1,10 +1,10 @@
 //! How the person is reached and how long is waited, or how a link is made instead: the flags that register and renew share.
 
-use crate::command::Call;
+use crate::command::Invocation;
 use crate::consent::LIFE;
 use crate::error::{Error, Result, clean};
 use crate::model::blocked_ports::browsers_port;
-use crate::model::command_words::{NoCommand, command_words};
+use crate::model::command_words::{CommandFault, command_words};
 use crate::model::duration::parse;
 use crate::report::qr;
 use crate::system::BrowserChoice;
@@ -12,7 +12,7 @@ use jiff::SignedDuration;
 
 /// How to reach the person, and how long to wait.
 #[derive(Debug, clap::Args)]
-pub struct Waiting {
+pub struct ConsentArgs {
     /// Print the address and wait; open no browser
     #[arg(long, conflicts_with = "browser")]
     pub no_browser: bool,
@@ -30,14 +30,14 @@ pub struct Waiting {
     pub timeout: String,
 
     #[command(flatten)]
-    pub handing_off: HandingOff,
+    pub handing_off: HandOffArgs,
 }
 
-impl Waiting {
+impl ConsentArgs {
     /// Which browser opens the address; an error where a person is needed and none can be asked here.
     pub(in crate::command) fn choice(
         &self,
-        call: &Call<'_>,
+        call: &Invocation<'_>,
         licenses: impl Iterator<Item = String>,
     ) -> Result<BrowserChoice> {
         if self.no_browser {
@@ -47,8 +47,8 @@ impl Waiting {
             let words = command_words(command).map_err(|e| Error::BadValue {
                 name: "browser command",
                 problem: match e {
-                    NoCommand::Unreadable => "can't be read: a quote isn't closed, or it's empty".into(),
-                    NoCommand::ForAShell { what, .. } => format!(
+                    CommandFault::Unreadable => "can't be read: a quote isn't closed, or it's empty".into(),
+                    CommandFault::ForAShell { what, .. } => format!(
                         "has {} in it, which only a shell understands, and none is used: quote it, or name a script",
                         clean(&what)
                     ),
@@ -56,7 +56,7 @@ impl Waiting {
             })?;
             return Ok(BrowserChoice::Command(words));
         }
-        match call.env.terminal.attended() {
+        match call.env.terminal.interactive() {
             true => Ok(BrowserChoice::System),
             false => {
                 Err(Error::NeedsPerson { licenses: licenses.collect(), command: call.line_at_a_terminal() })
@@ -77,7 +77,7 @@ impl Waiting {
 /// How a hand-off is made and shown.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Hand-off options")]
-pub struct HandingOff {
+pub struct HandOffArgs {
     /// Don't wait: print the address for an admin who sits elsewhere, and leave; complete takes what they send back
     #[arg(long, conflicts_with_all = ["browser", "no_browser", "timeout"])]
     pub no_wait: bool,
@@ -103,7 +103,7 @@ pub struct HandingOff {
     pub copy: bool,
 }
 
-impl HandingOff {
+impl HandOffArgs {
     /// How long a hand-off lives.
     pub(in crate::command) fn life(&self) -> Result<SignedDuration> {
         match &self.expires {
@@ -144,7 +144,7 @@ impl HandingOff {
     }
 
     /// Shows an address that is on the terminal already in the further ways that were asked for.
-    pub(in crate::command) fn show(&self, call: &Call<'_>, address: &str, copied: Option<&str>) {
+    pub(in crate::command) fn show(&self, call: &Invocation<'_>, address: &str, copied: Option<&str>) {
         let terminal = &call.env.terminal;
         if self.qr {
             match qr(address, !terminal.color_err()) {
@@ -152,18 +152,18 @@ impl HandingOff {
                     terminal.picture(&code);
                     let (rows, high) = (terminal.rows(), code.lines().count() + 1);
                     if let Some(rows) = rows.map(usize::from).filter(|rows| *rows < high) {
-                        terminal.insist(&format!(
+                        terminal.always(&format!(
                             "The code has {high} rows, and this terminal {rows}: make the window higher or its letters smaller before you scan it."
                         ));
                     }
                 }
-                None => terminal.insist("The address is too long for a QR code."),
+                None => terminal.always("The address is too long for a QR code."),
             }
         }
         if let Some(copied) = copied.filter(|_| self.copy) {
             match terminal.copy(copied) {
-                true => terminal.say("It's in the clipboard, where the terminal allows that."),
-                false => terminal.say("Nothing was copied: standard error is no terminal."),
+                true => terminal.info("It's in the clipboard, where the terminal allows that."),
+                false => terminal.info("Nothing was copied: standard error is no terminal."),
             }
         }
     }

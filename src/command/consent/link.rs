@@ -1,25 +1,25 @@
 //! Hand-offs: a link is made for an admin who sits elsewhere, and nobody waits for its answer here.
 
-use super::args::Waiting;
+use super::args::ConsentArgs;
 use super::outcome::outcome_of_left;
-use crate::command::{Bench, Call, online, outcome_or_error};
+use crate::command::{Invocation, Workspace, online, outcome_or_error};
 use crate::consent::{IssuedLink, finish_left_over, hand_out, outcome_of_handed};
 use crate::error::{Error, Result};
 use crate::model::duration::in_words;
 use crate::model::odd_cell::is_mailbox;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
-use crate::report::{Link, Message, message};
+use crate::report::{Message, MessageLink, message};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// `--no-wait` for one license.
 pub(in crate::command) fn hand_off<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
-    item: Planned,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    item: PlannedLicense,
     any_user: bool,
-    waiting: &Waiting,
+    waiting: &ConsentArgs,
 ) -> Result<u8> {
     let handing = &waiting.handing_off;
     handing.check(call.json, false)?;
@@ -66,7 +66,7 @@ pub(in crate::command) fn hand_off<'a>(
 
 /// What the person at the terminal does next.
 pub(in crate::command) fn say_what_comes(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     provider: &Provider,
     handed: &[IssuedLink],
     life: SignedDuration,
@@ -74,16 +74,16 @@ pub(in crate::command) fn say_what_comes(
     let Some(first) = handed.first() else { return };
     let terminal = &call.env.terminal;
     let (word, they) = if handed.len() == 1 { ("link", "it") } else { ("links", "they") };
-    terminal.say(&format!(
+    terminal.info(&format!(
         "The {word} can be sent to the admin user; {they} can be answered for {}, until {}.",
         in_words(life),
         provider.zone.time(first.until),
     ));
     let dead: Vec<_> = handed.iter().filter(|it| it.replaced).map(|it| it.item.key.to_string()).collect();
     if !dead.is_empty() {
-        terminal.say(&format!("The earlier link of {} is dead: only the new one counts.", dead.join(", ")));
+        terminal.info(&format!("The earlier link of {} is dead: only the new one counts.", dead.join(", ")));
     }
-    terminal.say(&match &provider.redirect.public_url {
+    terminal.info(&match &provider.redirect.public_url {
         Some(public) => format!("The answer comes to {public}, where biotrack-auth listen takes it."),
         None => {
             let profile = provider.other_profile.then(|| format!("--profile {} ", provider.profile));
@@ -112,7 +112,7 @@ pub(in crate::command) fn messages(handed: &[IssuedLink], provider: &Provider, n
                 [contact, Some(one.item.username.as_str())].into_iter().flatten().find(|it| is_mailbox(it));
             to.extend(mailbox.filter(|mailbox| !to.contains(mailbox)));
         }
-        let links = theirs.iter().map(|one| Link {
+        let links = theirs.iter().map(|one| MessageLink {
             key: &one.item.key,
             name: one.item.name.as_ref(),
             expires_at: one.item.expires_at,
@@ -137,8 +137,8 @@ pub(in crate::command) fn messages(handed: &[IssuedLink], provider: &Provider, n
 /// The redirect address without a state that stands in its path.
 fn provider_redirect<'h>(handed: &'h IssuedLink, provider: &Provider) -> &'h str {
     match provider.state_in {
-        crate::model::provider::StateIn::Query => &handed.redirect_uri,
-        crate::model::provider::StateIn::Path => {
+        crate::model::provider::StateLocation::Query => &handed.redirect_uri,
+        crate::model::provider::StateLocation::Path => {
             handed.redirect_uri.rsplit_once('/').map_or(handed.redirect_uri.as_str(), |(base, _)| base)
         }
     }

@@ -7,7 +7,7 @@ mod outcome;
 mod remote;
 mod single_reporter;
 
-pub(super) use args::Waiting;
+pub(super) use args::ConsentArgs;
 pub(super) use link::{hand_off, messages, say_what_comes};
 pub(super) use one::consent;
 pub(super) use outcome::{answered, settled};

@@ -1,24 +1,24 @@
 //! Has one license consented, while the person waits at the terminal.
 
-use super::args::Waiting;
+use super::args::ConsentArgs;
 use super::outcome::{outcome_of_left, settled};
 use super::single_reporter::SingleReporter;
-use crate::command::{Bench, Call, online, outcome_or_error};
+use crate::command::{Invocation, Workspace, online, outcome_or_error};
 use crate::consent::{ConsentRun, RunOptions, finish_left_over};
 use crate::error::{Error, Result};
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
-use crate::web::Session;
+use crate::web::ListeningSession;
 
 /// Has one license consented, after what an earlier run had left of it is recovered.
 pub(in crate::command) fn consent<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
-    item: Planned,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    item: PlannedLicense,
     any_user: bool,
-    waiting: &Waiting,
+    waiting: &ConsentArgs,
 ) -> Result<Outcome> {
     waiting.handing_off.check(call.json, false)?;
     let key = item.key.clone();
@@ -53,22 +53,22 @@ pub(in crate::command) fn consent<'a>(
 
 /// A round of one.
 fn alone<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
-    item: Planned,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    item: PlannedLicense,
     options: RunOptions,
     client: &ProviderClient,
-    waiting: &Waiting,
+    waiting: &ConsentArgs,
 ) -> Result<Outcome> {
     bench.custody.probe()?;
-    let mut session = Session::bind(call.env, client.clone(), waiting.port)?;
+    let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
     bench.custody.rehearse(&item.key, &item.username)?;
     let provider = bench.provider.clone();
     let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
-    let keys = call.env.terminal.attended().then(|| session.keys(call.env)).flatten();
+    let keys = call.env.terminal.interactive().then(|| session.keys(call.env)).flatten();
     let options = RunOptions { reopens: keys.is_some(), ..options };
     let round =
         ConsentRun::new(call.env, &mut bench.custody, client, &mut session, options, pace, &items, &mut view);

@@ -1,18 +1,18 @@
 //! What became of a consent, as the command reports it: a grant from an earlier run or from elsewhere, one that another admin
 //! gave, and facts that nobody confirmed.
 
-use crate::command::{Bench, Call, outcome_or_error};
+use crate::command::{Invocation, Workspace, outcome_or_error};
 use crate::consent::{answer, outcome_of};
-use crate::custody::Kept;
+use crate::custody::StoreOutcome;
 use crate::error::{Error, LedgerError, Result};
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::Planned;
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::plan::PlannedLicense;
 use crate::oauth::{Pasted, ProviderClient};
 
 /// What an answer from elsewhere comes to.
 pub(in crate::command) fn answered<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     pasted: &Pasted,
     client: &ProviderClient,
 ) -> Result<Outcome> {
@@ -22,27 +22,29 @@ pub(in crate::command) fn answered<'a>(
 
 /// What a grant means that came without a round: from an earlier run, or from elsewhere.
 pub(super) fn outcome_of_left(
-    call: &Call<'_>,
-    bench: &mut Bench<'_>,
-    item: &Planned,
-    kept: Kept,
+    call: &Invocation<'_>,
+    bench: &mut Workspace<'_>,
+    item: &PlannedLicense,
+    kept: StoreOutcome,
     any_user: bool,
 ) -> Outcome {
-    if let Kept::Live { remarks } = &kept {
-        remarks.iter().for_each(|remark| call.env.terminal.insist(remark));
+    if let StoreOutcome::Live { remarks } = &kept {
+        remarks.iter().for_each(|remark| call.env.terminal.always(remark));
     }
     outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
 }
 
 /// Another admin's grant is asked about where a person is; an error about the call itself stays the call's.
 pub(in crate::command) fn settled<'a>(
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     mut outcome: Outcome,
 ) -> Result<Outcome> {
     let terminal = &call.env.terminal;
     match outcome.error.take() {
-        Some(Error::OtherAdmin { license, granted_by, username, accept, discard }) if terminal.attended() => {
+        Some(Error::OtherAdmin { license, granted_by, username, accept, discard })
+            if terminal.interactive() =>
+        {
             // What is asked about is what is accepted, whatever others do meanwhile.
             let shown = bench.custody.awaiting(&outcome.key)?.filter(|grant| grant.granted_by == granted_by);
             let Some(shown) = shown else {
@@ -55,20 +57,20 @@ pub(in crate::command) fn settled<'a>(
                 Ok(true) => match bench.custody.accept(&shown) {
                     Ok(()) => {
                         let standing = bench.custody.standing(&outcome.key)?;
-                        return Ok(Outcome::of(outcome.key, Ending::Granted, standing));
+                        return Ok(Outcome::of(outcome.key, OutcomeKind::Granted, standing));
                     }
                     Err(e) => Some(e),
                 },
                 Ok(false) => Some(Error::OtherAdmin { license, granted_by, username, accept, discard }),
                 Err(Error::Interrupted { .. }) => {
-                    terminal.say(&format!("\nThe grant of {granted_by} awaits approval."));
+                    terminal.info(&format!("\nThe grant of {granted_by} awaits approval."));
                     Some(Error::Interrupted { next: Some(accept) })
                 }
                 Err(e) => return Err(e),
             };
             Ok(outcome)
         }
-        Some(error) if outcome.ending == Ending::Failed => {
+        Some(error) if outcome.ending == OutcomeKind::Failed => {
             outcome_or_error(bench, &outcome.key, outcome.standing, error)
         }
         error => Ok(Outcome { error, ..outcome }),

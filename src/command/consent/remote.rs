@@ -7,7 +7,7 @@ use crate::system::Env;
 pub(in crate::command) fn from_afar(env: &Env, ports: &[u16]) -> Option<String> {
     let around = env.surroundings();
     if ports.is_empty()
-        || !env.terminal.attended()
+        || !env.terminal.interactive()
         || around.display
         || env.variables.get("BROWSER").is_some()
     {

@@ -1,8 +1,8 @@
 //! One license's consent as a person at the terminal sees it.
 
-use super::args::HandingOff;
+use super::args::HandOffArgs;
 use super::remote::from_afar;
-use crate::command::Call;
+use crate::command::Invocation;
 use crate::consent::{OpenMethod, ProgressReporter};
 use crate::custody::Custody;
 use crate::error::clean;
@@ -10,10 +10,10 @@ use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
 use crate::report::consent_card;
-use crate::system::{MovingLines, Opened};
+use crate::system::{LaunchOutcome, MovingLines};
 use jiff::SignedDuration;
 use std::time::{Duration, Instant};
 use url::Url;
@@ -30,8 +30,8 @@ const FRAME: Duration = Duration::from_millis(200);
 
 /// The consent card, the address, and a moving line with the time left.
 pub(super) struct SingleReporter<'v> {
-    call: &'v Call<'v>,
-    handing_off: &'v HandingOff,
+    call: &'v Invocation<'v>,
+    handing_off: &'v HandOffArgs,
     provider: &'v Provider,
     waiting: MovingLines,
     /// Until when the admin has time.
@@ -39,7 +39,7 @@ pub(super) struct SingleReporter<'v> {
 }
 
 impl<'v> SingleReporter<'v> {
-    pub fn new(call: &'v Call<'v>, handing_off: &'v HandingOff, provider: &'v Provider) -> Self {
+    pub fn new(call: &'v Invocation<'v>, handing_off: &'v HandOffArgs, provider: &'v Provider) -> Self {
         Self { call, handing_off, provider, waiting: MovingLines::hidden(), until: Instant::now() }
     }
 
@@ -56,64 +56,66 @@ impl<'v> SingleReporter<'v> {
     }
 
     /// What the page must show, in a line.
-    fn facts(&self, item: &Planned) -> String {
+    fn facts(&self, item: &PlannedLicense) -> String {
         let fact = |fact: &Fact| format!("{} {}", fact.label(), fact.expected(self.provider, &item.key));
         Fact::ALL.iter().map(fact).collect::<Vec<_>>().join(", ")
     }
 }
 
 impl ProgressReporter for SingleReporter<'_> {
-    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant) {
+    fn opened(&mut self, item: &PlannedLicense, address: &str, how: OpenMethod, until: Instant) {
         let terminal = &self.call.env.terminal;
-        terminal.say(&consent_card(self.provider, &item.key, &item.username));
-        terminal.insist(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
+        terminal.info(&consent_card(self.provider, &item.key, &item.username));
+        terminal.always(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
         self.handing_off.show(self.call, address, Some(address));
         let advice = from_afar(self.call.env, waiting_port(address).as_slice());
         match how {
-            OpenMethod::Browser(Opened::Failed(why)) => {
+            OpenMethod::Browser(LaunchOutcome::Failed(why)) => {
                 let why = clean(&why);
                 // defense: S25 no-browser-is-no-end
                 terminal
-                    .insist(&format!("No browser could be opened ({why}). Open the address above by hand."));
+                    .always(&format!("No browser could be opened ({why}). Open the address above by hand."));
             }
             // Where there is no display, what was started shows nothing.
-            OpenMethod::Browser(Opened::Started) if advice.is_some() => {}
-            OpenMethod::Browser(Opened::Started) => terminal.say("A browser has been asked to open it."),
+            OpenMethod::Browser(LaunchOutcome::Started) if advice.is_some() => {}
+            OpenMethod::Browser(LaunchOutcome::Started) => {
+                terminal.info("A browser has been asked to open it.")
+            }
             OpenMethod::Address | OpenMethod::Worklist => {}
         }
         if let Some(advice) = advice {
-            terminal.say(&advice);
+            terminal.info(&advice);
         }
-        if terminal.attended() {
-            terminal.say("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
+        if terminal.interactive() {
+            terminal.info("If the admin's browser says that it can't connect, paste the address in its bar here, then Enter.");
         }
         // On a low terminal the card has scrolled away by now, and the page is compared with it.
         if terminal.rows().is_some_and(|rows| rows <= LOW) {
-            terminal.say(&format!("The page must say: {}.", self.facts(item)));
+            terminal.info(&format!("The page must say: {}.", self.facts(item)));
         }
         self.until = until;
         self.waiting = terminal.moving();
         self.show(WAITING);
     }
 
-    fn storing(&mut self, _: &Planned) {
+    fn storing(&mut self, _: &PlannedLicense) {
         self.show("BioTrack answered; storing the grant");
     }
 
-    fn waits_on(&mut self, _: &Planned) {
+    fn waits_on(&mut self, _: &PlannedLicense) {
         self.show(WAITING);
     }
 
-    fn remarks(&mut self, _: &Planned, remarks: &[String]) {
-        remarks.iter().for_each(|remark| self.call.env.terminal.insist(remark));
+    fn remarks(&mut self, _: &PlannedLicense, remarks: &[String]) {
+        remarks.iter().for_each(|remark| self.call.env.terminal.always(remark));
     }
 
-    fn ended(&mut self, _: &Planned, _: &Outcome, _: Option<&str>) {
+    fn ended(&mut self, _: &PlannedLicense, _: &Outcome, _: Option<&str>) {
         self.waiting = MovingLines::hidden();
     }
 
     fn notice(&mut self, text: &str) {
-        self.call.env.terminal.say(text);
+        self.call.env.terminal.info(text);
     }
 
     fn between(&mut self, _: &mut Custody<'_>) {}

@@ -1,29 +1,29 @@
 //! `deactivate`: revoke at the provider, forget the tokens, keep the history; the two results told apart.
 
-mod chosen;
-mod telling;
+mod messages;
+mod reporter;
+mod targets;
 mod warnings;
-mod words;
 
 use super::context::reading;
-use super::form::{self, Form};
-use super::{Bench, Call, online, outcome_or_error};
-use crate::custody::{Asking, Recovered, Revocation, Surrendered, has_left};
+use super::form::{self, AnswerForm};
+use super::{Invocation, Workspace, online, outcome_or_error};
+use crate::custody::{DeactivationResult, RecoveryOutcome, Revocation, RevocationMode, has_left};
 use crate::error::{Error, LedgerError, ProviderError, Result, clean};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Authorization, Standing, discard_waiting, selector};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, discard_waiting, selector};
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::model::selection;
-use crate::oauth::Patience;
+use crate::oauth::RetryPolicy;
 use crate::report::results;
-use chosen::{Chosen, Extent};
 use jiff::Timestamp;
+pub(super) use messages::LOST;
+use reporter::DeactivateReporter;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
-use telling::Telling;
-pub(super) use words::LOST;
+use targets::{DeactivationScope, DeactivationTarget};
 
 /// Up to so many licenses are named in the question; for more, their number must be typed.
 const NAMED: usize = 10;
@@ -82,21 +82,21 @@ pub struct Args {
 
     /// How to answer [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Option<Form>,
+    format: Option<AnswerForm>,
 }
 
 /// Who is asked to revoke, found out once for all.
-enum Reach {
+enum RevocationTarget {
     /// Nobody: `--local-only`.
     Nobody,
     /// The provider, again and again with this patience; but not while it wants to be left alone.
-    Provider { patience: Patience, rest: Option<(Instant, ProviderError)> },
+    Provider { patience: RetryPolicy, rest: Option<(Instant, ProviderError)> },
     /// The provider, but not now: it's away.
     Away(ProviderError),
 }
 
-pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
-    let form = Form::of(args.format, call.json)?;
+pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
+    let form = AnswerForm::of(args.format, call.json)?;
     let done = match args.dry_run {
         true => dry_run(&args, form, call),
         false => {
@@ -107,33 +107,38 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
 }
 
 /// What would be done: nothing is, and nothing is written.
-fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
+fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
     let standings = ledger.standings(&provider.profile)?;
     let chosen = chosen(args, &ledger, &provider, &standings)?;
-    let mut telling = Telling::new(form, call, &provider, &chosen, &ledger, args.awaiting)?;
+    let mut telling = DeactivateReporter::new(form, call, &provider, &chosen, &ledger, args.awaiting)?;
     warn(&chosen, &standings, &ledger, &provider, call)?;
     telling.would(&chosen)?;
     telling.close()
 }
 
-fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn deactivate<'a>(
+    args: &Args,
+    form: AnswerForm,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+) -> Result<u8> {
     let provider = bench.provider.clone();
     let standings = bench.custody.ledger().standings(&provider.profile)?;
     let chosen = chosen(args, bench.custody.ledger(), &provider, &standings)?;
     let ledger = bench.custody.ledger();
-    let mut telling = Telling::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
+    let mut telling = DeactivateReporter::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
     let going = warn(&chosen, &standings, bench.custody.ledger(), &provider, call)?;
     let done = confirm(args, &going, call)
         .and_then(|()| give_up_all(args, call, bench, &chosen, &mut telling))
         .and_then(|()| telling.close());
     match (done, &chosen[..]) {
-        (Err(e), [only]) if form == Form::Json => bench.refused(call, &only.standing.record.key, e),
-        (Err(e), several) if form == Form::Json => {
+        (Err(e), [only]) if form == AnswerForm::Json => bench.refused(call, &only.standing.record.key, e),
+        (Err(e), several) if form == AnswerForm::Json => {
             let keys = several.iter().map(|it| it.standing.record.key.clone());
             let document = results(&[], &provider, call.env.clock.now()).with_left(keys, &e);
             call.env.terminal.answer(&call.json_text(&document)?)?;
-            call.env.terminal.complain(&e);
+            call.env.terminal.error(&e);
             Ok(e.exit())
         }
         (done, _) => done,
@@ -142,39 +147,43 @@ fn deactivate<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a
 
 /// Says what a person should know of what is going to be given up.
 fn warn<'s>(
-    chosen: &[Chosen<'s>],
-    standings: &[Standing],
+    chosen: &[DeactivationTarget<'s>],
+    standings: &[AuthorizationWithFlows],
     ledger: &Ledger,
     provider: &Provider,
-    call: &Call<'_>,
-) -> Result<Vec<(&'s Standing, Extent)>> {
+    call: &Invocation<'_>,
+) -> Result<Vec<(&'s AuthorizationWithFlows, DeactivationScope)>> {
     let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent.clone()?))).collect();
     let doubted = ledger.doubted(&provider.profile)?;
     warnings::of(&going, standings, &doubted, provider, call.env.clock.now())
         .iter()
-        .for_each(|warning| call.env.terminal.say(warning));
+        .for_each(|warning| call.env.terminal.info(warning));
     Ok(going)
 }
 
 /// What a person should know before one license's grant is given up.
 pub(super) fn warnings(
     record: &Authorization,
-    all: &[Standing],
+    all: &[AuthorizationWithFlows],
     provider: &Provider,
     now: Timestamp,
 ) -> Vec<String> {
     let of_it = all.iter().find(|it| it.record.key == record.key);
     of_it.map_or_else(Vec::new, |it| {
-        warnings::of(&[(it, Extent::License)], all, &BTreeSet::new(), provider, now)
+        warnings::of(&[(it, DeactivationScope::License)], all, &BTreeSet::new(), provider, now)
     })
 }
 
 /// Whether a grant may still stand that nobody here has a token of: the answer to a code or a refresh was lost. A revocation
 /// of an earlier run isn't meant: its tokens are here, and were tried again.
-pub(super) fn is_in_doubt(before: &Authorization, recovered: &[Recovered], given_up: &Surrendered) -> bool {
+pub(super) fn is_in_doubt(
+    before: &Authorization,
+    recovered: &[RecoveryOutcome],
+    given_up: &DeactivationResult,
+) -> bool {
     given_up.lost_refresh
         || before.uncertain_at.is_some() && !(before.deactivated_at.is_some() && before.revocation_pending)
-        || recovered.iter().any(|it| matches!(it, Recovered::Uncertain))
+        || recovered.iter().any(|it| matches!(it, RecoveryOutcome::Uncertain))
 }
 
 /// What the arguments mean, by UBI and license. A tag alone passes over what has nothing left.
@@ -182,10 +191,10 @@ fn chosen<'s>(
     args: &Args,
     ledger: &Ledger,
     provider: &Provider,
-    standings: &'s [Standing],
-) -> Result<Vec<Chosen<'s>>> {
+    standings: &'s [AuthorizationWithFlows],
+) -> Result<Vec<DeactivationTarget<'s>>> {
     let awaiting = if args.awaiting { ledger.awaiting(&provider.profile, None)? } else { Vec::new() };
-    let left = |standing: &Standing| match standing.record.deactivated_at {
+    let left = |standing: &AuthorizationWithFlows| match standing.record.deactivated_at {
         Some(_) => has_left(ledger, standing),
         None => Ok(true),
     };
@@ -201,22 +210,26 @@ fn chosen<'s>(
             continue;
         }
         let extent = match args.awaiting {
-            true => Extent::awaiting(record, &awaiting),
-            false => left(standing)?.then(|| Extent::of(record)),
+            true => DeactivationScope::awaiting(record, &awaiting),
+            false => left(standing)?.then(|| DeactivationScope::of(record)),
         };
         if extent.is_some() || !args.selectors.is_empty() {
-            chosen.push(Chosen { standing, extent });
+            chosen.push(DeactivationTarget { standing, extent });
         }
     }
     Ok(chosen)
 }
 
-fn confirm(args: &Args, going: &[(&Standing, Extent)], call: &Call<'_>) -> Result<()> {
+fn confirm(
+    args: &Args,
+    going: &[(&AuthorizationWithFlows, DeactivationScope)],
+    call: &Invocation<'_>,
+) -> Result<()> {
     if args.yes || going.is_empty() {
         return Ok(());
     }
-    let (terminal, count, intent) = (&call.env.terminal, going.len(), words::intents(going, NAMED));
-    if !terminal.attended() {
+    let (terminal, count, intent) = (&call.env.terminal, going.len(), messages::intents(going, NAMED));
+    if !terminal.interactive() {
         return Err(Error::NeedsYes { action: format!("to {intent}") });
     }
     let (question, sure) = if count > NAMED {
@@ -234,25 +247,25 @@ fn confirm(args: &Args, going: &[(&Standing, Extent)], call: &Call<'_>) -> Resul
 /// One after the other; each ends for itself. Ctrl-C leaves those untouched whose turn hasn't come.
 fn give_up_all<'a>(
     args: &Args,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
-    chosen: &[Chosen<'_>],
-    telling: &mut Telling<'_, '_>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+    chosen: &[DeactivationTarget<'_>],
+    telling: &mut DeactivateReporter<'_, '_>,
 ) -> Result<()> {
     let going = chosen.iter().filter(|it| it.extent.is_some()).count();
     let mut reach = None;
     if going > 1 {
         // What is amiss is amiss for all of them, and nothing was done yet.
-        reach = Some(Reach::find(args, call, bench)?);
+        reach = Some(RevocationTarget::find(args, call, bench)?);
         bench.custody.finish_what_is_under_way(call.env.interrupts()?);
     }
     telling.planned(chosen)?;
-    for Chosen { standing, extent } in chosen {
+    for DeactivationTarget { standing, extent } in chosen {
         let key = &standing.record.key;
         let ended = match extent {
             None => {
-                let outcome = Outcome::of(key.clone(), Ending::Unchanged, Some((*standing).clone()));
-                Ok((outcome, words::nothing_left(key, args.awaiting)))
+                let outcome = Outcome::of(key.clone(), OutcomeKind::Unchanged, Some((*standing).clone()));
+                Ok((outcome, messages::nothing_left(key, args.awaiting)))
             }
             Some(_) if bench.custody.is_interrupted() => {
                 telling.untouched(standing);
@@ -264,9 +277,9 @@ fn give_up_all<'a>(
         let (outcome, said) = match ended {
             Ok(ended) => ended,
             Err(e) if going > 1 => {
-                let said = words::failed(key, &e);
+                let said = messages::failed(key, &e);
                 let standing = bench.custody.standing(key).ok().flatten();
-                let ending = Ending::Failed;
+                let ending = OutcomeKind::Failed;
                 (Outcome { error: Some(e), ..Outcome::of(key.clone(), ending, standing) }, said)
             }
             Err(e) => (outcome_or_error(bench, key, bench.custody.standing(key)?, e)?, String::new()),
@@ -276,16 +289,16 @@ fn give_up_all<'a>(
     Ok(())
 }
 
-impl Reach {
+impl RevocationTarget {
     /// Prepares what all of them need. A provider that is away is no error: it's asked later.
-    fn find<'a>(args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<Self> {
+    fn find<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<Self> {
         if args.local_only {
             return Ok(Self::Nobody);
         }
         match online::connect(call, &bench.provider, &bench.custody) {
             Ok(client) => {
                 bench.custody.connect(client);
-                Ok(Self::Provider { patience: Patience::REVOCATION, rest: None })
+                Ok(Self::Provider { patience: RetryPolicy::REVOCATION, rest: None })
             }
             Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),
             Err(e) => Err(e),
@@ -297,9 +310,9 @@ impl Reach {
     fn learn(&mut self, revocation: &Revocation) {
         let Self::Provider { patience, rest } = self else { return };
         match revocation {
-            Revocation::Revoked => (*patience, *rest) = (Patience::REVOCATION, None),
+            Revocation::Revoked => (*patience, *rest) = (RetryPolicy::REVOCATION, None),
             Revocation::Pending(e) if e.is_outage() => {
-                *patience = Patience::NONE;
+                *patience = RetryPolicy::NONE;
                 if let (Error::Provider(why), Some(until)) = (e, e.retry_after().and_then(from_now)) {
                     *rest = Some((until, why.clone()));
                 }
@@ -309,14 +322,14 @@ impl Reach {
     }
 
     /// Who is asked about the next one, once what an earlier run left of it is finished.
-    fn asking(&self) -> Asking {
+    fn asking(&self) -> RevocationMode {
         match self {
-            Self::Nobody => Asking::Nobody,
+            Self::Nobody => RevocationMode::Nobody,
             Self::Provider { rest: Some((until, why)), .. } if Instant::now() < *until => {
-                Asking::Later(why.clone().into())
+                RevocationMode::Later(why.clone().into())
             }
-            Self::Provider { patience, .. } => Asking::Provider(*patience),
-            Self::Away(why) => Asking::Later(why.clone().into()),
+            Self::Provider { patience, .. } => RevocationMode::Provider(*patience),
+            Self::Away(why) => RevocationMode::Later(why.clone().into()),
         }
     }
 }
@@ -328,48 +341,48 @@ fn from_now(wait: Duration) -> Option<Instant> {
 
 fn give_up<'a>(
     args: &Args,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     key: &Key,
-    extent: &Extent,
-    reach: &mut Option<Reach>,
+    extent: &DeactivationScope,
+    reach: &mut Option<RevocationTarget>,
 ) -> Result<(Outcome, String)> {
     let reach = match reach {
         Some(reach) => reach,
-        None => reach.insert(Reach::find(args, call, bench)?),
+        None => reach.insert(RevocationTarget::find(args, call, bench)?),
     };
-    if *extent != Extent::License {
+    if *extent != DeactivationScope::License {
         return discard(args, call, bench, key, extent, reach);
     }
     let custody = &mut bench.custody;
     let before = custody.standing(key)?;
     let recovered = match reach {
-        Reach::Nobody => custody.abandon(key)?,
-        Reach::Provider { .. } => custody.recover(key)?,
+        RevocationTarget::Nobody => custody.abandon(key)?,
+        RevocationTarget::Provider { .. } => custody.recover(key)?,
         // Given up here all the same; what an earlier run left must be finished first, though.
-        Reach::Away(_) if before.as_ref().is_some_and(|it| !it.is_asking()) => Vec::new(),
-        Reach::Away(why) => return Err(why.clone().into()),
+        RevocationTarget::Away(_) if before.as_ref().is_some_and(|it| !it.is_asking()) => Vec::new(),
+        RevocationTarget::Away(why) => return Err(why.clone().into()),
     };
     let reason = clean(args.reason.trim());
     // Its own tokens live elsewhere, and aren't revoked from here; what awaits approval is here, and nowhere else.
     if let Some(elsewhere) = before.as_ref().filter(|it| it.record.held_elsewhere) {
         let shown = custody.awaiting(key)?;
         let kept = match &shown {
-            Some(shown) => custody.discard(shown, !matches!(reach, Reach::Nobody), &reason)?,
+            Some(shown) => custody.discard(shown, !matches!(reach, RevocationTarget::Nobody), &reason)?,
             None => elsewhere.record.revocation_pending,
         };
         if kept && let Revocation::Pending(e) = custody.revoke_discarded(key, reach.asking())? {
-            let said = words::failed(key, &e);
-            let outcome = Outcome::of(key.clone(), Ending::Failed, custody.standing(key)?);
+            let said = messages::failed(key, &e);
+            let outcome = Outcome::of(key.clone(), OutcomeKind::Failed, custody.standing(key)?);
             return Ok((Outcome { error: Some(e), ..outcome }, said));
         }
     }
-    let given_up = custody.surrender(key, reach.asking(), &reason)?;
+    let given_up = custody.deactivate(key, reach.asking(), &reason)?;
     let in_doubt = before.is_some_and(|it| is_in_doubt(&it.record, &recovered, &given_up));
     let revocation = given_up.revocation;
     reach.learn(&revocation);
-    let said = words::results(key, &revocation, in_doubt);
-    let mut outcome = Outcome::of(key.clone(), Ending::Deactivated, custody.standing(key)?);
+    let said = messages::results(key, &revocation, in_doubt);
+    let mut outcome = Outcome::of(key.clone(), OutcomeKind::Deactivated, custody.standing(key)?);
     if let Revocation::Pending(e) = revocation {
         outcome.error = Some(e);
     }
@@ -379,24 +392,24 @@ fn give_up<'a>(
 /// Gives up only what stands beside the license's own grant: the grant that awaits approval, or what is left to be revoked.
 fn discard<'a>(
     args: &Args,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     key: &Key,
-    extent: &Extent,
-    reach: &mut Reach,
+    extent: &DeactivationScope,
+    reach: &mut RevocationTarget,
 ) -> Result<(Outcome, String)> {
     let custody = &mut bench.custody;
-    if let Reach::Provider { .. } = reach {
+    if let RevocationTarget::Provider { .. } = reach {
         custody.recover(key)?;
     }
     let (asking, reason) = (reach.asking(), clean(args.reason.trim()));
-    let revokes = !matches!(asking, Asking::Nobody);
+    let revokes = !matches!(asking, RevocationMode::Nobody);
     let left = match extent {
-        Extent::Awaiting(shown) => match custody.discard(shown, revokes, &reason) {
+        DeactivationScope::Awaiting(shown) => match custody.discard(shown, revokes, &reason) {
             Ok(kept) => kept,
             Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
-                let said = words::failed(key, &e);
-                let outcome = Outcome::of(key.clone(), Ending::Skipped, custody.standing(key)?);
+                let said = messages::failed(key, &e);
+                let outcome = Outcome::of(key.clone(), OutcomeKind::Skipped, custody.standing(key)?);
                 return Ok((Outcome { error: Some(e), ..outcome }, said));
             }
             Err(e) => return Err(e),
@@ -412,8 +425,8 @@ fn discard<'a>(
     let standing = custody.standing(key)?;
     let again = standing.as_ref().map(|it| discard_waiting(&it.record, bench.provider.other_profile));
     let lives = standing.as_ref().is_some_and(|it| it.record.lives(call.env.clock.now()));
-    let said = words::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());
-    let mut outcome = Outcome::of(key.clone(), Ending::Unchanged, standing);
+    let said = messages::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());
+    let mut outcome = Outcome::of(key.clone(), OutcomeKind::Unchanged, standing);
     if let Revocation::Pending(e) = revocation {
         outcome.error = Some(e);
     }

@@ -1,9 +1,9 @@
 //! What a person should know before saying yes; of several licenses in a few lines, not in one each.
 
-use super::chosen::Extent;
-use super::words::names;
+use super::messages::names;
+use super::targets::DeactivationScope;
 use crate::error::{first_few, licenses};
-use crate::model::authorization::{Authorization, Standing, State};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, State};
 use crate::model::ids::{Key, same_account};
 use crate::model::provider::{Provider, RevocationScope};
 use jiff::Timestamp;
@@ -18,13 +18,13 @@ const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
 /// The warnings about what is going to be given up, out of all that there is; `doubted` are those whose refresh tokens may
 /// be spent, because the ledger went back in time.
 pub(super) fn of(
-    going: &[(&Standing, Extent)],
-    all: &[Standing],
+    going: &[(&AuthorizationWithFlows, DeactivationScope)],
+    all: &[AuthorizationWithFlows],
     doubted: &BTreeSet<Key>,
     provider: &Provider,
     now: Timestamp,
 ) -> Vec<String> {
-    let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == Extent::License).collect();
+    let whole: Vec<_> = going.iter().filter(|(_, extent)| *extent == DeactivationScope::License).collect();
     let mut warnings = Vec::from_iter(stops_reporting(&whole, provider, now));
     warnings.extend(may_miss(going, doubted));
     let revoking = provider.revocation_url.is_some() || provider.metadata;
@@ -36,7 +36,11 @@ pub(super) fn of(
 }
 
 /// Whose reporting stops.
-fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Timestamp) -> Option<String> {
+fn stops_reporting(
+    whole: &[&(&AuthorizationWithFlows, DeactivationScope)],
+    provider: &Provider,
+    now: Timestamp,
+) -> Option<String> {
     let reporting: Vec<_> = whole
         .iter()
         .copied()
@@ -66,7 +70,10 @@ fn stops_reporting(whole: &[&(&Standing, Extent)], provider: &Provider, now: Tim
 }
 
 /// Whose newest tokens aren't here.
-fn may_miss(going: &[(&Standing, Extent)], doubted: &BTreeSet<Key>) -> Option<String> {
+fn may_miss(
+    going: &[(&AuthorizationWithFlows, DeactivationScope)],
+    doubted: &BTreeSet<Key>,
+) -> Option<String> {
     let missed = going.iter().map(|(it, _)| &it.record.key).filter(|key| doubted.contains(key));
     let missed: Vec<_> = missed.map(|key| key.license.to_string()).collect();
     (!missed.is_empty()).then(|| {
@@ -78,7 +85,10 @@ fn may_miss(going: &[(&Standing, Extent)], doubted: &BTreeSet<Key>) -> Option<St
 }
 
 /// Whose grants may end with these, though nobody named them: a line an account.
-fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<String> {
+fn shared_accounts(
+    whole: &[&(&AuthorizationWithFlows, DeactivationScope)],
+    all: &[AuthorizationWithFlows],
+) -> Vec<String> {
     let going: BTreeSet<_> = whole.iter().map(|(it, _)| &it.record.key).collect();
     let accounts: BTreeMap<_, _> =
         whole.iter().map(|(it, _)| (account(&it.record).to_lowercase(), account(&it.record))).collect();
@@ -109,13 +119,13 @@ fn shared_accounts(whole: &[&(&Standing, Extent)], all: &[Standing]) -> Vec<Stri
 
 /// Whose grants may end with one that is discarded, whose license has no grant in use.
 fn shared_with_waiting(
-    going: &[(&Standing, Extent)],
-    all: &[Standing],
+    going: &[(&AuthorizationWithFlows, DeactivationScope)],
+    all: &[AuthorizationWithFlows],
     now: Timestamp,
 ) -> impl Iterator<Item = String> {
     let alone = going.iter().filter(move |(it, _)| !it.record.lives(now));
     alone.filter_map(move |(it, extent)| {
-        let Extent::Awaiting(grant) = extent else { return None };
+        let DeactivationScope::Awaiting(grant) = extent else { return None };
         let others =
             all.iter().map(|it| &it.record).filter(|other| other.key != it.record.key && other.lives(now));
         let sharing: Vec<_> = others

@@ -4,10 +4,10 @@ use super::Examination;
 use crate::command::{blind_spots, ledger_of, ledger_place, missing};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
-use crate::model::authorization::{Condition, Standing, next_of};
+use crate::model::authorization::{AuthorizationWithFlows, Condition, next_of};
 use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
-use crate::system::files::{self, Holds};
+use crate::system::files::{self, FileSensitivity};
 use std::time::Duration;
 
 /// With less on the disk, a consent is refused before it begins, or soon will be.
@@ -179,7 +179,7 @@ impl Examination<'_, '_> {
     }
 
     /// Grants, and tokens of refreshes, that wait sealed because vault or ledger couldn't take them.
-    fn unstored(&mut self, standings: &[Standing]) {
+    fn unstored(&mut self, standings: &[AuthorizationWithFlows]) {
         let now = self.call.env.clock.now();
         let waiting = standings.iter().filter(|it| it.conditions(now).contains(&Condition::GrantedNotStored));
         let waiting: Vec<_> = waiting.map(|it| it.record.key.license.to_string()).collect();
@@ -204,7 +204,7 @@ impl Examination<'_, '_> {
             fine = false;
             self.failed("files", &e);
         }
-        let settings = files::open_provided(&paths.config, Holds::Settings).map(drop);
+        let settings = files::open_provided(&paths.config, FileSensitivity::Settings).map(drop);
         let ours = [paths.ledger()].into_iter().chain(paths.beside_ledger());
         for judged in [settings].into_iter().chain(ours.map(|file| files::check_private_file(&file))) {
             if let Err(e) = judged {

@@ -5,7 +5,7 @@ mod machine;
 mod provider;
 mod vault;
 
-use super::Call;
+use super::Invocation;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::provider::Provider;
@@ -31,7 +31,7 @@ pub struct Args {
 
 /// What is looked at, and what was found so far.
 struct Examination<'c, 'e> {
-    call: &'c Call<'e>,
+    call: &'c Invocation<'e>,
     fix: bool,
     config: Option<Config>,
     provider: Option<Arc<Provider>>,
@@ -102,7 +102,7 @@ impl Examination<'_, '_> {
     }
 }
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let mut examination =
         Examination { call, fix: args.fix, config: None, provider: None, findings: Vec::new() };
     examination.configuration();

@@ -6,7 +6,7 @@ use crate::custody::{Seals, client_secret_place, is_out_of_place, recipients_dif
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::authorization::next_of;
-use crate::model::flow::{Place, Role};
+use crate::model::flow::{Role, SecretPlace};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
 use std::collections::BTreeSet;
@@ -143,7 +143,7 @@ impl Examination<'_, '_> {
         let (mut looked, mut missing, mut foreign, mut odd) = (0, Vec::new(), 0, Vec::new());
         for secret in secrets {
             let there = match (&secret.place, &listed) {
-                (Place::Item(item), Some(listed)) => listed.contains(item.as_str()),
+                (SecretPlace::Item(item), Some(listed)) => listed.contains(item.as_str()),
                 _ if began.elapsed() > LONGEST => break,
                 (place, _) => match vault.get(place, &seals.row_of(secret)) {
                     Ok(_) => true,
@@ -271,8 +271,8 @@ impl Examination<'_, '_> {
         let named: BTreeSet<&str> = secrets
             .iter()
             .filter_map(|it| match &it.place {
-                Place::Item(item) => Some(item.as_str()),
-                Place::Blob(_) => None,
+                SecretPlace::Item(item) => Some(item.as_str()),
+                SecretPlace::Blob(_) => None,
             })
             .collect();
         let orphans: Vec<_> = listed.into_iter().filter(|it| !named.contains(it.as_str())).collect();
@@ -294,7 +294,7 @@ impl Examination<'_, '_> {
             return Ok(());
         }
         for orphan in &orphans {
-            vault.forget(&Place::Item(orphan.clone()))?;
+            vault.forget(&SecretPlace::Item(orphan.clone()))?;
         }
         crate::command::ledger_of(self.call.env)?.items_forgotten(&orphans)?;
         self.fixed("vault", format!("{} items that nothing named are gone from the keyring", orphans.len()));
@@ -312,9 +312,9 @@ impl Examination<'_, '_> {
     }
 }
 
-fn kind_of(place: &Place) -> VaultKind {
+fn kind_of(place: &SecretPlace) -> VaultKind {
     match place {
-        Place::Item(_) => VaultKind::Keyring,
-        Place::Blob(_) => VaultKind::Sealed,
+        SecretPlace::Item(_) => VaultKind::Keyring,
+        SecretPlace::Blob(_) => VaultKind::Sealed,
     }
 }

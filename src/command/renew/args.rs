@@ -1,7 +1,7 @@
 //! What `renew` is asked.
 
 use crate::command::bulk;
-use crate::command::consent::Waiting;
+use crate::command::consent::ConsentArgs;
 use crate::model::ids::Username;
 use std::path::PathBuf;
 
@@ -89,8 +89,8 @@ pub struct Args {
     pub(super) spread: bool,
 
     #[command(flatten)]
-    pub(super) bulk: bulk::Pacing,
+    pub(super) bulk: bulk::RunPresentation,
 
     #[command(flatten)]
-    pub(super) waiting: Waiting,
+    pub(super) waiting: ConsentArgs,
 }

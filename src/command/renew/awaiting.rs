@@ -2,29 +2,34 @@
 
 use super::args::Args;
 use crate::command::bulk;
-use crate::command::form::Form;
-use crate::command::{Bench, Call};
+use crate::command::form::AnswerForm;
+use crate::command::{Invocation, Workspace};
 use crate::error::{Error, LedgerError, Result, licenses};
 use crate::ledger::{GrantOf, Ledger};
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::flow::Purpose;
 use crate::model::granted::AwaitingGrant;
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::selection;
 use crate::report::RunEvent;
 
 /// What is to be done about the licenses that are meant.
-struct Meant<'s> {
+struct AwaitingPlan<'s> {
     /// What awaits approval.
-    grants: Vec<(AwaitingGrant, &'s Standing)>,
+    grants: Vec<(AwaitingGrant, &'s AuthorizationWithFlows)>,
     /// Licenses that were named, of which nothing does.
-    nothing: Vec<&'s Standing>,
+    nothing: Vec<&'s AuthorizationWithFlows>,
 }
 
-impl<'s> Meant<'s> {
-    fn find(args: &Args, ledger: &Ledger, profile: &str, standings: &'s [Standing]) -> Result<Self> {
+impl<'s> AwaitingPlan<'s> {
+    fn find(
+        args: &Args,
+        ledger: &Ledger,
+        profile: &str,
+        standings: &'s [AuthorizationWithFlows],
+    ) -> Result<Self> {
         let awaiting = ledger.awaiting(profile, None)?;
         let named = match &args.selectors[..] {
             [] => standings.iter().collect(),
@@ -66,25 +71,30 @@ impl<'s> Meant<'s> {
 }
 
 /// Shows what awaits approval, asks, and accepts exactly that.
-pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+pub(super) fn accept<'a>(
+    args: &Args,
+    form: AnswerForm,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+) -> Result<u8> {
     let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
-    if args.selectors.is_empty() && !terminal.attended() {
+    if args.selectors.is_empty() && !terminal.interactive() {
         return Err(Error::Usage {
             what: "--awaiting needs the licenses by name where nobody can be asked".into(),
             hint: "Name each, and add --yes. Which grants await approval: biotrack-auth status".into(),
         });
     }
     let standings = bench.custody.ledger().standings(&provider.profile)?;
-    let meant = Meant::find(args, bench.custody.ledger(), &provider.profile, &standings)?;
+    let meant = AwaitingPlan::find(args, bench.custody.ledger(), &provider.profile, &standings)?;
     let mut outcomes: Vec<_> = meant
         .nothing
         .iter()
-        .map(|it| Outcome::of(it.record.key.clone(), Ending::Unchanged, Some((*it).clone())))
+        .map(|it| Outcome::of(it.record.key.clone(), OutcomeKind::Unchanged, Some((*it).clone())))
         .collect();
     if !meant.grants.is_empty() {
         let lines = meant.lines(bench.custody.ledger(), &provider)?;
-        terminal.say(if lines.len() == 1 { "A grant awaits approval:" } else { "Grants await approval:" });
-        lines.iter().for_each(|line| terminal.say(&format!("  {line}")));
+        terminal.info(if lines.len() == 1 { "A grant awaits approval:" } else { "Grants await approval:" });
+        lines.iter().for_each(|line| terminal.info(&format!("  {line}")));
         let question = match &meant.grants[..] {
             [(only, _)] => format!("Accept {}'s grant for {}?", only.granted_by, only.key.license),
             several => format!("Accept these {} grants?", several.len()),
@@ -96,10 +106,10 @@ pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut B
     }
     for (grant, _) in &meant.grants {
         let (ending, error) = match bench.custody.accept(grant) {
-            Ok(()) => (Ending::Granted, None),
+            Ok(()) => (OutcomeKind::Granted, None),
             // Not the one that was shown any more.
-            Err(e @ Error::Ledger(LedgerError::Changed { .. })) => (Ending::Skipped, Some(e)),
-            Err(e) => (Ending::Failed, Some(e)),
+            Err(e @ Error::Ledger(LedgerError::Changed { .. })) => (OutcomeKind::Skipped, Some(e)),
+            Err(e) => (OutcomeKind::Failed, Some(e)),
         };
         let standing = bench.custody.standing(&grant.key)?;
         outcomes.push(Outcome { error, ..Outcome::of(grant.key.clone(), ending, standing) });
@@ -110,18 +120,18 @@ pub(super) fn accept<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut B
 
 fn answer<'a>(
     args: &Args,
-    form: Form,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    form: AnswerForm,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
     mut outcomes: Vec<Outcome>,
-    meant: &Meant<'_>,
+    meant: &AwaitingPlan<'_>,
 ) -> Result<u8> {
     let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
     for it in &meant.nothing {
-        terminal.say(&format!("No grant of {} awaits approval.", it.record.key.license));
+        terminal.info(&format!("No grant of {} awaits approval.", it.record.key.license));
     }
     if outcomes.is_empty() {
-        terminal.say("No grant awaits approval.");
+        terminal.info("No grant awaits approval.");
     }
     if let ([_], None, [_]) = (&args.selectors[..], args.bulk.format, &outcomes[..])
         && let Some(only) = outcomes.pop()
@@ -130,16 +140,16 @@ fn answer<'a>(
     }
     for outcome in &outcomes {
         match (form, outcome.ending) {
-            (Form::Jsonl, _) => {
+            (AnswerForm::Jsonl, _) => {
                 let about = match outcome.ending {
-                    Ending::Granted => GrantOf::BeforeTheLast,
+                    OutcomeKind::Granted => GrantOf::BeforeTheLast,
                     _ => GrantOf::Now,
                 };
                 let common = bench.custody.ledger().event_key(&provider.profile, &outcome.key, about)?;
                 let event = RunEvent::ended(outcome, call.env.clock.now(), &common, &provider);
                 terminal.answer(&call.json_line(&event)?)?;
             }
-            (_, Ending::Granted) => terminal.say(&format!("✓ {}: the grant is accepted", outcome.key)),
+            (_, OutcomeKind::Granted) => terminal.info(&format!("✓ {}: the grant is accepted", outcome.key)),
             _ => {}
         }
     }
@@ -149,26 +159,28 @@ fn answer<'a>(
 /// What would be accepted.
 pub(super) fn dry_run(
     args: &Args,
-    form: Form,
-    call: &Call<'_>,
+    form: AnswerForm,
+    call: &Invocation<'_>,
     provider: &Provider,
     ledger: &Ledger,
-    standings: &[Standing],
+    standings: &[AuthorizationWithFlows],
 ) -> Result<u8> {
-    let meant = Meant::find(args, ledger, &provider.profile, standings)?;
-    if form == Form::Text {
+    let meant = AwaitingPlan::find(args, ledger, &provider.profile, standings)?;
+    if form == AnswerForm::Text {
         let lines = meant.lines(ledger, provider)?;
         let text: String = lines.iter().map(|line| format!("Would accept: {line}\n")).collect();
         let nothing = if text.is_empty() { "No grant awaits approval.\n" } else { "" };
         call.env.terminal.answer(&(text + nothing))?;
         return Ok(0);
     }
-    let item = |(grant, standing): &(AwaitingGrant, &Standing)| {
+    let item = |(grant, standing): &(AwaitingGrant, &AuthorizationWithFlows)| {
         let why = format!("the grant of {} awaits approval", grant.granted_by);
-        Planned::of(&standing.record, Purpose::Renew, why)
+        PlannedLicense::of(&standing.record, Purpose::Renew, why)
     };
-    let left_out =
-        |it: &&Standing| LeftOut { key: it.record.key.clone(), why: "no grant awaits approval".into() };
+    let left_out = |it: &&AuthorizationWithFlows| LeftOut {
+        key: it.record.key.clone(),
+        why: "no grant awaits approval".into(),
+    };
     let plan = Plan {
         items: meant.grants.iter().map(item).collect(),
         left_out: meant.nothing.iter().map(left_out).collect(),

@@ -11,17 +11,17 @@ pub use args::Args;
 use super::bulk::{self, Run};
 use super::consent::{consent, hand_off};
 use super::context::reading;
-use super::form::{self, Form};
-use super::{Bench, Call};
+use super::form::{self, AnswerForm};
+use super::{Invocation, Workspace};
 use crate::consent::fits;
 use crate::error::{Error, Result};
-use crate::model::authorization::{Authorization, Standing};
-use crate::model::plan::{Plan, Planned};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
+use crate::model::plan::{Plan, PlannedLicense};
 use crate::model::selection;
 use std::collections::HashMap;
 
-pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
-    let form = Form::of(args.bulk.format, call.json)?;
+pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
+    let form = AnswerForm::of(args.bulk.format, call.json)?;
     if args.dry_run {
         return dry_run(&args, form, call).or_else(|e| form::refused(form, call, e));
     }
@@ -36,23 +36,28 @@ pub(super) fn run<'a>(args: Args, call: &Call<'a>) -> Result<u8> {
     })
 }
 
-fn renew_one<'a>(selector: &str, args: &Args, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn renew_one<'a>(
+    selector: &str,
+    args: &Args,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+) -> Result<u8> {
     let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings_called(&provider.profile, &args.selectors)?;
+    let standings = bench.custody.ledger().find_by_selectors(&provider.profile, &args.selectors)?;
     let record = &selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
     renew_record(record, &standings, args, call, bench).or_else(|e| bench.refused(call, &record.key, e))
 }
 
 fn renew_record<'a>(
     record: &Authorization,
-    standings: &[Standing],
+    standings: &[AuthorizationWithFlows],
     args: &Args,
-    call: &Call<'a>,
-    bench: &mut Bench<'a>,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
 ) -> Result<u8> {
     let provider = bench.provider.clone();
     fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
-    let mut item = Planned::of(record, record.asked_for(), String::new());
+    let mut item = PlannedLicense::of(record, record.asked_for(), String::new());
     ask_another(args, std::slice::from_mut(&mut item), standings, call)?;
     if args.break_first {
         let all = bench.custody.ledger().standings(&provider.profile)?;
@@ -65,7 +70,12 @@ fn renew_record<'a>(
     bench.finish(call, outcome)
 }
 
-fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench<'a>) -> Result<u8> {
+fn renew_several<'a>(
+    args: &Args,
+    form: AnswerForm,
+    call: &Invocation<'a>,
+    bench: &mut Workspace<'a>,
+) -> Result<u8> {
     one_at_a_time(args)?;
     let provider = bench.provider.clone();
     let now = call.env.clock.now();
@@ -90,7 +100,7 @@ fn renew_several<'a>(args: &Args, form: Form, call: &Call<'a>, bench: &mut Bench
 }
 
 /// What would be done: nobody is asked, and nothing is written.
-fn dry_run(args: &Args, form: Form, call: &Call<'_>) -> Result<u8> {
+fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
     one_at_a_time(args)?;
     let (provider, ledger) = reading(call)?;
     let (standings, now) = (ledger.standings(&provider.profile)?, call.env.clock.now());
@@ -118,7 +128,12 @@ fn one_at_a_time(args: &Args) -> Result<()> {
 }
 
 /// Another admin than before is agreed to, and recorded with the new grant.
-fn ask_another(args: &Args, items: &mut [Planned], standings: &[Standing], call: &Call<'_>) -> Result<()> {
+fn ask_another(
+    args: &Args,
+    items: &mut [PlannedLicense],
+    standings: &[AuthorizationWithFlows],
+    call: &Invocation<'_>,
+) -> Result<()> {
     if let Some(new) = &args.username {
         items.iter_mut().for_each(|item| item.username = new.clone());
     }

@@ -1,18 +1,18 @@
 //! What an earlier run left.
 
-use crate::command::bulk::Resumed;
-use crate::command::{Bench, Call};
+use crate::command::bulk::ResumedRun;
+use crate::command::{Invocation, Workspace};
 use crate::consent::{still_fits, why_not};
 use crate::error::{Result, licenses};
 use crate::ledger::{Ledger, LeftRun};
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::plan::{LeftOut, Plan, Progress};
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
 /// What is still to be done of a run, by the records as they are: they tell what was granted, whatever the run had noted.
 #[derive(Default)]
-struct Remainder {
+struct RemainingRun {
     plan: Plan,
     /// Each license's place in the run.
     places: Vec<usize>,
@@ -20,8 +20,8 @@ struct Remainder {
     done: Vec<(usize, Progress)>,
 }
 
-impl Remainder {
-    fn of(run: LeftRun, standings: &[Standing], provider: &Provider, now: Timestamp) -> Self {
+impl RemainingRun {
+    fn of(run: LeftRun, standings: &[AuthorizationWithFlows], provider: &Provider, now: Timestamp) -> Self {
         let mut found = Self::default();
         for (place, mut item) in run.items {
             let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);
@@ -51,8 +51,8 @@ impl Remainder {
         found
     }
 
-    fn tell(&self, call: &Call<'_>, began: &str, owner: &str) {
-        call.env.terminal.say(&format!(
+    fn tell(&self, call: &Invocation<'_>, began: &str, owner: &str) {
+        call.env.terminal.info(&format!(
             "Resuming the run started {began} by {owner}: {} left.",
             licenses(self.plan.items.len())
         ));
@@ -61,34 +61,34 @@ impl Remainder {
 
 /// What wasn't done, taken over from whoever was at it.
 pub(super) fn plan(
-    call: &Call<'_>,
-    bench: &mut Bench<'_>,
-    standings: &[Standing],
+    call: &Invocation<'_>,
+    bench: &mut Workspace<'_>,
+    standings: &[AuthorizationWithFlows],
     now: Timestamp,
-) -> Result<(Plan, Option<Resumed>)> {
+) -> Result<(Plan, Option<ResumedRun>)> {
     let provider = bench.provider.clone();
     let ledger = bench.custody.ledger_mut();
     let Some(run) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
     let (id, began, owner) = (run.id, provider.zone.time(run.began), run.owner.clone());
-    let left = Remainder::of(run, standings, &provider, now);
+    let left = RemainingRun::of(run, standings, &provider, now);
     for (place, progress) in &left.done {
         ledger.note_run(id, *place, *progress)?;
     }
     left.tell(call, &began, &owner);
-    Ok((left.plan, Some(Resumed { run: id, places: left.places })))
+    Ok((left.plan, Some(ResumedRun { run: id, places: left.places })))
 }
 
 /// The same, only looked at.
 pub(super) fn left(
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     ledger: &Ledger,
     provider: &Provider,
-    standings: &[Standing],
+    standings: &[AuthorizationWithFlows],
     now: Timestamp,
 ) -> Result<Plan> {
     let Some(run) = ledger.left_run(&provider.profile)? else { return Ok(Plan::default()) };
     let (began, owner) = (provider.zone.time(run.began), run.owner.clone());
-    let left = Remainder::of(run, standings, provider, now);
+    let left = RemainingRun::of(run, standings, provider, now);
     left.tell(call, &began, &owner);
     Ok(left.plan)
 }

@@ -1,16 +1,16 @@
 //! Which licenses a renewal is about, and why.
 
 use super::args::Args;
-use crate::command::{Call, file};
+use crate::command::{Invocation, file};
 use crate::consent::{fits, why_not};
-use crate::error::{Complaint, Error, Result};
-use crate::model::authorization::{Authorization, Standing, State};
+use crate::error::{Error, Result, RowProblem};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, State};
 use crate::model::duration::parse;
-use crate::model::plan::{LeftOut, Plan, Planned};
+use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::rows::{Renewal, renewals};
-use crate::model::selection::{self, Narrowing};
-use crate::model::spread::{Member, Proposal, spread};
+use crate::model::selection::{self, Filter};
+use crate::model::spread::{Member, SpreadProposal, spread};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -18,13 +18,13 @@ use std::path::Path;
 /// What is to be asked, and, for all that is due, what would keep it from all ending on one day again.
 pub(super) fn plan(
     args: &Args,
-    call: &Call<'_>,
-    standings: &[Standing],
+    call: &Invocation<'_>,
+    standings: &[AuthorizationWithFlows],
     provider: &Provider,
     now: Timestamp,
-) -> Result<(Plan, Option<Proposal>)> {
+) -> Result<(Plan, Option<SpreadProposal>)> {
     let narrowing = narrowing(args, provider)?;
-    let field = Field { standings, provider, now };
+    let field = Candidates { standings, provider, now };
     if !args.selectors.is_empty() {
         return Ok((field.named(&args.selectors, &narrowing)?.ordered(), None));
     }
@@ -49,7 +49,7 @@ pub(super) fn plan(
 pub(super) fn leave_links_that_are_out(
     plan: &mut Plan,
     args: &Args,
-    standings: &[Standing],
+    standings: &[AuthorizationWithFlows],
     provider: &Provider,
     now: Timestamp,
 ) {
@@ -78,8 +78,8 @@ pub(super) fn leave_links_that_are_out(
     }
 }
 
-fn narrowing(args: &Args, provider: &Provider) -> Result<Narrowing> {
-    Ok(Narrowing {
+fn narrowing(args: &Args, provider: &Provider) -> Result<Filter> {
+    Ok(Filter {
         due: match &args.due {
             None => None,
             Some(None) => Some(provider.due_window),
@@ -92,14 +92,14 @@ fn narrowing(args: &Args, provider: &Provider) -> Result<Narrowing> {
 }
 
 /// The records as they are.
-struct Field<'f> {
-    standings: &'f [Standing],
+struct Candidates<'f> {
+    standings: &'f [AuthorizationWithFlows],
     provider: &'f Provider,
     now: Timestamp,
 }
 
-impl Field<'_> {
-    fn planned(&self, record: &Authorization) -> Planned {
+impl Candidates<'_> {
+    fn planned(&self, record: &Authorization) -> PlannedLicense {
         let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
         let why = match (state, record.days_in_words(self.now, &self.provider.zone)) {
             (State::Invalid, _) => "BioTrack says that its grant is dead".into(),
@@ -110,11 +110,11 @@ impl Field<'_> {
             Some(by) => format!("{why}; a grant of {by} awaits approval (--awaiting)"),
             None => why,
         };
-        Planned::of(record, record.asked_for(), why)
+        PlannedLicense::of(record, record.asked_for(), why)
     }
 
     /// Those that selectors name, each once; one that can't be renewed refuses them all.
-    fn named(&self, selectors: &[String], narrowing: &Narrowing) -> Result<Plan> {
+    fn named(&self, selectors: &[String], narrowing: &Filter) -> Result<Plan> {
         let (mut plan, mut seen) = (Plan::default(), HashSet::new());
         for selector in selectors {
             let record =
@@ -129,9 +129,9 @@ impl Field<'_> {
     }
 
     /// All that have or had a grant and are meant; the others with the reason.
-    fn chosen(&self, narrowing: &Narrowing) -> Plan {
+    fn chosen(&self, narrowing: &Filter) -> Plan {
         let mut plan = Plan::default();
-        let narrowed = Narrowing { due: None, states: Vec::new(), ..narrowing.clone() };
+        let narrowed = Filter { due: None, states: Vec::new(), ..narrowing.clone() };
         let records = self.standings.iter().map(|it| &it.record);
         for record in records.filter(|it| narrowed.admits(it, self.provider, self.now)) {
             let state = record.state(self.now, self.provider.due_window, &self.provider.zone);
@@ -152,7 +152,7 @@ impl Field<'_> {
     }
 
     /// What is due, as the proposal has it.
-    fn spread(&self, due: Plan, proposal: &Proposal, narrowing: &Narrowing) -> Plan {
+    fn spread(&self, due: Plan, proposal: &SpreadProposal, narrowing: &Filter) -> Plan {
         let meant: HashSet<_> = due.items.iter().map(|item| &item.key).collect();
         let leave: HashMap<_, _> = proposal.leave.iter().map(|it| (&it.key, &it.why)).collect();
         let mut plan = Plan { left_out: due.left_out.clone(), ..Plan::default() };
@@ -162,7 +162,7 @@ impl Field<'_> {
                 None => plan.items.push(item.clone()),
             }
         }
-        let narrowed = Narrowing { due: None, states: Vec::new(), ..narrowing.clone() };
+        let narrowed = Filter { due: None, states: Vec::new(), ..narrowing.clone() };
         let along: HashMap<_, _> = proposal.along.iter().map(|it| (&it.key, &it.why)).collect();
         for record in self.standings.iter().map(|it| &it.record) {
             if let Some(why) = along.get(&record.key)
@@ -170,14 +170,14 @@ impl Field<'_> {
                 && narrowed.admits(record, self.provider, self.now)
             {
                 plan.left_out.retain(|left| left.key != record.key);
-                plan.items.push(Planned::of(record, record.asked_for(), (*why).clone()));
+                plan.items.push(PlannedLicense::of(record, record.asked_for(), (*why).clone()));
             }
         }
         plan
     }
 
     /// Those of a file: every row must name one record. What can't be renewed is left out, and said.
-    fn of_file(&self, path: &Path, call: &Call<'_>, narrowing: &Narrowing) -> Result<Plan> {
+    fn of_file(&self, path: &Path, call: &Invocation<'_>, narrowing: &Filter) -> Result<Plan> {
         let (name, rows) = file::rows(path, call, renewals)?;
         let (mut plan, mut complaints, mut seen) = (Plan::default(), Vec::new(), HashMap::new());
         for row in rows {
@@ -185,7 +185,7 @@ impl Field<'_> {
                 Ok(record) => {
                     if let Some(line) = seen.insert(&record.key, row.line) {
                         let problem = format!("names {} once more, after line {line}", record.key);
-                        complaints.push(Complaint { line: Some(row.line), column: None, problem });
+                        complaints.push(RowProblem { line: Some(row.line), column: None, problem });
                     } else if let Err(e) = fits(record.asked_for(), Some(record), self.provider, self.now) {
                         plan.left_out.push(LeftOut { key: record.key.clone(), why: why_not(&e) });
                     } else if narrowing.admits(record, self.provider, self.now) {
@@ -194,7 +194,7 @@ impl Field<'_> {
                         plan.items.push(item);
                     }
                 }
-                Err(e) => complaints.push(Complaint {
+                Err(e) => complaints.push(RowProblem {
                     line: Some(row.line),
                     column: Some("license"),
                     problem: e.to_string(),

@@ -1,9 +1,9 @@
 //! `sandbox demo`: the whole program at work in a home of its own, which is gone afterwards.
 
-use crate::command::Call;
+use crate::command::Invocation;
 use crate::error::{Error, Result, shell};
 use crate::sandbox::{Options, Sandbox, visitor};
-use crate::system::{Browser, BrowserChoice, Clock, Env, Opened, Paths, SystemBrowser, Variables};
+use crate::system::{Browser, BrowserChoice, Clock, Env, LaunchOutcome, Paths, SystemBrowser, Variables};
 use jiff::{SignedDuration, Timestamp};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::runtime::Handle;
@@ -33,9 +33,9 @@ const STORES: [(&str, &str, &str); 3] = [
 ];
 
 /// How the demo runs a command line.
-type RunWords = fn(&[&str], &Call<'_>) -> Result<u8>;
+type RunWords = fn(&[&str], &Invocation<'_>) -> Result<u8>;
 
-pub(super) fn run(args: &Args, call: &Call<'_>, run_words: RunWords) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>, run_words: RunWords) -> Result<u8> {
     let machine = call.env;
     let home = tempfile::Builder::new()
         .prefix("biotrack-auth-demo-")
@@ -47,18 +47,18 @@ pub(super) fn run(args: &Args, call: &Call<'_>, run_words: RunWords) -> Result<u
         Sandbox::start(Options::default(), Arc::new(move || real.now()))
             .map_err(|e| Error::Sandbox { reason: e.to_string() })?
     };
-    let a_person = !args.auto && machine.terminal.attended() && has_display(&machine.variables);
+    let a_person = !args.auto && machine.terminal.interactive() && has_display(&machine.variables);
     let browser: Arc<dyn Browser> = match a_person {
         true => Arc::new(SystemBrowser),
         false => Arc::new(Visitor(machine.net()?)),
     };
     let env = machine.within(Paths::within(home.path()), time.clone(), browser);
     let demo = Demo { env, a_person, tree: call.tree, run_words };
-    machine.terminal.say(&format!(
+    machine.terminal.info(&format!(
         "A stand-in BioTrack runs at {}, and this demo has a home of its own, which is gone afterwards.",
         sandbox.address()
     ));
-    machine.terminal.say(match a_person {
+    machine.terminal.info(match a_person {
         true => "Each Grant Access page opens in your browser: check the facts, type the password \"sandbox\", and grant.",
         false => "Nobody clicks here: the demo fills in each Grant Access page's form itself.",
     });
@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, call: &Call<'_>, run_words: RunWords) -> Result<u
     demo.heading("6. See what there is now")?;
     demo.step(&["status"])?;
     sandbox.stop();
-    machine.terminal.say("That was all of it, and nothing stays. For your own: biotrack-auth config init");
+    machine.terminal.info("That was all of it, and nothing stays. For your own: biotrack-auth config init");
     Ok(0)
 }
 
@@ -138,7 +138,7 @@ impl Demo {
     }
 
     fn run(&self, words: &[&str]) -> Result<()> {
-        let call = Call {
+        let call = Invocation {
             env: &self.env,
             // Whatever BIOTRACK_AUTH_PROFILE names outside.
             profile: Some("local-sandbox".to_owned()),
@@ -178,14 +178,14 @@ impl Clock for MovedClock {
 struct Visitor(Handle);
 
 impl Browser for Visitor {
-    fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> Opened {
+    fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> LaunchOutcome {
         let address = address.to_owned();
         self.0.spawn(async move {
             if let Err(e) = visitor::grant(&address).await {
                 tracing::warn!("the demo's visitor couldn't grant: {e}");
             }
         });
-        Opened::Started
+        LaunchOutcome::Started
     }
 }
 

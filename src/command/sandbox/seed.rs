@@ -1,10 +1,10 @@
 //! `sandbox seed`: made-up authorizations in a profile of the stand-in: records alone, without grants.
 
-use crate::command::{Call, open_ledger};
+use crate::command::{Invocation, open_ledger};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::Change;
-use crate::model::history::{Event, Happened};
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{Key, License, StoreName, Tag, Ubi, Username};
 use crate::report::SCHEMA;
 use jiff::{SignedDuration, Timestamp};
@@ -50,7 +50,7 @@ const STREETS: [&str; 8] = [
     "Zoë’s Corner",
 ];
 
-pub(super) fn run(args: &Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     if provider.preset != "local-sandbox" {
         return Err(Error::Usage {
@@ -94,7 +94,7 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
     let days_left = match at % 20 {
         0 | 1 => -1 - i64::from(at / 20 % 10),
         2..=4 => 1 + i64::from(at / 20 % 10),
-        5 => return Ok(change(record, Happened::Asked, now)),
+        5 => return Ok(change(record, HistoryEventKind::Asked, now)),
         _ => 18 + i64::from(at % 80),
     };
     let after = |hours: i64| now.saturating_add(SignedDuration::from_hours(hours)).unwrap_or(now);
@@ -104,12 +104,12 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
     if at % 20 == 6 {
         record.deactivated_at = Some(now);
     }
-    Ok(change(record, Happened::Granted, now))
+    Ok(change(record, HistoryEventKind::Granted, now))
 }
 
-fn change(mut record: Authorization, happened: Happened, at: Timestamp) -> Change {
+fn change(mut record: Authorization, happened: HistoryEventKind, at: Timestamp) -> Change {
     record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
-    let event = Event { at, profile, key, happened, detail: "made up".into() };
+    let event = HistoryEvent { at, profile, key, happened, detail: "made up".into() };
     Change { record, moves: Vec::new(), ends: None, events: vec![event] }
 }

@@ -1,32 +1,33 @@
 //! `status`: what there is, from the ledger alone: no keyring, no network, unless `--online` asks the provider first.
 
 mod args;
-mod look;
 mod reader;
+mod verify;
 
 pub use args::Args;
 
-use super::{Call, as_json, blind_spots, read_ledger};
+use super::{Invocation, as_json, blind_spots, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::blind_spot::BlindSpot;
 use crate::model::duration::parse;
 use crate::model::provider::Provider;
-use crate::model::selection::Narrowing;
+use crate::model::selection::Filter;
 use crate::report::{
-    Document, Row, Threshold, Verdict, View, calendar, check, csv, document, lines, prometheus, schema, table,
+    CheckVerdict, Row, StatusDocument, Threshold, View, calendar, check, csv, document, lines, prometheus,
+    schema, table,
 };
 use crate::system::files;
 use args::Format;
 use jiff::SignedDuration;
-use reader::{Meant, Reader};
+use reader::{StatusQuery, StatusReader};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
-pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
+pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
     if args.schema {
-        call.env.terminal.answer(&schema::<Document>())?;
+        call.env.terminal.answer(&schema::<StatusDocument>())?;
         return Ok(0);
     }
     let format = format(&args, call)?;
@@ -38,7 +39,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     let now = args.at.unwrap_or_else(|| call.env.clock.now());
     let view = View { now, ..call.view(profile.as_deref()) };
     let ledger = read_ledger(call.env, &config)?;
-    let reader = Reader {
+    let reader = StatusReader {
         args: &args,
         ledger: &ledger,
         profile: profile.as_deref(),
@@ -47,11 +48,11 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         guesses: format == Format::Table && !args.check,
     };
     if args.online {
-        look::look(&args, call, &reader.all_meant()?)?;
+        verify::look(&args, call, &reader.all_meant()?)?;
     }
     let narrowings: Vec<_> = providers.iter().map(|provider| narrowing(&args, window, provider)).collect();
     let checked = args.check.then(|| thresholds.0.window().zip(thresholds.1.window())).flatten();
-    let Meant { found, beside, guessed } =
+    let StatusQuery { found, beside, guessed } =
         reader.meant(&narrowings, checked.map(|(warning, critical)| warning.max(critical)))?;
     // The process ends with the answer: ten thousand records needn't be given back one by one before.
     let found = ManuallyDrop::new(found);
@@ -61,7 +62,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
         .collect();
     let unseen = blind_spots(&args, call, &config, &ledger)?;
     if args.check {
-        let Verdict { exit, text } =
+        let CheckVerdict { exit, text } =
             check(&rows, beside, &unseen, thresholds.0, thresholds.1, args.allow_empty, now);
         deliver(&args, call, whole(text))?;
         return Ok(exit);
@@ -70,7 +71,7 @@ pub(super) fn run(args: Args, call: &Call<'_>) -> Result<u8> {
     if !guessed.is_empty() {
         let texts: Vec<_> = guessed.iter().map(|text| format!("\"{text}\"")).collect();
         let these = if rows.is_empty() { "" } else { " These contain it." };
-        call.env.terminal.say(&format!("No authorization is called {}.{these}", texts.join(" or ")));
+        call.env.terminal.info(&format!("No authorization is called {}.{these}", texts.join(" or ")));
     }
     let answer = match format {
         Format::Table => for_people(&args, call, &ledger, &rows, &view, guessed.is_empty())?,
@@ -99,7 +100,7 @@ fn whole<'a>(text: impl Into<String>) -> Answer<'a> {
 }
 
 /// The profile that is reported on, or all of them.
-fn providers(args: &Args, call: &Call<'_>, config: &Config) -> Result<(Option<String>, Vec<Provider>)> {
+fn providers(args: &Args, call: &Invocation<'_>, config: &Config) -> Result<(Option<String>, Vec<Provider>)> {
     if args.all_profiles {
         let all = config.names().iter().map(|name| config.provider(name)).collect::<Result<_>>()?;
         return Ok((None, all));
@@ -110,7 +111,12 @@ fn providers(args: &Args, call: &Call<'_>, config: &Config) -> Result<(Option<St
 }
 
 /// What this look can't see: of licenses that are named, and at an instant that is, nothing.
-fn blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledger) -> Result<Vec<BlindSpot>> {
+fn blind_spots(
+    args: &Args,
+    call: &Invocation<'_>,
+    config: &Config,
+    ledger: &Ledger,
+) -> Result<Vec<BlindSpot>> {
     let mut found = match args.all_profiles && args.selectors.is_empty() {
         true => blind_spots::of_all_profiles(ledger, config)?,
         false => Vec::new(),
@@ -122,7 +128,7 @@ fn blind_spots(args: &Args, call: &Call<'_>, config: &Config, ledger: &Ledger) -
 }
 
 /// `--json` is `--format json`, and neither goes with `--check`.
-fn format(args: &Args, call: &Call<'_>) -> Result<Format> {
+fn format(args: &Args, call: &Invocation<'_>) -> Result<Format> {
     match (args.format, call.json) {
         (None, false) => Ok(Format::Table),
         (None | Some(Format::Json), true) if !args.check => Ok(Format::Json),
@@ -134,8 +140,8 @@ fn format(args: &Args, call: &Call<'_>) -> Result<Format> {
     }
 }
 
-fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -> Narrowing {
-    Narrowing {
+fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -> Filter {
+    Filter {
         due: args.due.as_ref().map(|_| window.unwrap_or(provider.due_window)),
         states: args.states.clone(),
         tag: args.tag.clone(),
@@ -146,7 +152,7 @@ fn narrowing(args: &Args, window: Option<SignedDuration>, provider: &Provider) -
 /// The table; the card, where one license was named; what to do next, where there is nothing.
 fn for_people<'a>(
     args: &Args,
-    call: &Call<'_>,
+    call: &Invocation<'_>,
     ledger: &Ledger,
     rows: &'a [Row<'_>],
     view: &'a View,
@@ -164,7 +170,7 @@ fn for_people<'a>(
     })
 }
 
-fn deliver(args: &Args, call: &Call<'_>, answer: Answer<'_>) -> Result<()> {
+fn deliver(args: &Args, call: &Invocation<'_>, answer: Answer<'_>) -> Result<()> {
     const FOR_ALL: u32 = 0o644;
     let Some(file) = args.output.as_ref().filter(|file| file.as_os_str() != "-") else {
         return call.env.terminal.answer_by(answer);

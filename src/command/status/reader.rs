@@ -3,23 +3,23 @@
 use super::args::Args;
 use crate::error::{Error, Result, clean};
 use crate::ledger::Ledger;
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::expiry::{days_left, horizon};
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
-use crate::model::selection::{self, Narrowing, Quiet, mentions};
+use crate::model::selection::{self, Filter, QuietRecords, mentions};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
 /// Records of a profile, with its settings.
-pub(super) struct Found<'p> {
+pub(super) struct FoundRecords<'p> {
     pub provider: &'p Provider,
     /// By UBI and license.
-    pub standings: Vec<Standing>,
+    pub standings: Vec<AuthorizationWithFlows>,
 }
 
 /// What there is, and what was asked for.
-pub(super) struct Reader<'a> {
+pub(super) struct StatusReader<'a> {
     pub args: &'a Args,
     pub ledger: &'a Ledger,
     /// `None`: all of them.
@@ -31,20 +31,20 @@ pub(super) struct Reader<'a> {
 }
 
 /// What was meant.
-pub(super) struct Meant<'p> {
-    pub found: Vec<Found<'p>>,
+pub(super) struct StatusQuery<'p> {
+    pub found: Vec<FoundRecords<'p>>,
     /// How many others there are.
-    pub beside: Quiet,
+    pub beside: QuietRecords,
     /// The texts that name no record, and stand in those that are shown.
     pub guessed: BTreeSet<String>,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> StatusReader<'a> {
     /// All that selectors, tag and user mean: one that turns out to be invalid is due, whatever its end, and its state
     /// may be what the look is for.
-    pub(super) fn all_meant(&self) -> Result<Vec<Found<'a>>> {
+    pub(super) fn all_meant(&self) -> Result<Vec<FoundRecords<'a>>> {
         let (tag, user) = (&self.args.tag, &self.args.user);
-        let narrowing = Narrowing { tag: tag.clone(), user: user.clone(), ..Narrowing::default() };
+        let narrowing = Filter { tag: tag.clone(), user: user.clone(), ..Filter::default() };
         Ok(self.meant(&vec![narrowing; self.providers.len()], None)?.found)
     }
 
@@ -52,32 +52,32 @@ impl<'a> Reader<'a> {
     /// others.
     pub(super) fn meant(
         &self,
-        narrowings: &[Narrowing],
+        narrowings: &[Filter],
         checked: Option<SignedDuration>,
-    ) -> Result<Meant<'a>> {
-        let (mut found, mut beside) = (Vec::new(), Quiet::default());
+    ) -> Result<StatusQuery<'a>> {
+        let (mut found, mut beside) = (Vec::new(), QuietRecords::default());
         for (provider, narrowing) in self.providers.iter().zip(narrowings) {
             let (standings, quiet) = self.read(provider, narrowing, checked)?;
-            found.push(Found { provider, standings });
+            found.push(FoundRecords { provider, standings });
             let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
-            beside = beside.and(Quiet { days_left, ..quiet });
+            beside = beside.and(QuietRecords { days_left, ..quiet });
         }
         let guessed = self.keep_named(&mut found)?;
-        for (Found { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
+        for (FoundRecords { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
             standings.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, self.now));
         }
-        Ok(Meant { found, beside, guessed })
+        Ok(StatusQuery { found, beside, guessed })
     }
 
     fn read(
         &self,
         provider: &Provider,
-        narrowing: &Narrowing,
+        narrowing: &Filter,
         checked: Option<SignedDuration>,
-    ) -> Result<(Vec<Standing>, Quiet)> {
+    ) -> Result<(Vec<AuthorizationWithFlows>, QuietRecords)> {
         let (ledger, profile) = (self.ledger, &provider.profile);
         if !self.args.selectors.is_empty() {
-            return Ok((ledger.standings_called(profile, &self.args.selectors)?, Quiet::default()));
+            return Ok((ledger.find_by_selectors(profile, &self.args.selectors)?, QuietRecords::default()));
         }
         let until = |window| horizon(self.now, window);
         if let Some(window) = checked.filter(|_| narrowing.is_none()) {
@@ -88,12 +88,12 @@ impl<'a> Reader<'a> {
             Some(window) => ledger.standings_near(profile, until(window))?,
             None => ledger.standings(profile)?,
         };
-        Ok((standings, Quiet::default()))
+        Ok((standings, QuietRecords::default()))
     }
 
     /// Of those that may have been meant, the ones that were named. In the table a text that names none shows every record
     /// in which it stands.
-    fn keep_named(&self, found: &mut [Found<'a>]) -> Result<BTreeSet<String>> {
+    fn keep_named(&self, found: &mut [FoundRecords<'a>]) -> Result<BTreeSet<String>> {
         let selectors = &self.args.selectors;
         let mut guessed = BTreeSet::new();
         if selectors.is_empty() {

@@ -1,10 +1,10 @@
 //! The settings that stand outside the profiles and hold for all of them.
 
-use super::setting::Given::{Is, Open};
-use super::setting::Kind::{Command, Flag, Numbers, Read, Text, Texts, Time, Words};
+use super::setting::GivenValue::{Is, Open};
 use super::setting::Setting;
+use super::setting::SettingKind::{Command, Flag, Numbers, Read, Text, Texts, Time, Words};
 use crate::config::{Config, read};
-use crate::model::reminder::Occasion;
+use crate::model::reminder::HookEventKind;
 use crate::model::vault_kind::VaultKind;
 
 pub(in crate::config) const FILE: &[Setting<Config>] = &[
@@ -48,35 +48,35 @@ pub(in crate::config) const FILE: &[Setting<Config>] = &[
     Setting {
         key: "hooks.due",
         doc: "What `remind` runs for a grant whose end comes near.",
-        kind: Command(|config, words| config.set_hook(Occasion::Due, words)),
+        kind: Command(|config, words| config.set_hook(HookEventKind::Due, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.expired",
         doc: "What `remind` runs for a grant that has expired or is invalid.",
-        kind: Command(|config, words| config.set_hook(Occasion::Expired, words)),
+        kind: Command(|config, words| config.set_hook(HookEventKind::Expired, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.granted",
         doc: "What is run once a grant is stored.",
-        kind: Command(|config, words| config.set_hook(Occasion::Granted, words)),
+        kind: Command(|config, words| config.set_hook(HookEventKind::Granted, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.failed",
         doc: "What is run when a consent has ended without a grant.",
-        kind: Command(|config, words| config.set_hook(Occasion::Failed, words)),
+        kind: Command(|config, words| config.set_hook(HookEventKind::Failed, words)),
         default: Open("notify-send"),
         presets: &[],
     },
     Setting {
         key: "hooks.deactivated",
         doc: "What is run once a license is deactivated.",
-        kind: Command(|config, words| config.set_hook(Occasion::Deactivated, words)),
+        kind: Command(|config, words| config.set_hook(HookEventKind::Deactivated, words)),
         default: Open("notify-send"),
         presets: &[],
     },

@@ -1,7 +1,7 @@
 //! Settings as `config init` writes them into a new profile: a line each, with what there is to know about it.
 
 use super::file::FILE;
-use super::setting::{ByPreset, Given, Kind, Setting};
+use super::setting::{GivenValue, PresetDefaults, Setting, SettingKind};
 use super::tables::profile;
 use crate::config::presets::Preset;
 use crate::model::provider::Provider;
@@ -24,7 +24,7 @@ impl fmt::Display for Line {
 
 /// A preset's lines, those that it leaves open among them.
 pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<Line> {
-    let line = |setting: &'static Setting<Provider>, by: &ByPreset| {
+    let line = |setting: &'static Setting<Provider>, by: &PresetDefaults| {
         let value = by.given.shown(setting.kind.form())?;
         Some(Line { key: setting.key_of(by), value, remark: by.remark.into() })
     };
@@ -34,7 +34,7 @@ pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<Line> {
 /// The defaults' lines, each with what it says.
 pub(in crate::config) fn default_lines() -> Vec<Line> {
     let line = |setting: &Setting<Provider>| {
-        let named = !matches!(setting.kind, Kind::Preset(_) | Kind::Parameters(..));
+        let named = !matches!(setting.kind, SettingKind::Preset(_) | SettingKind::Parameters(..));
         let value = setting.default.shown(setting.kind.form()).filter(|_| named)?;
         Some(Line { key: setting.key.into(), value, remark: setting.remark() })
     };
@@ -49,7 +49,7 @@ pub(in crate::config) fn remark(key: &str) -> String {
 /// What a profile's setting may look like, for whoever must give it.
 pub(in crate::config) fn example(key: &str) -> &'static str {
     match profile().find(|it| it.key == key).map(|it| it.default) {
-        Some(Given::Is(example) | Given::Open(example)) => example,
+        Some(GivenValue::Is(example) | GivenValue::Open(example)) => example,
         None => "…",
     }
 }

@@ -1,13 +1,15 @@
 //! A profile's settings that say what the provider is like and who the integrator is. They hold for whoever uses that
 //! provider; nothing here names a file, a command or an address of this installation.
 
-use super::setting::Given::{Is, Open};
-use super::setting::Kind::{Address, Base, Flag, Parameters, Port, Preset, Read, Text, Texts, Time, Words};
+use super::setting::GivenValue::{Is, Open};
+use super::setting::SettingKind::{
+    Address, Base, Flag, Parameters, Port, Preset, Read, Text, Texts, Time, Words,
+};
 use super::setting::{Query, Setting, by};
 use crate::config::presets::Preset::{Fl, Generic, LocalSandbox, Ny, NySandbox};
 use crate::config::read;
 use crate::model::consent::Fact;
-use crate::model::provider::{ClientAuth, Pkce, Provider, RedirectHost, RevocationScope, StateIn};
+use crate::model::provider::{ClientAuth, Pkce, Provider, RedirectHost, RevocationScope, StateLocation};
 
 pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
@@ -157,8 +159,8 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
         key: "state_in",
         doc: "Where the state travels; in the path for a provider that drops `state` from the query.",
         kind: Words(&[
-            ("query", |provider| provider.state_in = StateIn::Query),
-            ("path", |provider| provider.state_in = StateIn::Path),
+            ("query", |provider| provider.state_in = StateLocation::Query),
+            ("path", |provider| provider.state_in = StateLocation::Path),
         ]),
         default: Is("query"),
         presets: &[],

@@ -1,7 +1,7 @@
 //! Which settings there are in a profile, and which in the file outside the profiles: by key, table and order.
 
 use super::file::FILE;
-use super::setting::Form;
+use super::setting::ValueForm;
 use super::tables::profile;
 
 /// Where a setting stands: in a profile, or in the file outside the profiles.
@@ -13,7 +13,7 @@ pub(in crate::config) enum Scope {
 
 impl Scope {
     /// Every key, with its form.
-    fn declared(self) -> Vec<(&'static str, Form)> {
+    fn declared(self) -> Vec<(&'static str, ValueForm)> {
         match self {
             Self::Profile => profile().map(|it| (it.key, it.kind.form())).collect(),
             Self::File => FILE.iter().map(|it| (it.key, it.kind.form())).collect(),
@@ -21,7 +21,7 @@ impl Scope {
     }
 
     /// Where a key stands in the order of showing, and its form; `None` where there is no such key.
-    pub fn find(self, key: &str) -> Option<(usize, Form)> {
+    pub fn find(self, key: &str) -> Option<(usize, ValueForm)> {
         let is = match self {
             Self::Profile => profile().position(|it| it.has_key(key)),
             Self::File => FILE.iter().position(|it| it.has_key(key)),

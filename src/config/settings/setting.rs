@@ -1,6 +1,6 @@
 //! What a setting is: its key, what it takes, where its value goes, and what holds where nobody gives one.
 
-use crate::config::address::Wrong;
+use crate::config::address::InvalidAddress;
 use crate::config::presets::Preset;
 use crate::model::provider::PLACEHOLDERS;
 use jiff::SignedDuration;
@@ -15,15 +15,15 @@ pub(in crate::config) struct Setting<T: 'static> {
     /// What it says, in one sentence.
     pub doc: &'static str,
     /// What it takes, and where that goes.
-    pub kind: Kind<T>,
+    pub kind: SettingKind<T>,
     /// What holds where neither the file nor a preset says otherwise.
-    pub default: Given,
+    pub default: GivenValue,
     /// What presets say.
-    pub presets: &'static [ByPreset],
+    pub presets: &'static [PresetDefaults],
 }
 
 /// What a setting takes, and the function that puts it where it is used; no refused value gets there.
-pub(in crate::config) enum Kind<T: 'static> {
+pub(in crate::config) enum SettingKind<T: 'static> {
     /// Any text. An empty one is none, and so switches a preset's value off.
     Text(fn(&mut T, String)),
     /// True or false.
@@ -33,7 +33,7 @@ pub(in crate::config) enum Kind<T: 'static> {
     /// Whole numbers in a range, at least one.
     Numbers(RangeInclusive<i64>, fn(&mut T, Vec<i64>)),
     /// Texts, each of which passes the check.
-    Texts(fn(&str) -> Result<(), Wrong>, fn(&mut T, Vec<String>)),
+    Texts(fn(&str) -> Result<(), InvalidAddress>, fn(&mut T, Vec<String>)),
     /// One of a few words.
     Words(&'static [Word<T>]),
     /// A length of time above zero.
@@ -53,7 +53,7 @@ pub(in crate::config) enum Kind<T: 'static> {
     /// What the profile starts from.
     Preset(fn(&mut T, Preset)),
     /// A text with a form of its own: that form in words, and what reads it.
-    Read(&'static str, fn(&mut T, &str) -> Result<(), Wrong>),
+    Read(&'static str, fn(&mut T, &str) -> Result<(), InvalidAddress>),
 }
 
 /// A word, and what it does.
@@ -68,7 +68,7 @@ pub(in crate::config) enum Query {
 
 /// What is given for a setting: a text as it is, anything else as TOML has it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::config) enum Given {
+pub(in crate::config) enum GivenValue {
     /// This value.
     Is(&'static str),
     /// Nothing; a value may look like this.
@@ -76,30 +76,34 @@ pub(in crate::config) enum Given {
 }
 
 /// What presets give for a setting.
-pub(in crate::config) struct ByPreset {
+pub(in crate::config) struct PresetDefaults {
     presets: &'static [Preset],
     /// The parameter's name, where the key ends in `NAME`.
     name: &'static str,
-    pub given: Given,
+    pub given: GivenValue,
     /// How sure that is, or what to do about it.
     pub remark: &'static str,
 }
 
 /// What these presets give, and how sure that is.
-pub(super) const fn by(presets: &'static [Preset], given: Given, remark: &'static str) -> ByPreset {
-    ByPreset { presets, name: "", given, remark }
+pub(super) const fn by(
+    presets: &'static [Preset],
+    given: GivenValue,
+    remark: &'static str,
+) -> PresetDefaults {
+    PresetDefaults { presets, name: "", given, remark }
 }
 
-impl ByPreset {
+impl PresetDefaults {
     /// The parameter of this name.
     pub(super) const fn named(self, name: &'static str) -> Self {
         Self { name, ..self }
     }
 }
 
-impl Given {
+impl GivenValue {
     /// The value that holds.
-    pub(super) fn value(self, form: Form) -> Option<Value> {
+    pub(super) fn value(self, form: ValueForm) -> Option<Value> {
         match self {
             Self::Is(written) => form.read(written),
             Self::Open(_) => None,
@@ -107,7 +111,7 @@ impl Given {
     }
 
     /// The value that holds, or the example of one.
-    pub(super) fn shown(self, form: Form) -> Option<Value> {
+    pub(super) fn shown(self, form: ValueForm) -> Option<Value> {
         match self {
             Self::Is(written) | Self::Open(written) => form.read(written),
         }
@@ -116,19 +120,19 @@ impl Given {
 
 impl<T> Setting<T> {
     /// The key of what a preset gives.
-    pub fn key_of(&self, given: &ByPreset) -> String {
+    pub fn key_of(&self, given: &PresetDefaults) -> String {
         self.key.replace("NAME", given.name)
     }
 
     /// What a preset gives for it: several parameters, perhaps.
-    pub fn by(&self, preset: Preset) -> impl Iterator<Item = &'static ByPreset> {
+    pub fn by(&self, preset: Preset) -> impl Iterator<Item = &'static PresetDefaults> {
         self.presets.iter().filter(move |it| it.presets.contains(&preset))
     }
 
     /// What stands beside it in a file: the words that there are, and what it says.
     pub(super) fn remark(&self) -> String {
         match self.kind {
-            Kind::Words(_) => format!("{}. {}", self.kind.takes().replace('`', "\""), self.doc),
+            SettingKind::Words(_) => format!("{}. {}", self.kind.takes().replace('`', "\""), self.doc),
             _ => self.doc.into(),
         }
     }
@@ -142,15 +146,15 @@ impl<T> Setting<T> {
     }
 }
 
-impl<T> Kind<T> {
+impl<T> SettingKind<T> {
     /// The form that the reader lets through.
-    pub(super) fn form(&self) -> Form {
+    pub(super) fn form(&self) -> ValueForm {
         match self {
-            Self::Flag(_) => Form::Flag,
-            Self::Port(_) => Form::Number,
-            Self::Numbers(..) => Form::Numbers,
-            Self::Texts(..) => Form::Texts,
-            _ => Form::Text,
+            Self::Flag(_) => ValueForm::Flag,
+            Self::Port(_) => ValueForm::Number,
+            Self::Numbers(..) => ValueForm::Numbers,
+            Self::Texts(..) => ValueForm::Texts,
+            _ => ValueForm::Text,
         }
     }
 
@@ -188,7 +192,7 @@ impl<T> Kind<T> {
 
 /// The form of a value in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::config) enum Form {
+pub(in crate::config) enum ValueForm {
     Text,
     Flag,
     Number,
@@ -196,7 +200,7 @@ pub(in crate::config) enum Form {
     Texts,
 }
 
-impl Form {
+impl ValueForm {
     /// What the value should look like.
     pub fn in_words(self) -> &'static str {
         match self {

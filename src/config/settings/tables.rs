@@ -44,7 +44,7 @@ pub fn preset_gives(preset: Preset, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{FILE, Given, Kind};
+    use crate::config::settings::{FILE, GivenValue, SettingKind};
     use std::collections::BTreeSet;
 
     /// What must hold of every declaration, whatever it's of.
@@ -61,9 +61,13 @@ mod tests {
             // What can't be without a value has one.
             let needs = matches!(
                 setting.kind,
-                Kind::Flag(_) | Kind::Numbers(..) | Kind::Words(_) | Kind::Time(_) | Kind::TimeOrZero(_)
+                SettingKind::Flag(_)
+                    | SettingKind::Numbers(..)
+                    | SettingKind::Words(_)
+                    | SettingKind::Time(_)
+                    | SettingKind::TimeOrZero(_)
             );
-            assert!(!needs || matches!(setting.default, Given::Is(_)), "{key} has no default");
+            assert!(!needs || matches!(setting.default, GivenValue::Is(_)), "{key} has no default");
         }
     }
 
@@ -76,7 +80,11 @@ mod tests {
     #[test]
     fn a_description_of_a_provider_names_no_file_and_runs_nothing() {
         for setting in PROVIDER {
-            assert!(!matches!(setting.kind, Kind::File(_) | Kind::Command(_)), "{}", setting.key);
+            assert!(
+                !matches!(setting.kind, SettingKind::File(_) | SettingKind::Command(_)),
+                "{}",
+                setting.key
+            );
         }
     }
 }

@@ -4,26 +4,26 @@ use std::fmt::Write as _;
 const STAGES: [Stage; 6] =
     [Stage::Asked, Stage::Arrived, Stage::Sent, Stage::Deferred, Stage::Left, Stage::Ended];
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
-const EVENTS: [Event; 16] = [
-    Event::CodeCame,
-    Event::Refused,
-    Event::SlotFree,
-    Event::Unnoted,
-    Event::NeverLeft,
-    Event::WantedLater,
-    Event::WrongClient,
-    Event::Settled,
-    Event::Spent,
-    Event::SpentInSight,
-    Event::Overtaken,
-    Event::TimeOver,
-    Event::Retry,
-    Event::Stopped,
-    Event::Canceled,
-    Event::Disowned,
+const EVENTS: [FlowEvent; 16] = [
+    FlowEvent::CodeCame,
+    FlowEvent::Refused,
+    FlowEvent::SlotFree,
+    FlowEvent::Unnoted,
+    FlowEvent::NeverLeft,
+    FlowEvent::WantedLater,
+    FlowEvent::WrongClient,
+    FlowEvent::Settled,
+    FlowEvent::Spent,
+    FlowEvent::SpentInSight,
+    FlowEvent::Overtaken,
+    FlowEvent::TimeOver,
+    FlowEvent::Retry,
+    FlowEvent::Stopped,
+    FlowEvent::Canceled,
+    FlowEvent::Disowned,
 ];
 
-fn all() -> impl Iterator<Item = (Stage, Event, Starter)> {
+fn all() -> impl Iterator<Item = (Stage, FlowEvent, Starter)> {
     STAGES.into_iter().flat_map(|stage| {
         EVENTS.into_iter().flat_map(move |event| STARTERS.into_iter().map(move |it| (stage, event, it)))
     })
@@ -47,7 +47,7 @@ fn table() -> String {
     for stage in STAGES {
         for event in EVENTS {
             let decided = STARTERS.map(|starter| (starter, decide(starter, stage, event)));
-            let mut told: Vec<Option<(Stage, &[Effect])>> = Vec::new();
+            let mut told: Vec<Option<(Stage, &[FlowEffect])>> = Vec::new();
             for (_, decision) in decided {
                 if decision.is_none() || told.contains(&decision) {
                     continue;
@@ -86,12 +86,12 @@ fn a_code_is_noted_before_it_waits_and_sent_only_from_there() {
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
         let at = |which| effects.iter().position(|it| *it == which);
-        if at(Effect::Queue).is_some() {
+        if at(FlowEffect::Queue).is_some() {
             assert_eq!(next, Stage::Arrived);
             // Both are of a code that is noted.
-            assert!(matches!(event, Event::CodeCame | Event::Retry), "{event:?}");
+            assert!(matches!(event, FlowEvent::CodeCame | FlowEvent::Retry), "{event:?}");
         }
-        assert_eq!(at(Effect::Send).is_some(), (stage, next) == (Stage::Arrived, Stage::Sent));
+        assert_eq!(at(FlowEffect::Send).is_some(), (stage, next) == (Stage::Arrived, Stage::Sent));
     }
 }
 
@@ -100,7 +100,7 @@ fn a_browser_is_answered_only_once_the_end_is_in_the_ledger() {
     for (stage, event, starter) in all() {
         let Some((_, effects)) = decide(starter, stage, event) else { continue };
         let at = |which| effects.iter().position(|it| *it == which);
-        if let (Some(closed), Some(replied)) = (at(Effect::Close), at(Effect::Reply)) {
+        if let (Some(closed), Some(replied)) = (at(FlowEffect::Close), at(FlowEffect::Reply)) {
             assert!(closed < replied, "{stage:?} {event:?}");
         }
     }
@@ -110,8 +110,8 @@ fn a_browser_is_answered_only_once_the_end_is_in_the_ledger() {
 fn what_was_answered_is_never_stopped_or_canceled() {
     for starter in STARTERS {
         for stage in [Stage::Arrived, Stage::Sent] {
-            assert_eq!(decide(starter, stage, Event::Stopped), None);
-            assert_eq!(decide(starter, stage, Event::Canceled), None);
+            assert_eq!(decide(starter, stage, FlowEvent::Stopped), None);
+            assert_eq!(decide(starter, stage, FlowEvent::Canceled), None);
         }
     }
 }
@@ -122,9 +122,9 @@ fn what_ended_stays_ended_and_its_starter_hears_once_of_what_isnt_waited_for_any
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
         assert_ne!(stage, Stage::Ended, "{event:?}");
-        let told = effects.iter().filter(|it| matches!(it, Effect::Report | Effect::Leave)).count();
+        let told = effects.iter().filter(|it| matches!(it, FlowEffect::Report | FlowEffect::Leave)).count();
         // Who cancels knows, and who was overtaken is told of what overtook it.
-        let knows = matches!(event, Event::Canceled | Event::Disowned | Event::Overtaken);
+        let knows = matches!(event, FlowEvent::Canceled | FlowEvent::Disowned | FlowEvent::Overtaken);
         let expected = usize::from(is_waited_for(stage) && !is_waited_for(next) && !knows);
         assert_eq!(told, expected, "{starter:?} {stage:?} {event:?}");
     }
@@ -135,24 +135,26 @@ fn nothing_but_its_grant_or_a_refusal_closes_a_flow() {
     for (stage, event, starter) in all() {
         let Some((_, effects)) = decide(starter, stage, event) else { continue };
         // A code that was sent and brought nothing is judged by custody, which opens the flow again.
-        if effects.contains(&Effect::Close) {
-            assert!(event == Event::Refused || stage == Stage::Sent, "{starter:?} {stage:?} {event:?}");
+        if effects.contains(&FlowEffect::Close) {
+            assert!(event == FlowEvent::Refused || stage == Stage::Sent, "{starter:?} {stage:?} {event:?}");
         }
-        if matches!(event, Event::TimeOver | Event::Stopped | Event::Canceled) && stage == Stage::Asked {
-            assert!(effects.contains(&Effect::LeaveOpen), "{starter:?} {event:?}");
+        if matches!(event, FlowEvent::TimeOver | FlowEvent::Stopped | FlowEvent::Canceled)
+            && stage == Stage::Asked
+        {
+            assert!(effects.contains(&FlowEffect::LeaveOpen), "{starter:?} {event:?}");
         }
     }
 }
 
 /// A flow whose code came, after these events, and what each of them led to.
-fn driven(starter: Starter, events: &[Event]) -> (Engine, FlowId, Vec<&'static [Effect]>) {
+fn driven(starter: Starter, events: &[FlowEvent]) -> (Engine, FlowId, Vec<&'static [FlowEffect]>) {
     let (mut engine, flow, now) = (Engine::new(starter), FlowId("flow".into()), Instant::now());
     engine.asked(flow.clone(), 0, "https://biotrack.example/grant".into(), Some(now));
     engine.came(&flow, Secret::new("a code"), BrowserReply::nobody("L-1".into()), now);
     let effects = events.iter().map(|event| {
         let effects = engine.on(&flow, *event, now);
-        effects.iter().filter(|it| **it == Effect::Queue).for_each(|_| engine.queue(&flow));
-        if effects.contains(&Effect::Send) {
+        effects.iter().filter(|it| **it == FlowEffect::Queue).for_each(|_| engine.queue(&flow));
+        if effects.contains(&FlowEffect::Send) {
             assert_eq!(engine.next_to_send().as_ref(), Some(&flow));
         }
         effects
@@ -163,16 +165,16 @@ fn driven(starter: Starter, events: &[Event]) -> (Engine, FlowId, Vec<&'static [
 
 #[test]
 fn a_run_that_loses_the_provider_sends_the_code_when_it_is_back() {
-    use Event::{CodeCame, NeverLeft, Retry, Settled, SlotFree};
+    use FlowEvent::{CodeCame, NeverLeft, Retry, Settled, SlotFree};
     let (engine, flow, effects) =
         driven(Starter::Run, &[CodeCame, SlotFree, NeverLeft, Retry, SlotFree, Settled]);
-    let expected: [&[Effect]; 6] = [
-        &[Effect::Queue],
-        &[Effect::Send],
+    let expected: [&[FlowEffect]; 6] = [
+        &[FlowEffect::Queue],
+        &[FlowEffect::Send],
         &[],
-        &[Effect::Queue],
-        &[Effect::Send],
-        &[Effect::Reply, Effect::Report],
+        &[FlowEffect::Queue],
+        &[FlowEffect::Send],
+        &[FlowEffect::Reply, FlowEffect::Report],
     ];
     assert_eq!(effects, expected);
     assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Ended));
@@ -181,7 +183,7 @@ fn a_run_that_loses_the_provider_sends_the_code_when_it_is_back() {
 #[test]
 fn a_server_retries_for_as_long_as_a_code_lives_and_not_while_it_ends() {
     let (mut engine, flow, _) =
-        driven(Starter::Server, &[Event::CodeCame, Event::SlotFree, Event::NeverLeft]);
+        driven(Starter::Server, &[FlowEvent::CodeCame, FlowEvent::SlotFree, FlowEvent::NeverLeft]);
     let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
     let again = engine.soonest().unwrap();
     assert_eq!(again, came + RETRY);
@@ -195,9 +197,10 @@ fn a_server_retries_for_as_long_as_a_code_lives_and_not_while_it_ends() {
 
 #[test]
 fn an_admins_browser_is_told_at_once_what_is_tried_again_and_never_that_it_was_refused() {
-    for event in [Event::Unnoted, Event::NeverLeft, Event::WantedLater] {
-        let (engine, flow, effects) = driven(Starter::Server, &[Event::CodeCame, Event::SlotFree, event]);
-        assert_eq!(effects.last(), Some(&[Effect::Assure].as_slice()), "{event:?}");
+    for event in [FlowEvent::Unnoted, FlowEvent::NeverLeft, FlowEvent::WantedLater] {
+        let (engine, flow, effects) =
+            driven(Starter::Server, &[FlowEvent::CodeCame, FlowEvent::SlotFree, event]);
+        assert_eq!(effects.last(), Some(&[FlowEffect::Assure].as_slice()), "{event:?}");
         assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Deferred));
     }
 }
@@ -205,7 +208,8 @@ fn an_admins_browser_is_told_at_once_what_is_tried_again_and_never_that_it_was_r
 #[test]
 fn a_code_that_is_wanted_later_waits_for_as_long_as_it_lives_whoever_started_it() {
     for starter in STARTERS {
-        let (mut engine, flow, _) = driven(starter, &[Event::CodeCame, Event::SlotFree, Event::WantedLater]);
+        let (mut engine, flow, _) =
+            driven(starter, &[FlowEvent::CodeCame, FlowEvent::SlotFree, FlowEvent::WantedLater]);
         let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
         let (later, second) = (came + CODE_LIVES / 2, Duration::from_secs(1));
         assert!(engine.lives_until(&flow, later) && !engine.lives_until(&flow, came + CODE_LIVES));
@@ -213,7 +217,7 @@ fn a_code_that_is_wanted_later_waits_for_as_long_as_it_lives_whoever_started_it(
         assert_eq!(engine.soonest(), Some(later));
         assert!(engine.deferred(later - second).is_empty(), "never sooner than the provider wants it");
         assert_eq!(engine.deferred(later), std::slice::from_ref(&flow));
-        assert_eq!(engine.on(&flow, Event::Retry, later), &[Effect::Queue]);
+        assert_eq!(engine.on(&flow, FlowEvent::Retry, later), &[FlowEffect::Queue]);
         engine.stop();
         assert!(!engine.lives_until(&flow, later));
     }
@@ -221,13 +225,13 @@ fn a_code_that_is_wanted_later_waits_for_as_long_as_it_lives_whoever_started_it(
 
 #[test]
 fn what_a_wrong_client_sent_is_left_to_the_next_command_and_a_server_tries_it_itself() {
-    let events = [Event::CodeCame, Event::SlotFree, Event::WrongClient];
-    for (starter, told) in [(Starter::One, Effect::Report), (Starter::Run, Effect::Leave)] {
+    let events = [FlowEvent::CodeCame, FlowEvent::SlotFree, FlowEvent::WrongClient];
+    for (starter, told) in [(Starter::One, FlowEffect::Report), (Starter::Run, FlowEffect::Leave)] {
         let (_, _, effects) = driven(starter, &events);
-        assert_eq!(effects.last().unwrap(), &[Effect::Reply, told]);
+        assert_eq!(effects.last().unwrap(), &[FlowEffect::Reply, told]);
     }
     let (engine, flow, effects) = driven(Starter::Server, &events);
-    assert_eq!(effects.last().unwrap(), &[Effect::Assure, Effect::WaitAgain]);
+    assert_eq!(effects.last().unwrap(), &[FlowEffect::Assure, FlowEffect::WaitAgain]);
     let came = engine.get(&flow).and_then(|flow| flow.came).unwrap();
     assert_eq!(engine.soonest(), Some(came + CODE_LIVES - RETRY));
 }
@@ -235,8 +239,8 @@ fn what_a_wrong_client_sent_is_left_to_the_next_command_and_a_server_tries_it_it
 #[test]
 fn whoever_ends_with_a_code_in_hand_tells_its_browser_that_it_is_kept() {
     for starter in STARTERS {
-        let (_, effects) = decide(starter, Stage::Deferred, Event::Stopped).unwrap();
-        assert_eq!(effects.first(), Some(&Effect::Keep), "{starter:?}");
+        let (_, effects) = decide(starter, Stage::Deferred, FlowEvent::Stopped).unwrap();
+        assert_eq!(effects.first(), Some(&FlowEffect::Keep), "{starter:?}");
     }
 }
 
@@ -246,7 +250,7 @@ fn codes_are_sent_in_the_order_in_which_they_came() {
     let flows = ["c", "a", "b"].map(|name| FlowId(name.into()));
     for (item, flow) in flows.iter().enumerate() {
         engine.asked(flow.clone(), item, String::new(), None);
-        engine.on(flow, Event::CodeCame, now);
+        engine.on(flow, FlowEvent::CodeCame, now);
         engine.queue(flow);
     }
     assert_eq!(engine.at(Stage::Arrived), flows, "in their licenses' order");

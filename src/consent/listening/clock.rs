@@ -3,10 +3,10 @@
 
 use super::Listening;
 use crate::consent::recovery::finish_left_over;
-use crate::custody::Recovered;
+use crate::custody::RecoveryOutcome;
 use crate::error::{Error, HandoffError, Result, VaultError};
 use crate::model::ids::Key;
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
 use std::time::{Duration, Instant};
 
@@ -98,10 +98,10 @@ impl Listening<'_, '_> {
                     self.upkeep.told.remove(&item.key);
                     self.untidy = true;
                     match recovered {
-                        None | Some(Recovered::Unanswered) => {}
-                        Some(Recovered::Finished { kept, .. }) => self.ended(&item, Ok(kept)),
-                        Some(Recovered::Failed(e)) => self.ended(&item, Err(e)),
-                        Some(Recovered::Uncertain | Recovered::UncertainDeactivation) => {
+                        None | Some(RecoveryOutcome::Unanswered) => {}
+                        Some(RecoveryOutcome::Finished { kept, .. }) => self.ended(&item, Ok(kept)),
+                        Some(RecoveryOutcome::Failed(e)) => self.ended(&item, Err(e)),
+                        Some(RecoveryOutcome::Uncertain | RecoveryOutcome::UncertainDeactivation) => {
                             let lost = self.lost(&item.key);
                             self.ended(&item, Err(lost));
                         }
@@ -149,7 +149,7 @@ impl Listening<'_, '_> {
         }
     }
 
-    pub(super) fn finish_left(&mut self, item: Planned) {
+    pub(super) fn finish_left(&mut self, item: PlannedLicense) {
         self.untidy = true;
         match finish_left_over(self.env, self.flows.custody, &item) {
             Ok(_) => drop(self.upkeep.told.remove(&item.key)),

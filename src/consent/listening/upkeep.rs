@@ -1,7 +1,7 @@
 //! What a server has still to do, and when: what couldn't be finished, and what is looked at now and then.
 
 use crate::model::ids::{FlowId, Key};
-use crate::model::plan::Planned;
+use crate::model::plan::PlannedLicense;
 use crate::model::secret::Secret;
 use crate::oauth::ProviderClient;
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// What is still to be done.
 pub(super) struct Upkeep {
     /// Flows that are over here, and that the ledger couldn't be told of, or not as it should be.
-    pub(super) own: BTreeMap<FlowId, Planned>,
+    pub(super) own: BTreeMap<FlowId, PlannedLicense>,
     /// Licenses of which an earlier process left something that can't be finished yet.
-    pub(super) left: Vec<Planned>,
+    pub(super) left: Vec<PlannedLicense>,
     /// What earlier processes left couldn't even be read.
     pub(super) is_unread: bool,
     /// When that is tried again, and how long it was waited for.

@@ -2,11 +2,11 @@
 
 use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
 use crate::consent::engine::Stage;
-use crate::custody::Kept;
+use crate::custody::StoreOutcome;
 use crate::error::{Error, LedgerError, Result, clean};
 use crate::model::granted::AwaitingGrant;
 use crate::model::ids::same_account;
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::Progress;
 use crate::web::{ActionResponder, WorklistAction};
 use std::time::Instant;
@@ -21,9 +21,9 @@ impl ConsentRun<'_, '_> {
         }
         for at in 0..self.items.len() {
             let waits =
-                self.outcomes[at].as_ref().filter(|outcome| outcome.ending == Ending::AwaitingApproval);
+                self.outcomes[at].as_ref().filter(|outcome| outcome.ending == OutcomeKind::AwaitingApproval);
             if let Some(granted_by) = waits.and_then(held_by).filter(|by| same_account(by, &admin)) {
-                self.settle(at, Ok(Kept::Held { granted_by }));
+                self.settle(at, Ok(StoreOutcome::Held { granted_by }));
             }
         }
     }
@@ -34,7 +34,7 @@ impl ConsentRun<'_, '_> {
         let outcomes = &self.outcomes;
         self.to_ask.retain(|admin| {
             let waiting =
-                outcomes.iter().flatten().filter(|outcome| outcome.ending == Ending::AwaitingApproval);
+                outcomes.iter().flatten().filter(|outcome| outcome.ending == OutcomeKind::AwaitingApproval);
             waiting.filter_map(held_by).any(|by| same_account(&by, admin))
         });
     }
@@ -57,7 +57,7 @@ impl ConsentRun<'_, '_> {
         self.flows.cancel(at);
         self.links.remove(&at);
         let standing = self.flows.custody.standing(&grant.key)?;
-        self.end(at, Outcome::of(grant.key, Ending::Granted, standing), None);
+        self.end(at, Outcome::of(grant.key, OutcomeKind::Granted, standing), None);
         Ok(())
     }
 

@@ -12,20 +12,20 @@ use super::fit::still_fits;
 use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
-use crate::custody::{Custody, Decision, Kept, Question};
+use crate::custody::{Custody, NewFlow, RecordDecision, StoreOutcome};
 use crate::error::{Error, LedgerError, Result, UnusedCode};
 use crate::model::authorization::{Authorization, next_of, take_the_answer};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Generation, RunId, same_account};
-use crate::model::outcome::{Ending, Outcome};
-use crate::model::pace::{Now, Pace, Pause};
-use crate::model::plan::{Planned, Progress};
+use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::pace::{Pace, PaceDecision, PauseReason};
+use crate::model::plan::{PlannedLicense, Progress};
 use crate::model::secret::Secret;
 use crate::oauth::{self, ProviderClient};
-use crate::system::{BrowserChoice, Env, Opened};
-use crate::web::{BrowserReply, Session, SessionEvent, Worklist};
+use crate::system::{BrowserChoice, Env, LaunchOutcome};
+use crate::web::{BrowserReply, ListeningSession, SessionEvent, Worklist};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -33,15 +33,15 @@ use std::time::{Duration, Instant};
 /// What people and scripts see of a run.
 pub trait ProgressReporter {
     /// A license's page was opened, or its address is to be opened by hand.
-    fn opened(&mut self, item: &Planned, address: &str, how: OpenMethod, until: Instant);
+    fn opened(&mut self, item: &PlannedLicense, address: &str, how: OpenMethod, until: Instant);
     /// Its answer came.
-    fn storing(&mut self, item: &Planned);
+    fn storing(&mut self, item: &PlannedLicense);
     /// Its answer couldn't be taken, and is waited for again.
-    fn waits_on(&mut self, _item: &Planned) {}
+    fn waits_on(&mut self, _item: &PlannedLicense) {}
     /// Facts that the provider didn't report.
-    fn remarks(&mut self, item: &Planned, remarks: &[String]);
+    fn remarks(&mut self, item: &PlannedLicense, remarks: &[String]);
     /// It has ended; for one that was left out, why.
-    fn ended(&mut self, item: &Planned, outcome: &Outcome, why: Option<&str>);
+    fn ended(&mut self, item: &PlannedLicense, outcome: &Outcome, why: Option<&str>);
     /// A person has to say whether the grants of another admin than the one who was asked will do.
     fn asks(&mut self, _admin: &str) {}
     /// The message in which a link is sent to its admin.
@@ -64,7 +64,7 @@ pub trait ProgressReporter {
 #[derive(Debug, PartialEq, Eq)]
 pub enum OpenMethod {
     /// By a browser that was started, or wasn't.
-    Browser(Opened),
+    Browser(LaunchOutcome),
     /// By nobody yet: a person has the address.
     Address,
     /// By a click on the worklist.
@@ -72,7 +72,7 @@ pub enum OpenMethod {
 }
 
 impl OpenMethod {
-    fn of(opened: Option<Opened>) -> Self {
+    fn of(opened: Option<LaunchOutcome>) -> Self {
         opened.map_or(Self::Address, Self::Browser)
     }
 }
@@ -96,7 +96,7 @@ pub struct RunOptions {
 }
 
 /// How a run ended.
-pub struct Ended {
+pub struct RunEnd {
     /// Of each license; `None`: it's left to do.
     pub outcomes: Vec<Option<Outcome>>,
     /// A person, or a signal, ended it.
@@ -108,10 +108,10 @@ pub struct Ended {
 /// The run.
 pub struct ConsentRun<'r, 'e> {
     env: &'r Env,
-    flows: Flows<'r, 'e, &'r mut Session>,
+    flows: Flows<'r, 'e, &'r mut ListeningSession>,
     options: RunOptions,
     /// The licenses with their places in the ledger's run.
-    items: &'r [(usize, Planned)],
+    items: &'r [(usize, PlannedLicense)],
     pace: Pace,
     reporter: &'r mut dyn ProgressReporter,
     outcomes: Vec<Option<Outcome>>,
@@ -142,16 +142,16 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         env: &'r Env,
         custody: &'r mut Custody<'e>,
         client: &'r ProviderClient,
-        session: &'r mut Session,
+        session: &'r mut ListeningSession,
         options: RunOptions,
         pace: Pace,
-        items: &'r [(usize, Planned)],
+        items: &'r [(usize, PlannedLicense)],
         reporter: &'r mut dyn ProgressReporter,
     ) -> Self {
         let starter = if options.run.is_some() { Starter::Run } else { Starter::One };
         Self {
             env,
-            flows: Flows::new(starter, custody, client, session, env.terminal.attended()),
+            flows: Flows::new(starter, custody, client, session, env.terminal.interactive()),
             options,
             items,
             pace,
@@ -171,7 +171,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// What was found out of a license before the run began.
-    pub fn known(&mut self, at: usize, kept: Result<Kept>) {
+    pub fn known(&mut self, at: usize, kept: Result<StoreOutcome>) {
         match kept {
             Err(e) => self.leave_or_settle(at, e),
             kept => self.settle(at, kept),
@@ -179,7 +179,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// Until every license has ended, or nothing more is wanted.
-    pub fn run(mut self) -> Ended {
+    pub fn run(mut self) -> RunEnd {
         self.show_all_awaiting();
         loop {
             if self.several() && self.env.terminal.nobody_reads() && !self.pace.is_stopping() {
@@ -192,19 +192,21 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             self.run_hooks();
             self.reporter.turn(&self.pace, self.to_ask.front().map(String::as_str));
             match self.pace.next(Instant::now()) {
-                Now::Finish if self.to_ask.is_empty() && self.links.is_empty() && self.flows.is_empty() => {
+                PaceDecision::Finish
+                    if self.to_ask.is_empty() && self.links.is_empty() && self.flows.is_empty() =>
+                {
                     break;
                 }
-                Now::Finish => self.wait(None),
-                Now::Open(which) => self.ask(&which, OpenTrigger::Turn),
-                Now::Look => self.flows.server.look(),
-                Now::Wait(until) => self.wait(until),
+                PaceDecision::Finish => self.wait(None),
+                PaceDecision::Open(which) => self.ask(&which, OpenTrigger::Turn),
+                PaceDecision::Look => self.flows.server.look(),
+                PaceDecision::Wait(until) => self.wait(until),
             }
         }
         if let Some(worklist) = &self.options.worklist {
             worklist.ended("This run has ended. The terminal says how, and what to do next.".into());
         }
-        Ended { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
+        RunEnd { outcomes: self.outcomes, interrupted: self.interrupted, stopped: self.stopped }
     }
 
     /// A run may last for hours, and others want to hear of each grant now: at a moment when no browser waits.
@@ -399,20 +401,20 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn post_notice(&self) {
         let Some(worklist) = &self.options.worklist else { return };
         worklist.notice(self.pace.pause().map(|pause| match pause {
-            Pause::Admin(next) => {
+            PauseReason::Admin(next) => {
                 format!(
                     "The next licenses are {next}'s. Sign out of BioTrack in the browser before you go on."
                 )
             }
-            Pause::Silence => "Nobody answered in time. Go on when the admin is there.".into(),
-            Pause::Outage { .. } => {
+            PauseReason::Silence => "Nobody answered in time. Go on when the admin is there.".into(),
+            PauseReason::Outage { .. } => {
                 "BioTrack doesn't answer. It's looked at again in a while; nothing is lost.".into()
             }
         }));
     }
 
     /// The question about a license. What is decided on its record is decided when that is read: right before it's written.
-    fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<Question<'r>> {
+    fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<NewFlow<'r>> {
         let item = &self.items[at].1;
         let (provider, several) = (self.flows.custody.provider().clone(), self.several());
         let base = self.flows.server.redirect_uri();
@@ -420,7 +422,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let ask =
             oauth::ask(&provider, &self.flows.client.endpoints, &item.key, &item.username, &base, random)?;
         let base = self.rebased.get(&at).copied().unwrap_or(item.base);
-        let record: Decision<'r> = Box::new(move |known| {
+        let record: RecordDecision<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| was_granted_since(known, item, base)) {
                 let license = item.key.license.to_string();
                 return Err(LedgerError::Changed { license }.into());
@@ -428,7 +430,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });
-        Ok(Question { ask, record, purpose: item.purpose, deadline, handed_off: false })
+        Ok(NewFlow { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
 
     /// A code came. What kept it from being taken is told: its flow waits on, and the same answer may come again.
@@ -485,7 +487,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
         self.settle_what_is_over();
         // The provider is back, by another's answer: nobody will look for it.
-        if !matches!(self.pace.pause(), Some(Pause::Outage { .. })) {
+        if !matches!(self.pace.pause(), Some(PauseReason::Outage { .. })) {
             self.flows.retry_deferred(Instant::now());
         }
     }
@@ -521,7 +523,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// The code was refused, and the person at the terminal hears of it: the same address works again, and is waited for.
-    fn waits_again(&mut self, at: usize, kept: &Result<Kept>) {
+    fn waits_again(&mut self, at: usize, kept: &Result<StoreOutcome>) {
         if let Err(e) = kept {
             let said =
                 format!("{e}. The same address works again: have Grant Access clicked there once more.");
@@ -531,16 +533,16 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// A license has ended, well or not.
-    fn settle(&mut self, at: usize, kept: Result<Kept>) {
+    fn settle(&mut self, at: usize, kept: Result<StoreOutcome>) {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
-        if let Ok(Kept::Live { remarks }) = &kept {
+        if let Ok(StoreOutcome::Live { remarks }) = &kept {
             self.reporter.remarks(item, remarks);
         }
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
         let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
-        if let (Ending::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
+        if let (OutcomeKind::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
             && !self.to_ask.iter().any(|admin| same_account(admin, &other))
             && said_of(&self.decided, &other).is_none()
@@ -554,15 +556,15 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn skip(&mut self, at: usize, why: &str) {
         let key = &self.items[at].1.key;
         let standing = self.flows.custody.standing(key).ok().flatten();
-        self.end(at, Outcome::of(key.clone(), Ending::Skipped, standing), Some(why));
+        self.end(at, Outcome::of(key.clone(), OutcomeKind::Skipped, standing), Some(why));
     }
 
     fn end(&mut self, at: usize, outcome: Outcome, why: Option<&str>) {
         let progress = match outcome.ending {
-            Ending::Granted => Progress::Granted,
-            Ending::AwaitingApproval => Progress::Held,
-            Ending::HandedOff => Progress::HandedOff,
-            Ending::Skipped => Progress::Skipped,
+            OutcomeKind::Granted => Progress::Granted,
+            OutcomeKind::AwaitingApproval => Progress::Held,
+            OutcomeKind::HandedOff => Progress::HandedOff,
+            OutcomeKind::Skipped => Progress::Skipped,
             _ => Progress::Failed,
         };
         self.news = true;
@@ -570,14 +572,14 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         if let Some(worklist) = &self.options.worklist {
             let said = detail(&outcome, why);
             match (outcome.ending, &outcome.standing) {
-                (Ending::Granted, Some(standing)) => {
+                (OutcomeKind::Granted, Some(standing)) => {
                     let zone = &self.flows.custody.provider().zone;
                     worklist.granted(at, standing.record.expires_at.map(|ends| zone.day(ends)), &said);
                 }
                 _ => worklist.show(at, progress, &said),
             }
         }
-        if matches!(outcome.ending, Ending::Granted | Ending::AwaitingApproval) {
+        if matches!(outcome.ending, OutcomeKind::Granted | OutcomeKind::AwaitingApproval) {
             self.show_awaiting(at);
         }
         self.note(at, progress);
@@ -653,7 +655,7 @@ enum OpenTrigger {
 }
 
 /// Whether a license was granted since it was planned, or given up: a token that was refreshed meanwhile changes nothing.
-fn was_granted_since(known: &Authorization, item: &Planned, base: Generation) -> bool {
+fn was_granted_since(known: &Authorization, item: &PlannedLicense, base: Generation) -> bool {
     let renewed_the_same = item.purpose == Purpose::Renew
         && known.expires_at == item.expires_at
         && known.deactivated_at.is_none();
@@ -669,9 +671,9 @@ fn said_of(decided: &[(String, bool)], admin: &str) -> Option<bool> {
 fn detail(outcome: &Outcome, why: Option<&str>) -> String {
     let granted_by = outcome.standing.as_ref().and_then(|it| it.record.granted_by.clone());
     match (outcome.ending, &outcome.error) {
-        (Ending::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
+        (OutcomeKind::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
         (_, Some(error)) => error.about(outcome.key.license.as_str()),
-        (Ending::HandedOff, _) => "a link for elsewhere is out; its answer can be pasted above".into(),
+        (OutcomeKind::HandedOff, _) => "a link for elsewhere is out; its answer can be pasted above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }
 }

@@ -17,7 +17,7 @@ impl ConsentRun<'_, '_> {
     /// person would be waited for.
     pub(super) fn give_up_waiting(&mut self, e: &Error) {
         let lasted = self.pace.away_since().map_or(Duration::ZERO, |since| since.elapsed());
-        if !self.env.terminal.attended() && lasted > self.options.timeout.unsigned_abs() {
+        if !self.env.terminal.interactive() && lasted > self.options.timeout.unsigned_abs() {
             self.stop(Some(Error::Away { lasted: in_words(self.options.timeout), reason: e.to_string() }));
         }
     }

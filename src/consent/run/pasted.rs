@@ -2,12 +2,12 @@
 
 use super::ConsentRun;
 use crate::consent::link::{LIFE, hand_out, outcome_of_handed};
-use crate::custody::Found;
+use crate::custody::FoundFlow;
 use crate::error::{Error, HandoffError, Result, clean};
-use crate::model::flow::Stage;
+use crate::model::flow::FlowStage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
-use crate::oauth::{Pasted, Returned};
+use crate::oauth::{Pasted, ReturnedAddress};
 use crate::web::{ActionResponder, BrowserReply, HandedOffLink, SessionEvent};
 use std::time::Instant;
 
@@ -30,7 +30,7 @@ impl ConsentRun<'_, '_> {
         }
     }
 
-    pub(super) fn take(&mut self, returned: Returned) -> Result<()> {
+    pub(super) fn take(&mut self, returned: ReturnedAddress) -> Result<()> {
         match self.flows.server.pasted(&returned) {
             Some(Ok(SessionEvent::Arrived { flow, code, reply })) => {
                 let taken = self.arrived(&flow, code, reply);
@@ -43,14 +43,14 @@ impl ConsentRun<'_, '_> {
     }
 
     /// The answer to a link of one of this run's licenses.
-    fn answer_to_link(&mut self, returned: Returned) -> Result<()> {
+    fn answer_to_link(&mut self, returned: ReturnedAddress) -> Result<()> {
         let found = self.flows.custody.find(&returned)?;
-        let (Found::Waiting(flow) | Found::Left(flow)) = &found;
+        let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = &found;
         let license = flow.key.license.to_string();
         let Some(at) = self.items.iter().position(|(_, item)| item.key == flow.key) else {
             return Err(HandoffError::NotHere { license }.into());
         };
-        if flow.stage != Stage::Asked || self.flows.about(at).is_some() {
+        if flow.stage != FlowStage::Asked || self.flows.about(at).is_some() {
             return Err(HandoffError::NotHere { license }.into());
         }
         match self.flows.claim(found, at, returned, BrowserReply::nobody(license)) {

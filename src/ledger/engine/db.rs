@@ -1,8 +1,8 @@
 //! What a statement runs on, and the rows that come back.
 
 use super::db_error::{DbError, unexpected_value};
-use super::postgres::{Session, cell};
-use super::value::{Cell, FromCell, Value, values};
+use super::postgres::{ServerSession, cell};
+use super::value::{Cell, FromCell, SqlValue, values};
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -12,7 +12,7 @@ pub(in crate::ledger) enum Db<'a> {
     /// A file here.
     Sqlite(&'a Connection),
     /// A server.
-    Postgres(&'a Session),
+    Postgres(&'a ServerSession),
 }
 
 /// A row of an answer.
@@ -33,7 +33,11 @@ impl Db<'_> {
     }
 
     /// How many rows a statement changed.
-    pub(in crate::ledger) fn execute(self, statement: &str, values: &[Value<'_>]) -> Result<usize, DbError> {
+    pub(in crate::ledger) fn execute(
+        self,
+        statement: &str,
+        values: &[SqlValue<'_>],
+    ) -> Result<usize, DbError> {
         match self {
             Self::Sqlite(db) => {
                 Ok(db.prepare_cached(statement)?.execute(rusqlite::params_from_iter(values))?)
@@ -46,7 +50,7 @@ impl Db<'_> {
     pub(in crate::ledger) fn each(
         self,
         statement: &str,
-        values: &[Value<'_>],
+        values: &[SqlValue<'_>],
         mut see: impl FnMut(&Row<'_>) -> Result<bool, DbError>,
     ) -> Result<(), DbError> {
         match self {
@@ -75,7 +79,7 @@ impl Db<'_> {
     pub(in crate::ledger) fn rows<T>(
         self,
         statement: &str,
-        values: &[Value<'_>],
+        values: &[SqlValue<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         let mut all = Vec::new();
@@ -90,7 +94,7 @@ impl Db<'_> {
     pub(in crate::ledger) fn row<T>(
         self,
         statement: &str,
-        values: &[Value<'_>],
+        values: &[SqlValue<'_>],
         mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
         let mut first = None;
@@ -153,7 +157,7 @@ impl Db<'_> {
     }
 
     /// The number that a statement asks for, which has always one row.
-    pub(in crate::ledger) fn number(self, statement: &str, values: &[Value<'_>]) -> Result<i64, DbError> {
+    pub(in crate::ledger) fn number(self, statement: &str, values: &[SqlValue<'_>]) -> Result<i64, DbError> {
         Ok(self.row(statement, values, |row| row.get(0))?.unwrap_or_default())
     }
 }

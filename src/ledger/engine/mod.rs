@@ -12,8 +12,8 @@ mod value;
 
 pub(super) use db::{Db, Row};
 pub(super) use db_error::{DbError, unexpected_value};
-pub(super) use postgres::{ServerLock, Session};
+pub(super) use postgres::{ServerLock, ServerSession};
 pub(super) use sqlite::{LedgerFile, checkpoint_truncate};
 pub(super) use transactions::Engine;
 pub use trial::try_place;
-pub(super) use value::{Cell, Value, values};
+pub(super) use value::{Cell, SqlValue, values};

@@ -69,7 +69,7 @@ fn keep(unfinished: &Path, ledger: &Path, schema: i64) -> Result<PathBuf> {
 fn is_same(one: &Path, other: &Path) -> bool {
     let content = |path| {
         let mut bytes = Vec::new();
-        files::read_private(path, files::Holds::Secret).ok()??.read_to_end(&mut bytes).ok()?;
+        files::read_private(path, files::FileSensitivity::Secret).ok()??.read_to_end(&mut bytes).ok()?;
         Some(bytes)
     };
     matches!((content(one), content(other)), (Some(one), Some(other)) if one == other)

@@ -3,14 +3,14 @@
 use super::db::Db;
 use super::db_error::{DbError, of_sqlite};
 use super::safety_copy;
-use super::transaction_kind::{Impatience, PATIENCE, PATIENCE_OF_A_NOTE, TransactionKind};
+use super::transaction_kind::{LockPatience, PATIENCE, PATIENCE_OF_A_NOTE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::file_system::{check_locks, no_locks};
 use crate::ledger::meta;
 use crate::ledger::migrations;
 use crate::ledger::move_state::elsewhere;
 use crate::ledger::schema::{KNOWN, Migration, NOTHING, fits};
-use crate::system::{Paths, Random, Step, Steps, files};
+use crate::system::{Paths, Random, StepObserver, WatchedStep, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
 use std::io::{ErrorKind, Read, Write};
@@ -19,7 +19,7 @@ use std::time::Duration;
 
 /// What whoever opens it wants of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Opening {
+enum OpenMode {
     /// That it's there.
     Existing,
     /// That it's there from now on.
@@ -35,7 +35,7 @@ pub(in crate::ledger) struct LedgerFile {
     id: String,
     /// It's used whether or not its records have moved: by whoever moves them.
     anyway: bool,
-    impatience: Impatience,
+    impatience: LockPatience,
 }
 
 impl LedgerFile {
@@ -43,31 +43,39 @@ impl LedgerFile {
     ///
     /// # Errors
     /// [`LedgerError::Missing`] where there is none: nothing is made.
-    pub(in crate::ledger) fn write(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(file, _)| file)
+    pub(in crate::ledger) fn write(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn StepObserver,
+    ) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, OpenMode::Existing).map(|(file, _)| file)
     }
 
     /// The same, and makes it where there is none.
     pub(in crate::ledger) fn write_or_make(
         paths: &Paths,
         random: &dyn Random,
-        steps: &dyn Steps,
+        steps: &dyn StepObserver,
     ) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, Opening::OrMade).map(|(file, _)| file)
+        Self::up_to_date(paths, random, steps, OpenMode::OrMade).map(|(file, _)| file)
     }
 
     /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(paths: &Paths, random: &dyn Random, steps: &dyn Steps) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, Opening::AsItIs).map(|(file, _)| file)
+    pub(in crate::ledger) fn as_it_is(
+        paths: &Paths,
+        random: &dyn Random,
+        steps: &dyn StepObserver,
+    ) -> Result<Self> {
+        Self::up_to_date(paths, random, steps, OpenMode::AsItIs).map(|(file, _)| file)
     }
 
     /// Migrates it where that is needed; what that did.
     pub(in crate::ledger) fn migrate(
         paths: &Paths,
         random: &dyn Random,
-        steps: &dyn Steps,
+        steps: &dyn StepObserver,
     ) -> Result<Option<Migration>> {
-        Self::up_to_date(paths, random, steps, Opening::Existing).map(|(_, migration)| migration)
+        Self::up_to_date(paths, random, steps, OpenMode::Existing).map(|(_, migration)| migration)
     }
 
     /// Opens it for reading; `None` where there is none.
@@ -92,7 +100,7 @@ impl LedgerFile {
             }
             opened => opened.map_err(|e| of_sqlite(&place, "be opened", &e))?,
         };
-        let file = Self { db, place, id: String::new(), anyway: false, impatience: Impatience::default() };
+        let file = Self { db, place, id: String::new(), anyway: false, impatience: LockPatience::default() };
         if file.schema()? == NOTHING {
             // Another process is just making it.
             return Ok(None);
@@ -103,13 +111,13 @@ impl LedgerFile {
     fn up_to_date(
         paths: &Paths,
         random: &dyn Random,
-        steps: &dyn Steps,
-        opening: Opening,
+        steps: &dyn StepObserver,
+        opening: OpenMode,
     ) -> Result<(Self, Option<Migration>)> {
         let file = paths.ledger();
         let place = file.display().to_string();
         let missing = || Error::from(LedgerError::Missing { place: place.clone(), on_a_server: false });
-        if opening == Opening::Existing && has_no_file(paths) {
+        if opening == OpenMode::Existing && has_no_file(paths) {
             return Err(missing());
         }
         let unopened =
@@ -125,11 +133,11 @@ impl LedgerFile {
             db,
             place: place.clone(),
             id: String::new(),
-            anyway: opening == Opening::AsItIs,
-            impatience: Impatience::default(),
+            anyway: opening == OpenMode::AsItIs,
+            impatience: LockPatience::default(),
         };
         let found = file.schema()?;
-        if found == NOTHING && opening == Opening::Existing {
+        if found == NOTHING && opening == OpenMode::Existing {
             return Err(missing());
         }
         let mut migration = None;
@@ -137,7 +145,7 @@ impl LedgerFile {
             if found != NOTHING {
                 file.stays()?;
             }
-            steps.reached(Step::BeforeCommit);
+            steps.reached(WatchedStep::BeforeCommit);
             // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
             let turn = files::open_private(&turn(paths)).map_err(unopened)?;
             turn.lock().map_err(|e| no_locks(&paths.ledger(), &e))?;
@@ -145,7 +153,7 @@ impl LedgerFile {
             let made = file.make_or_migrate(paths, &id);
             migration = made.map_err(|e| e.named(&place, "be made or migrated"))?;
             drop(turn);
-            steps.reached(Step::AfterCommit);
+            steps.reached(WatchedStep::AfterCommit);
         }
         let file = file.named()?;
         if named_beside(paths).is_none() {
@@ -303,7 +311,10 @@ fn turn(paths: &Paths) -> PathBuf {
 /// The name of the ledger that was made here.
 fn named_beside(paths: &Paths) -> Option<String> {
     let mut name = String::new();
-    files::read_private(&turn(paths), files::Holds::Secret).ok()??.read_to_string(&mut name).ok()?;
+    files::read_private(&turn(paths), files::FileSensitivity::Secret)
+        .ok()??
+        .read_to_string(&mut name)
+        .ok()?;
     Some(name).filter(|name| !name.is_empty())
 }
 

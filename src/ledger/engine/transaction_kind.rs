@@ -14,9 +14,9 @@ const A_MOMENT: Duration = Duration::from_secs(5);
 /// Whoever was waited for in vain isn't waited for as long again at once: a backup that locks the ledger for a minute would else hold
 /// up each step of a process that goes on, and every browser that waits for it.
 #[derive(Debug, Default)]
-pub(super) struct Impatience(Cell<Option<Instant>>);
+pub(super) struct LockPatience(Cell<Option<Instant>>);
 
-impl Impatience {
+impl LockPatience {
     /// Others were waited for, and didn't end.
     pub(super) fn waited_in_vain(&self) {
         self.0.set(Some(Instant::now()));
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn whoever_was_waited_for_in_vain_is_waited_for_shortly_and_after_a_moment_as_ever() {
-        let it = Impatience::default();
+        let it = LockPatience::default();
         assert_eq!(it.patience(), PATIENCE);
         it.waited_in_vain();
         assert_eq!(it.patience(), IMPATIENCE);

@@ -2,7 +2,7 @@
 
 use super::db::Db;
 use super::db_error::DbError;
-use super::postgres::Session;
+use super::postgres::ServerSession;
 use super::sqlite::LedgerFile;
 use super::transaction_kind::TransactionKind;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ pub(in crate::ledger) enum Engine {
     /// A file here.
     Sqlite(LedgerFile),
     /// A server that several hosts share.
-    Postgres(Rc<Session>),
+    Postgres(Rc<ServerSession>),
 }
 
 impl Engine {

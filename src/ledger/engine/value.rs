@@ -5,7 +5,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 
 /// A value that is given to a statement.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::ledger) enum Value<'a> {
+pub(in crate::ledger) enum SqlValue<'a> {
     Null,
     Number(i64),
     Flag(bool),
@@ -15,7 +15,7 @@ pub(in crate::ledger) enum Value<'a> {
 
 /// The values of a statement, in their order.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { &[$($crate::ledger::engine::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { &[$($crate::ledger::engine::SqlValue::from($value)),*] };
 }
 pub(in crate::ledger) use values;
 
@@ -87,55 +87,55 @@ impl<'r, T: FromCell<'r>> FromCell<'r> for Option<T> {
     }
 }
 
-impl From<i64> for Value<'_> {
+impl From<i64> for SqlValue<'_> {
     fn from(number: i64) -> Self {
         Self::Number(number)
     }
 }
 
-impl From<u32> for Value<'_> {
+impl From<u32> for SqlValue<'_> {
     fn from(number: u32) -> Self {
         Self::Number(number.into())
     }
 }
 
-impl From<bool> for Value<'_> {
+impl From<bool> for SqlValue<'_> {
     fn from(flag: bool) -> Self {
         Self::Flag(flag)
     }
 }
 
-impl<'a> From<&'a str> for Value<'a> {
+impl<'a> From<&'a str> for SqlValue<'a> {
     fn from(text: &'a str) -> Self {
         Self::Text(text)
     }
 }
 
-impl<'a> From<&'a String> for Value<'a> {
+impl<'a> From<&'a String> for SqlValue<'a> {
     fn from(text: &'a String) -> Self {
         Self::Text(text)
     }
 }
 
-impl<'a> From<&'a [u8]> for Value<'a> {
+impl<'a> From<&'a [u8]> for SqlValue<'a> {
     fn from(bytes: &'a [u8]) -> Self {
         Self::Bytes(bytes)
     }
 }
 
-impl<'a> From<&'a Vec<u8>> for Value<'a> {
+impl<'a> From<&'a Vec<u8>> for SqlValue<'a> {
     fn from(bytes: &'a Vec<u8>) -> Self {
         Self::Bytes(bytes)
     }
 }
 
-impl<'a> From<&'a Fingerprint> for Value<'a> {
+impl<'a> From<&'a Fingerprint> for SqlValue<'a> {
     fn from(fingerprint: &'a Fingerprint) -> Self {
         Self::Bytes(fingerprint)
     }
 }
 
-impl<'a> From<Cell<'a>> for Value<'a> {
+impl<'a> From<Cell<'a>> for SqlValue<'a> {
     fn from(cell: Cell<'a>) -> Self {
         match cell {
             Cell::Null => Self::Null,
@@ -146,13 +146,13 @@ impl<'a> From<Cell<'a>> for Value<'a> {
     }
 }
 
-impl<'a, T: Into<Value<'a>>> From<Option<T>> for Value<'a> {
+impl<'a, T: Into<SqlValue<'a>>> From<Option<T>> for SqlValue<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Self::Null, Into::into)
     }
 }
 
-impl rusqlite::ToSql for Value<'_> {
+impl rusqlite::ToSql for SqlValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match *self {
             Self::Null => ValueRef::Null,

@@ -4,9 +4,9 @@ use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::LedgerFile;
 use crate::ledger::{Ledger, chain};
-use crate::model::history::Chore;
+use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
-use crate::system::{Env, OsRandom, Paths, Random, Unwatched};
+use crate::system::{Env, NoObserver, OsRandom, Paths, Random};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -167,7 +167,7 @@ fn a_history_of_before_its_head_was_noted_is_whole_and_goes_on() {
     let happens = |ledger: &mut Ledger| {
         let context = ledger.write_context();
         let noted = ledger.transaction("note it", |tx| {
-            chain::append_chore(tx, Chore::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
+            chain::append_chore(tx, LedgerEventKind::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
         });
         noted.unwrap();
     };
@@ -330,7 +330,7 @@ fn several_at_the_same_moment_migrate_it_once() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                LedgerFile::write_or_make(&home.paths(), &OsRandom as &dyn Random, &Unwatched)
+                LedgerFile::write_or_make(&home.paths(), &OsRandom as &dyn Random, &NoObserver)
                     .map(drop)
                     .unwrap()
             });

@@ -2,9 +2,9 @@
 
 use super::Authorization;
 use crate::error::Error;
-use crate::model::column::{Kind, Source, Value};
+use crate::model::column::{ColumnKind, ColumnValue, Source};
 use crate::model::ids::License;
-use crate::model::odd_cell::{Odd, odd};
+use crate::model::odd_cell::{OddText, odd};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -20,14 +20,14 @@ enum Made {
 }
 
 impl Made {
-    fn value(&self) -> Value<'_> {
+    fn value(&self) -> ColumnValue<'_> {
         match self {
-            Self::Nothing => Value::Nothing,
-            Self::Text(text) => Value::Text(text),
-            Self::List(items) => Value::List(items.iter().map(|item| item.as_str().into()).collect()),
-            Self::Instant(at) => Value::Instant(*at),
-            Self::Flag(flag) => Value::Flag(*flag),
-            Self::Number(number) => Value::Number(*number),
+            Self::Nothing => ColumnValue::Nothing,
+            Self::Text(text) => ColumnValue::Text(text),
+            Self::List(items) => ColumnValue::List(items.iter().map(|item| item.as_str().into()).collect()),
+            Self::Instant(at) => ColumnValue::Instant(*at),
+            Self::Flag(flag) => ColumnValue::Flag(*flag),
+            Self::Number(number) => ColumnValue::Number(*number),
         }
     }
 }
@@ -36,7 +36,7 @@ impl Made {
 struct Row(std::vec::IntoIter<Made>, Made);
 
 impl Source for Row {
-    fn value(&mut self, _: &'static str, _: Kind) -> Option<Value<'_>> {
+    fn value(&mut self, _: &'static str, _: ColumnKind) -> Option<ColumnValue<'_>> {
         self.1 = self.0.next()?;
         Some(self.1.value())
     }
@@ -51,21 +51,21 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[=+@'\\-\t]{1,3}[ -~]{1,20}", "\\PC{1,30}", "[a-c;\\\\\",' ]{1,20}", "[A-Z0-9-]{1,12}"]
         .prop_filter("a name", |text| License::parse(text).is_ok_and(|it| it.as_str() == text))
         .prop_filter("what a file may hold", |text| {
-            ["license", "username"].iter().all(|column| !matches!(odd(column, text), Some(Odd::Wrong(_))))
+            ["license", "username"].iter().all(|column| !matches!(odd(column, text), Some(OddText::Wrong(_))))
         })
 }
 
-fn made(kind: Kind) -> BoxedStrategy<Made> {
+fn made(kind: ColumnKind) -> BoxedStrategy<Made> {
     // Down to the second, in our era.
     let instant = (0i64..16_725_225_600).prop_map(|at| Made::Instant(Timestamp::from_second(at).unwrap()));
     match kind {
-        Kind::Text => text().prop_map(Made::Text).boxed(),
-        Kind::List => prop::collection::btree_set(text(), 0..4)
+        ColumnKind::Text => text().prop_map(Made::Text).boxed(),
+        ColumnKind::List => prop::collection::btree_set(text(), 0..4)
             .prop_map(|items| Made::List(items.into_iter().collect()))
             .boxed(),
-        Kind::Instant => instant.boxed(),
-        Kind::Flag => any::<bool>().prop_map(Made::Flag).boxed(),
-        Kind::Number => (0..i64::MAX).prop_map(Made::Number).boxed(),
+        ColumnKind::Instant => instant.boxed(),
+        ColumnKind::Flag => any::<bool>().prop_map(Made::Flag).boxed(),
+        ColumnKind::Number => (0..i64::MAX).prop_map(Made::Number).boxed(),
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! A new column is a line of that table, a migration for each engine of the ledger, and what shows it to people.
 
-use crate::model::column::{ColumnType, Kind, Source, Value};
+use crate::model::column::{ColumnKind, ColumnType, ColumnValue, Source};
 use crate::model::grant_before::GrantBefore;
 use crate::model::ids::{
     Contact, Generation, Key, License, OcmLicense, Revision, StoreName, Tag, Ubi, Username,
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 /// What a column has to do with the license, which decides how far it goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum ColumnScope {
     /// It tells one record from another.
     Key,
     /// Somebody told us. A file may change one without the others.
@@ -25,7 +25,7 @@ pub enum Part {
     Own,
 }
 
-impl Part {
+impl ColumnScope {
     /// Whether the reports show it: `status` as JSON and CSV, results, events and what hooks get.
     pub fn is_reported(self) -> bool {
         matches!(self, Self::Key | Self::Detail | Self::Fact)
@@ -45,18 +45,18 @@ pub struct Column {
     /// What it says, in a sentence.
     pub doc: &'static str,
     /// How far it goes.
-    pub part: Part,
+    pub part: ColumnScope,
     /// What stands in it.
-    pub kind: Kind,
+    pub kind: ColumnKind,
     /// Whether nothing may stand in it.
     pub optional: bool,
-    value: fn(&Authorization) -> Value<'_>,
+    value: fn(&Authorization) -> ColumnValue<'_>,
     copy: fn(&Authorization, &mut Authorization),
 }
 
 impl Column {
     /// What stands in it.
-    pub fn value<'r>(&self, record: &'r Authorization) -> Value<'r> {
+    pub fn value<'r>(&self, record: &'r Authorization) -> ColumnValue<'r> {
         (self.value)(record)
     }
 
@@ -72,7 +72,7 @@ macro_rules! column {
         Column {
             name: $name,
             doc: $doc.trim_ascii(),
-            part: Part::$part,
+            part: ColumnScope::$part,
             kind: <$type as ColumnType>::KIND,
             optional: <$type as ColumnType>::OPTIONAL,
             value: |record| record.$($field).+.value(),
@@ -189,26 +189,26 @@ mod tests {
     use std::collections::BTreeSet;
 
     /// A record as a source of itself, but for the columns that it leaves out.
-    struct Again<'r> {
+    struct PartialRecord<'r> {
         record: &'r Authorization,
         without: Option<&'static str>,
         asked: Vec<&'static str>,
         refused: Vec<&'static str>,
     }
 
-    impl<'r> Again<'r> {
+    impl<'r> PartialRecord<'r> {
         fn of(record: &'r Authorization) -> Self {
             Self { record, without: None, asked: Vec::new(), refused: Vec::new() }
         }
     }
 
-    impl Source for Again<'_> {
-        fn value(&mut self, column: &'static str, kind: Kind) -> Option<Value<'_>> {
+    impl Source for PartialRecord<'_> {
+        fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
             self.asked.push(column);
             let declared = Authorization::COLUMNS.iter().find(|it| it.name == column).unwrap();
             assert_eq!(declared.kind, kind, "{column}");
             Some(match self.without {
-                Some(without) if without == column => Value::Nothing,
+                Some(without) if without == column => ColumnValue::Nothing,
                 _ => declared.value(self.record),
             })
         }
@@ -218,14 +218,14 @@ mod tests {
         }
     }
 
-    fn is_of(kind: Kind, value: &Value<'_>) -> bool {
+    fn is_of(kind: ColumnKind, value: &ColumnValue<'_>) -> bool {
         matches!(
             (kind, value),
-            (Kind::Text, Value::Text(_))
-                | (Kind::List, Value::List(_))
-                | (Kind::Instant, Value::Instant(_))
-                | (Kind::Flag, Value::Flag(_))
-                | (Kind::Number, Value::Number(_))
+            (ColumnKind::Text, ColumnValue::Text(_))
+                | (ColumnKind::List, ColumnValue::List(_))
+                | (ColumnKind::Instant, ColumnValue::Instant(_))
+                | (ColumnKind::Flag, ColumnValue::Flag(_))
+                | (ColumnKind::Number, ColumnValue::Number(_))
         )
     }
 
@@ -243,14 +243,14 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_record_is_what_its_columns_say(record: Authorization) {
-            let mut again = Again::of(&record);
+            let mut again = PartialRecord::of(&record);
             let read = Authorization::read(&mut again);
             prop_assert_eq!(read.as_ref(), Some(&record));
             let declared: Vec<_> = Authorization::COLUMNS.iter().map(|column| column.name).collect();
             prop_assert_eq!(again.asked, declared);
             for column in Authorization::COLUMNS {
                 let value = column.value(&record);
-                prop_assert!(is_of(column.kind, &value) || column.optional && value == Value::Nothing);
+                prop_assert!(is_of(column.kind, &value) || column.optional && value == ColumnValue::Nothing);
             }
         }
 
@@ -269,7 +269,7 @@ mod tests {
         #[test]
         fn what_a_record_cannot_do_without_is_named(record: Authorization) {
             for column in Authorization::COLUMNS {
-                let mut again = Again { without: Some(column.name), ..Again::of(&record) };
+                let mut again = PartialRecord { without: Some(column.name), ..PartialRecord::of(&record) };
                 let read = Authorization::read(&mut again);
                 match column.name {
                     "ubi" | "license" | "username" => prop_assert_eq!((read, &again.refused[..]), (None, &[column.name][..])),
@@ -285,9 +285,11 @@ mod tests {
         let record = Authorization::asked("ny", key, "ann@example.com".parse().unwrap());
         for column in Authorization::COLUMNS {
             match column.value(&record) {
-                Value::Nothing | Value::Flag(false) | Value::Number(0) => {}
-                Value::List(items) => assert!(items.is_empty()),
-                Value::Text(text) => assert!(["ny", "604001", "L-1", "ann@example.com"].contains(&text)),
+                ColumnValue::Nothing | ColumnValue::Flag(false) | ColumnValue::Number(0) => {}
+                ColumnValue::List(items) => assert!(items.is_empty()),
+                ColumnValue::Text(text) => {
+                    assert!(["ny", "604001", "L-1", "ann@example.com"].contains(&text))
+                }
                 other => panic!("{} is {other:?}", column.name),
             }
         }

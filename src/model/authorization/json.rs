@@ -1,7 +1,7 @@
 //! A record as JSON: those of its columns that a kind of document has, and their schema.
 
-use super::{Authorization, Column, Part};
-use crate::model::column::{Kind, Value};
+use super::{Authorization, Column, ColumnScope};
+use crate::model::column::{ColumnKind, ColumnValue};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serializer;
 use serde::ser::{Serialize, SerializeMap};
@@ -22,9 +22,9 @@ pub struct ExportedRecord<'r>(pub &'r Authorization);
 impl Serialize for ReportedRecord<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut members = to.serialize_map(None)?;
-        for column in columns(Part::is_reported) {
+        for column in columns(ColumnScope::is_reported) {
             let value = match column.name {
-                UBI if self.0.key.ubi.known().is_none() => Value::Nothing,
+                UBI if self.0.key.ubi.known().is_none() => ColumnValue::Nothing,
                 _ => column.value(&self.0),
             };
             members.serialize_entry(column.name, &value)?;
@@ -36,7 +36,7 @@ impl Serialize for ReportedRecord<'_> {
 impl Serialize for ExportedRecord<'_> {
     fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let mut members = to.serialize_map(None)?;
-        for column in columns(Part::is_carried) {
+        for column in columns(ColumnScope::is_carried) {
             members.serialize_entry(column.name, &column.value(self.0))?;
         }
         members.end()
@@ -49,7 +49,7 @@ impl JsonSchema for ReportedRecord<'_> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut schema = schema(Part::is_reported);
+        let mut schema = schema(ColumnScope::is_reported);
         if let Some(ubi) = schema.pointer_mut(&format!("/properties/{UBI}/type")) {
             *ubi = json!(["string", "null"]);
         }
@@ -63,19 +63,19 @@ impl JsonSchema for ExportedRecord<'_> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut schema = schema(Part::is_carried);
+        let mut schema = schema(ColumnScope::is_carried);
         schema.insert("description".into(), "One record of an export.".into());
         schema.insert("additionalProperties".into(), false.into());
         schema
     }
 }
 
-fn columns(wanted: fn(Part) -> bool) -> impl Iterator<Item = &'static Column> {
+fn columns(wanted: fn(ColumnScope) -> bool) -> impl Iterator<Item = &'static Column> {
     Authorization::COLUMNS.iter().filter(move |column| wanted(column.part))
 }
 
 /// As it's written: each key is always there, also where it's null.
-fn schema(wanted: fn(Part) -> bool) -> Schema {
+fn schema(wanted: fn(ColumnScope) -> bool) -> Schema {
     let properties: Map<_, _> =
         columns(wanted).map(|column| (column.name.to_owned(), property(column))).collect();
     let required: Vec<_> = columns(wanted).map(|column| column.name).collect();
@@ -84,19 +84,19 @@ fn schema(wanted: fn(Part) -> bool) -> Schema {
 
 fn property(column: &Column) -> Json {
     let name = match column.kind {
-        Kind::Text | Kind::Instant => "string",
-        Kind::List => "array",
-        Kind::Flag => "boolean",
-        Kind::Number => "integer",
+        ColumnKind::Text | ColumnKind::Instant => "string",
+        ColumnKind::List => "array",
+        ColumnKind::Flag => "boolean",
+        ColumnKind::Number => "integer",
     };
     let mut property = json!({
         "description": column.doc,
         "type": if column.optional { json!([name, "null"]) } else { name.into() },
     });
     match column.kind {
-        Kind::Instant => property["format"] = "date-time".into(),
-        Kind::List => property["items"] = json!({ "type": "string" }),
-        Kind::Text | Kind::Flag | Kind::Number => {}
+        ColumnKind::Instant => property["format"] = "date-time".into(),
+        ColumnKind::List => property["items"] = json!({ "type": "string" }),
+        ColumnKind::Text | ColumnKind::Flag | ColumnKind::Number => {}
     }
     property
 }

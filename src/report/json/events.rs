@@ -4,12 +4,12 @@ use super::form::SCHEMA;
 use super::record::AuthorizationJson;
 use super::results::ResultJson;
 use crate::error::{Error, Report};
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::ids::Key;
 use crate::model::instant::whole_second;
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
-use crate::model::reminder::{EventId, EventKey, Occasion};
+use crate::model::reminder::{EventId, EventKey, HookEventKind};
 use crate::model::run_counts::RunCounts;
 use crate::report::row::Row;
 use jiff::Timestamp;
@@ -19,7 +19,7 @@ use serde::Serialize;
 /// What happens in a run over several licenses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Happening {
+pub enum RunEventKind {
     /// It's part of the run.
     Planned,
     /// Its Grant Access page was opened.
@@ -28,7 +28,7 @@ pub enum Happening {
     Summary,
     /// It has ended so.
     #[serde(untagged)]
-    Ended(Ending),
+    Ended(OutcomeKind),
 }
 
 /// One line of `--format jsonl` of a command over several licenses.
@@ -36,7 +36,7 @@ pub enum Happening {
 #[schemars(deny_unknown_fields)]
 pub struct RunEvent {
     schema: u8,
-    event: Happening,
+    event: RunEventKind,
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
@@ -48,7 +48,7 @@ pub struct RunEvent {
     ubi: Option<String>,
     license: Option<String>,
     /// How it ended; `null` before.
-    outcome: Option<Ending>,
+    outcome: Option<OutcomeKind>,
     /// The exit code it stands for; in the summary the program's own.
     exit: Option<u8>,
     authorize_url: Option<String>,
@@ -68,7 +68,7 @@ pub struct Subject<'a> {
     /// What its events have in common.
     pub common: &'a EventKey,
     /// Its record, where it's told.
-    pub standing: Option<&'a Standing>,
+    pub standing: Option<&'a AuthorizationWithFlows>,
     /// Its profile.
     pub provider: &'a Provider,
 }
@@ -76,7 +76,7 @@ pub struct Subject<'a> {
 impl RunEvent {
     /// Something that happens to a license before it ends: planned, opened, left out.
     pub fn about(
-        event: Happening,
+        event: RunEventKind,
         at: Timestamp,
         subject: Subject<'_>,
         why: Option<String>,
@@ -84,8 +84,8 @@ impl RunEvent {
     ) -> Self {
         let Subject { key, common, standing, provider } = subject;
         let outcome = match event {
-            Happening::Ended(ending) => Some(ending),
-            Happening::Planned | Happening::Opened | Happening::Summary => None,
+            RunEventKind::Ended(ending) => Some(ending),
+            RunEventKind::Planned | RunEventKind::Opened | RunEventKind::Summary => None,
         };
         Self {
             ubi: key.ubi.known().map(str::to_owned),
@@ -103,7 +103,7 @@ impl RunEvent {
     pub fn ended(outcome: &Outcome, at: Timestamp, common: &EventKey, provider: &Provider) -> Self {
         let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
             ResultJson::of(outcome, provider, at);
-        let event = Happening::Ended(ending);
+        let event = RunEventKind::Ended(ending);
         Self {
             ubi,
             license: Some(license),
@@ -122,12 +122,12 @@ impl RunEvent {
             exit: Some(exit),
             error: error.map(Error::report),
             counts: Some(counts),
-            ..Self::bare(Happening::Summary, at, None)
+            ..Self::bare(RunEventKind::Summary, at, None)
         }
     }
 
     /// What every event says, and nothing else yet.
-    fn bare(event: Happening, at: Timestamp, common: Option<&EventKey>) -> Self {
+    fn bare(event: RunEventKind, at: Timestamp, common: Option<&EventKey>) -> Self {
         Self {
             schema: SCHEMA,
             event,
@@ -147,7 +147,7 @@ impl RunEvent {
     }
 }
 
-impl Happening {
+impl RunEventKind {
     fn word(self) -> &'static str {
         match self {
             Self::Planned => "planned",
@@ -163,7 +163,7 @@ impl Happening {
 #[schemars(deny_unknown_fields)]
 pub struct HookEvent {
     schema: u8,
-    event: Occasion,
+    event: HookEventKind,
     /// When it happened. RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
@@ -175,7 +175,7 @@ pub struct HookEvent {
     ubi: Option<String>,
     license: String,
     /// How it ended; `null` for a reminder.
-    outcome: Option<Ending>,
+    outcome: Option<OutcomeKind>,
     /// The exit code it stands for; `null` for a reminder.
     exit: Option<u8>,
     /// `null`: a hook is never given an address that asks for a grant.
@@ -194,7 +194,7 @@ pub struct HookEvent {
 #[derive(Debug)]
 pub struct HookCause {
     /// What for.
-    pub occasion: Occasion,
+    pub occasion: HookEventKind,
     /// What tells it from all others.
     pub id: EventId,
     /// What it has in common with others of its license and grant.
@@ -214,10 +214,10 @@ impl HookEvent {
     pub fn of(cause: HookCause, row: &Row<'_>) -> Self {
         let HookCause { occasion, id, common, at, error, threshold, detail } = cause;
         let outcome = match occasion {
-            Occasion::Due | Occasion::Expired => None,
-            Occasion::Granted => Some(Ending::Granted),
-            Occasion::Failed => Some(Ending::Failed),
-            Occasion::Deactivated => Some(Ending::Deactivated),
+            HookEventKind::Due | HookEventKind::Expired => None,
+            HookEventKind::Granted => Some(OutcomeKind::Granted),
+            HookEventKind::Failed => Some(OutcomeKind::Failed),
+            HookEventKind::Deactivated => Some(OutcomeKind::Deactivated),
         };
         let key = &row.standing.record.key;
         Self {
@@ -249,7 +249,7 @@ impl HookEvent {
 #[schemars(deny_unknown_fields)]
 pub struct HookDigest {
     schema: u8,
-    event: Occasion,
+    event: HookEventKind,
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
     at: Timestamp,
@@ -260,7 +260,7 @@ pub struct HookDigest {
 
 impl HookDigest {
     /// Of several events of one occasion.
-    pub fn of(event: Occasion, at: Timestamp, events: Vec<HookEvent>) -> Self {
+    pub fn of(event: HookEventKind, at: Timestamp, events: Vec<HookEvent>) -> Self {
         let id = EventId::of_digest(events.iter().map(HookEvent::id));
         Self { schema: SCHEMA, event, at: whole_second(at), id, events }
     }

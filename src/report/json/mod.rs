@@ -8,10 +8,10 @@ mod status;
 mod token;
 mod weeks;
 
-pub use events::{Happening, HookCause, HookDigest, HookEvent, Reminders, RunEvent, Subject};
+pub use events::{HookCause, HookDigest, HookEvent, Reminders, RunEvent, RunEventKind, Subject};
 pub(super) use form::line;
 pub use form::{SCHEMA, schema};
 pub use record::{AuthorizationJson, Expires, InHand, Invitation, Proof};
 pub use results::{ErrorDocument, ResultJson, Results, results};
-pub use status::{Document, Summary, document, lines};
+pub use status::{StatusDocument, Summary, document, lines};
 pub use token::{TokenDocument, token_document};

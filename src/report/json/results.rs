@@ -4,7 +4,7 @@ use super::form::SCHEMA;
 use super::record::AuthorizationJson;
 use crate::error::{Error, Report};
 use crate::model::ids::Key;
-use crate::model::outcome::{Ending, Outcome};
+use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::report::row::Row;
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ pub struct ResultJson {
     /// `null` where the provider knows no companies.
     pub(super) ubi: Option<String>,
     pub(super) license: String,
-    pub(super) outcome: Ending,
+    pub(super) outcome: OutcomeKind,
     pub(super) exit: u8,
     pub(super) authorize_url: Option<String>,
     pub(super) authorization: Option<AuthorizationJson<'static>>,
@@ -40,7 +40,7 @@ impl Results {
         self.results.extend(left.into_iter().map(|key| ResultJson {
             ubi: key.ubi.known().map(str::to_owned),
             license: key.license.to_string(),
-            outcome: Ending::Skipped,
+            outcome: OutcomeKind::Skipped,
             exit: error.exit(),
             authorize_url: None,
             authorization: None,

@@ -5,7 +5,7 @@ use super::record::AuthorizationJson;
 use super::weeks::{Week, weeks};
 use crate::model::authorization::State;
 use crate::model::instant::whole_second;
-use crate::model::selection::Quiet;
+use crate::model::selection::QuietRecords;
 use crate::report::row::{Row, View};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -14,7 +14,7 @@ use serde::Serialize;
 /// What `status --json` prints.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Document<'a> {
+pub struct StatusDocument<'a> {
     schema: u8,
     /// RFC 3339, UTC.
     #[schemars(with = "String", extend("format" = "date-time"))]
@@ -88,7 +88,7 @@ impl Summary {
     }
 
     /// With those that a look has left out.
-    pub fn beside(self, quiet: Quiet) -> Self {
+    pub fn beside(self, quiet: QuietRecords) -> Self {
         Self {
             active: self.active + quiet.active,
             pending: self.pending + quiet.pending,
@@ -112,8 +112,8 @@ impl Summary {
 }
 
 /// The document of `status`.
-pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> Document<'a> {
-    Document {
+pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> StatusDocument<'a> {
+    StatusDocument {
         schema: SCHEMA,
         generated_at: whole_second(view.now),
         profile: view.profile.clone(),

@@ -2,7 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{ASK_LIFETIME, Ask, Authority, CODE_LIFETIME, Code, Consent, Digest, Facts, PASSWORD, Use};
+use super::{
+    ASK_LIFETIME, Authority, CODE_LIFETIME, Code, Consent, Digest, GrantFacts, PASSWORD,
+    PendingAuthorization, Use,
+};
 use crate::sandbox::clock::later;
 use crate::sandbox::log::What;
 
@@ -27,16 +30,16 @@ pub(in crate::sandbox) enum Decision {
     /// Unknown, answered already or too old.
     Gone,
     /// The page must be shown again, with what is wrong.
-    Again(Ask, Vec<Fault>),
+    Again(PendingAuthorization, Vec<Fault>),
     /// The browser goes back with the code.
-    Granted(Ask),
+    Granted(PendingAuthorization),
     /// The browser goes back with `access_denied`.
-    Denied(Ask),
+    Denied(PendingAuthorization),
 }
 
 impl Authority {
     /// Keeps a request while its page is open.
-    pub(in crate::sandbox) fn ask(&mut self, now: Timestamp, id: String, ask: Ask) {
+    pub(in crate::sandbox) fn ask(&mut self, now: Timestamp, id: String, ask: PendingAuthorization) {
         self.asks.insert(id, ask, later(now, ASK_LIFETIME), now);
     }
 
@@ -58,8 +61,8 @@ impl Authority {
         id: &str,
         sign_in: &SignIn,
         code: &str,
-        denied: impl FnOnce(&Ask) -> bool,
-        facts: impl FnOnce(&Ask, &str) -> Facts,
+        denied: impl FnOnce(&PendingAuthorization) -> bool,
+        facts: impl FnOnce(&PendingAuthorization, &str) -> GrantFacts,
     ) -> Decision {
         let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
             return self.gone(now);
@@ -104,7 +107,7 @@ impl Authority {
     }
 }
 
-fn faults(ask: &Ask, sign_in: &SignIn) -> Vec<Fault> {
+fn faults(ask: &PendingAuthorization, sign_in: &SignIn) -> Vec<Fault> {
     [
         (Fault::Ubi, sign_in.ubi.trim() != ask.ubi.trim()),
         (Fault::Username, sign_in.username.trim().is_empty()),
@@ -124,7 +127,7 @@ fn why(faults: &[Fault]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn asked(ask: &Ask, username: Option<&str>) -> What {
+fn asked(ask: &PendingAuthorization, username: Option<&str>) -> What {
     What {
         ubi: Some(ask.ubi.clone()),
         license: Some(ask.license.clone()),

@@ -1,7 +1,7 @@
 //! What an authorization server does with consents and tokens: pure state and time, no HTTP and no I/O.
 
 mod consent;
-mod kept;
+mod expiring_map;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -12,12 +12,12 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use self::kept::Kept;
+use self::expiring_map::ExpiringMap;
 use super::log::{Event, What};
-use super::mishaps::Turn;
+use super::mishaps::MishapTarget;
 
 pub(super) use self::consent::{Decision, Fault, SignIn};
-pub(super) use self::secret::{Digest, Minted, fresh};
+pub(super) use self::secret::{Digest, MintedTokens, fresh};
 pub(super) use self::tokens::{Answer, Caller, InvalidGrant};
 
 /// The password that everybody has here.
@@ -32,14 +32,14 @@ const MOST_ASKS: usize = 10_000;
 const MOST_CODES: usize = 100_000;
 
 /// What every grant here is made of.
-pub(super) struct Terms {
+pub(super) struct GrantTerms {
     pub(super) lifetime: SignedDuration,
     pub(super) access_lifetime: SignedDuration,
 }
 
 /// An authorization request, kept on the server while its page is open.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(super) struct PendingAuthorization {
     pub(super) redirect_uri: String,
     pub(super) state: Option<String>,
     /// S256 (RFC 7636 4.2).
@@ -50,16 +50,16 @@ pub(super) struct Ask {
     pub(super) username: Option<String>,
 }
 
-impl Ask {
+impl PendingAuthorization {
     /// Whom something may befall that is drawn once for each license.
-    pub(super) fn turn(&self) -> Turn<'_> {
-        Turn { ubi: &self.ubi, license: &self.license, nth: 0 }
+    pub(super) fn turn(&self) -> MishapTarget<'_> {
+        MishapTarget { ubi: &self.ubi, license: &self.license, nth: 0 }
     }
 }
 
 /// What a grant says, as the token answer reports it.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Facts {
+pub(super) struct GrantFacts {
     pub(super) company: String,
     pub(super) application: String,
     pub(super) ubi: String,
@@ -78,7 +78,7 @@ struct Consent {
     license: String,
     /// Who typed the password.
     signed_in: String,
-    facts: Facts,
+    facts: GrantFacts,
 }
 
 /// A code, from the consent to its exchange and after.
@@ -120,9 +120,9 @@ struct Token {
 
 /// The whole memory of the sandbox. Every lookup is by key.
 pub(super) struct Authority {
-    terms: Terms,
-    asks: Kept<String, Ask>,
-    codes: Kept<Digest, Code>,
+    terms: GrantTerms,
+    asks: ExpiringMap<String, PendingAuthorization>,
+    codes: ExpiringMap<Digest, Code>,
     grants: Vec<Grant>,
     tokens: HashMap<Digest, Token>,
     /// When a company, UBI and location first came together.
@@ -134,11 +134,11 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    pub(super) fn new(terms: Terms) -> Self {
+    pub(super) fn new(terms: GrantTerms) -> Self {
         Self {
             terms,
-            asks: Kept::new(MOST_ASKS),
-            codes: Kept::new(MOST_CODES),
+            asks: ExpiringMap::new(MOST_ASKS),
+            codes: ExpiringMap::new(MOST_CODES),
             grants: Vec::new(),
             tokens: HashMap::new(),
             first: HashMap::new(),

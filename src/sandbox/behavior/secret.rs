@@ -40,12 +40,12 @@ pub(in crate::sandbox) fn fresh(word: &str) -> io::Result<String> {
 }
 
 /// The two tokens of an answer, made before the state is locked.
-pub(in crate::sandbox) struct Minted {
+pub(in crate::sandbox) struct MintedTokens {
     pub(in crate::sandbox) access: String,
     pub(in crate::sandbox) refresh: String,
 }
 
-impl Minted {
+impl MintedTokens {
     pub(in crate::sandbox) fn fresh() -> io::Result<Self> {
         Ok(Self { access: fresh("access")?, refresh: fresh("refresh")? })
     }

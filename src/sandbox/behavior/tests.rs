@@ -16,7 +16,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let terms = Terms {
+        let terms = GrantTerms {
             lifetime: SignedDuration::from_hours(2_400),
             access_lifetime: SignedDuration::from_hours(1),
         };
@@ -30,7 +30,7 @@ impl Scene {
     fn open(&mut self) -> String {
         self.made += 1;
         let id = format!("page-{}", self.made);
-        let ask = Ask {
+        let ask = PendingAuthorization {
             redirect_uri: BACK.to_owned(),
             state: None,
             code_challenge: Digest::of(VERIFIER).challenge(),
@@ -53,7 +53,7 @@ impl Scene {
             &sign_in,
             &code,
             |_| false,
-            |ask, username| Facts {
+            |ask, username| GrantFacts {
                 company: "Treez Inc".to_owned(),
                 application: "Treez".to_owned(),
                 ubi: ask.ubi.clone(),
@@ -88,9 +88,9 @@ impl Scene {
         self.authority.refresh(self.now, token, minted)
     }
 
-    fn mint(&mut self) -> Minted {
+    fn mint(&mut self) -> MintedTokens {
         self.made += 1;
-        Minted { access: format!("access-{}", self.made), refresh: format!("refresh-{}", self.made) }
+        MintedTokens { access: format!("access-{}", self.made), refresh: format!("refresh-{}", self.made) }
     }
 
     fn granted(&mut self) -> Answer {

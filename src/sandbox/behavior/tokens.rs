@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 
-use super::{Authority, Digest, Facts, Grant, Minted, Token, Use};
+use super::{Authority, Digest, Grant, GrantFacts, MintedTokens, Token, Use};
 use crate::sandbox::clock::later;
 use crate::sandbox::log::What;
-use crate::sandbox::mishaps::Turn;
+use crate::sandbox::mishaps::MishapTarget;
 
 /// Why a code or refresh token wasn't honored: `invalid_grant` (RFC 6749 5.2) and its description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(in crate::sandbox) struct Answer {
     pub(in crate::sandbox) expires_in: i64,
     pub(in crate::sandbox) created_at: Timestamp,
     pub(in crate::sandbox) expires_at: Timestamp,
-    pub(in crate::sandbox) facts: Facts,
+    pub(in crate::sandbox) facts: GrantFacts,
 }
 
 /// A live token, as introspection tells it (RFC 7662 2.2).
@@ -28,7 +28,7 @@ pub(in crate::sandbox) struct Answer {
 pub(in crate::sandbox) struct Introspection {
     pub(in crate::sandbox) access: bool,
     pub(in crate::sandbox) expires_at: Timestamp,
-    pub(in crate::sandbox) facts: Facts,
+    pub(in crate::sandbox) facts: GrantFacts,
 }
 
 /// Whose request to an endpoint it is, by the code or token that it carries.
@@ -43,8 +43,8 @@ pub(in crate::sandbox) struct Caller {
 
 impl Caller {
     /// Whom something may befall that is drawn for each request.
-    pub(in crate::sandbox) fn turn(&self) -> Turn<'_> {
-        Turn { ubi: &self.ubi, license: &self.license, nth: self.nth }
+    pub(in crate::sandbox) fn turn(&self) -> MishapTarget<'_> {
+        MishapTarget { ubi: &self.ubi, license: &self.license, nth: self.nth }
     }
 }
 
@@ -80,7 +80,7 @@ impl Authority {
         code: &str,
         redirect_uri: &str,
         code_verifier: &str,
-        minted: Minted,
+        minted: MintedTokens,
     ) -> Result<Answer, InvalidGrant> {
         let digest = Digest::of(code);
         let mut what = What { code_sha256: Some(digest.hex()), ..What::default() };
@@ -125,7 +125,7 @@ impl Authority {
         &mut self,
         now: Timestamp,
         token: &str,
-        minted: Minted,
+        minted: MintedTokens,
     ) -> Result<Answer, InvalidGrant> {
         let digest = Digest::of(token);
         let mut what = What { token_sha256: Some(digest.hex()), ..What::default() };
@@ -172,7 +172,7 @@ impl Authority {
     }
 
     /// What an access token opens, while it lives.
-    pub(in crate::sandbox) fn access(&self, now: Timestamp, token: &str) -> Option<Facts> {
+    pub(in crate::sandbox) fn access(&self, now: Timestamp, token: &str) -> Option<GrantFacts> {
         self.live(now, &Digest::of(token)).filter(|live| live.access).map(|live| live.facts)
     }
 
@@ -193,7 +193,7 @@ impl Authority {
         &mut self,
         now: Timestamp,
         index: usize,
-        minted: Minted,
+        minted: MintedTokens,
         event: &'static str,
         what: What,
     ) -> Answer {

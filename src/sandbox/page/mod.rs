@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use sha2::{Digest, Sha256};
 
-use super::behavior::{Facts, Fault, PASSWORD};
+use super::behavior::{Fault, GrantFacts, PASSWORD};
 
 const STYLE: &str = include_str!("style.css");
 
@@ -36,7 +36,7 @@ pub(super) struct Form<'a> {
 
 /// The Grant Access page. A script finds `request`, `ubi`, `username`, `password` and `decision` (`grant` or
 /// `refuse`) as both `name` and `id`, the buttons by the ids `grant` and `refuse`.
-pub(super) fn consent(facts: &Facts, form: &Form<'_>) -> Markup {
+pub(super) fn consent(facts: &GrantFacts, form: &Form<'_>) -> Markup {
     let rows = [
         ("Company", facts.company.as_str()),
         ("Application", &facts.application),

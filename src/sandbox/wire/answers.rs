@@ -8,22 +8,22 @@ use maud::Markup;
 use serde::Serialize;
 
 /// The machine failed (no room for the log, no randomness): the answer is 500.
-pub(super) struct Broken(io::Error);
+pub(super) struct ServerFailure(io::Error);
 
-impl From<io::Error> for Broken {
+impl From<io::Error> for ServerFailure {
     fn from(error: io::Error) -> Self {
         Self(error)
     }
 }
 
-impl IntoResponse for Broken {
+impl IntoResponse for ServerFailure {
     fn into_response(self) -> Response {
         (StatusCode::INTERNAL_SERVER_ERROR, format!("sandbox: {}\n", self.0)).into_response()
     }
 }
 
 /// 200 with JSON.
-pub(super) fn reply(value: &impl Serialize) -> Result<Response, Broken> {
+pub(super) fn reply(value: &impl Serialize) -> Result<Response, ServerFailure> {
     let body = serde_json::to_vec(value).map_err(io::Error::from)?;
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }

@@ -8,29 +8,29 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use url::{Host, Url};
 
-use super::answers::{Broken, back, html};
-use super::house::House;
+use super::answers::{ServerFailure, back, html};
 use super::params::Params;
-use crate::sandbox::behavior::{Ask, fresh};
+use super::shared_state::SharedState;
+use crate::sandbox::behavior::{PendingAuthorization, fresh};
 use crate::sandbox::log::What;
-use crate::sandbox::mishaps::{Mishap, Turn};
+use crate::sandbox::mishaps::{Mishap, MishapTarget};
 use crate::sandbox::{CLIENT_ID, page};
 
 /// The longest UBI or license, in characters.
 const MOST_ID: usize = 64;
 
 pub(super) async fn authorize(
-    State(house): State<Arc<House>>,
+    State(house): State<Arc<SharedState>>,
     RawQuery(query): RawQuery,
-) -> Result<Response, Broken> {
+) -> Result<Response, ServerFailure> {
     let params = Params::parse(query.unwrap_or_default().as_bytes());
     let ask = match read(&params) {
         Ok(ask) => ask,
-        Err(Wrong::Page(message)) => {
+        Err(RequestFault::Page(message)) => {
             house.act(|authority, now| authority.refuse(now, &message, What::default()))?;
             return Ok(html(StatusCode::BAD_REQUEST, page::trouble("This link can’t be used", &message)));
         }
-        Err(Wrong::Redirect { redirect_uri, error, description }) => {
+        Err(RequestFault::Redirect { redirect_uri, error, description }) => {
             house.act(|authority, now| authority.refuse(now, error, What::default()))?;
             let parameters = [("error", error), ("error_description", description)];
             let state = params.get("state");
@@ -46,15 +46,15 @@ pub(super) async fn authorize(
 }
 
 /// What is wrong with a request.
-enum Wrong {
+enum RequestFault {
     /// Nobody can be sent back: a page says it.
     Page(String),
     /// The client is told (RFC 6749 4.1.2.1).
     Redirect { redirect_uri: String, error: &'static str, description: &'static str },
 }
 
-fn read(params: &Params) -> Result<Ask, Wrong> {
-    let page = |message: &str| Err(Wrong::Page(message.to_owned()));
+fn read(params: &Params) -> Result<PendingAuthorization, RequestFault> {
+    let page = |message: &str| Err(RequestFault::Page(message.to_owned()));
     // First whom the answer goes to: never a redirect to somebody unknown.
     if params.get("client_id") != Some(CLIENT_ID) || params.repeats("client_id") {
         return page("The client_id is missing or isn’t the sandbox’s.");
@@ -63,8 +63,9 @@ fn read(params: &Params) -> Result<Ask, Wrong> {
         Some(uri) if may_return_to(uri) && !params.repeats("redirect_uri") => uri.to_owned(),
         _ => return page("The redirect_uri is missing, or is neither https nor http on this computer."),
     };
-    let redirect =
-        |error, description| Err(Wrong::Redirect { redirect_uri: redirect_uri.clone(), error, description });
+    let redirect = |error, description| {
+        Err(RequestFault::Redirect { redirect_uri: redirect_uri.clone(), error, description })
+    };
     if params.repeats_any() {
         return redirect("invalid_request", "a parameter came twice");
     }
@@ -93,7 +94,7 @@ fn read(params: &Params) -> Result<Ask, Wrong> {
             return page(&format!("The {name} in this link can’t be right."));
         }
     }
-    Ok(Ask {
+    Ok(PendingAuthorization {
         redirect_uri,
         state: params.get("state").map(str::to_owned),
         code_challenge,
@@ -122,11 +123,11 @@ fn is_s256(challenge: &str) -> bool {
     challenge.len() == 43 && challenge.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-impl House {
+impl SharedState {
     /// The redirect address with the answer's parameters, `state` and `iss` (RFC 9207), or what mishaps make of them.
     pub(super) fn way_back(
         &self,
-        turn: Option<Turn<'_>>,
+        turn: Option<MishapTarget<'_>>,
         to: &str,
         state: Option<&str>,
         parameters: &[(&str, &str)],

@@ -8,9 +8,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::answers::Broken;
-use super::house::House;
+use super::answers::ServerFailure;
 use super::params::Params;
+use super::shared_state::SharedState;
 use crate::sandbox::log::What;
 use crate::sandbox::{CLIENT_ID, CLIENT_SECRET};
 
@@ -18,11 +18,11 @@ use crate::sandbox::{CLIENT_ID, CLIENT_SECRET};
 pub(super) enum Refusal {
     /// `error` and `error_description` (RFC 6749 5.2).
     OAuth(&'static str, &'static str),
-    Broken(Broken),
+    Broken(ServerFailure),
 }
 
-impl From<Broken> for Refusal {
-    fn from(broken: Broken) -> Self {
+impl From<ServerFailure> for Refusal {
+    fn from(broken: ServerFailure) -> Self {
         Self::Broken(broken)
     }
 }
@@ -50,7 +50,7 @@ impl IntoResponse for Refusal {
     }
 }
 
-impl House {
+impl SharedState {
     /// The parameters of an authenticated request to an endpoint; a refusal is logged.
     pub(super) fn read(&self, headers: &HeaderMap, body: &Bytes) -> Result<Params, Refusal> {
         match read(headers, body) {

@@ -7,14 +7,17 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 
-use super::answers::{Broken, back, html};
-use super::house::House;
+use super::answers::{ServerFailure, back, html};
 use super::params::Params;
-use crate::sandbox::behavior::{Ask, Decision, SignIn, fresh};
+use super::shared_state::SharedState;
+use crate::sandbox::behavior::{Decision, PendingAuthorization, SignIn, fresh};
 use crate::sandbox::mishaps::Mishap;
 use crate::sandbox::page;
 
-pub(super) async fn decide(State(house): State<Arc<House>>, body: Bytes) -> Result<Response, Broken> {
+pub(super) async fn decide(
+    State(house): State<Arc<SharedState>>,
+    body: Bytes,
+) -> Result<Response, ServerFailure> {
     let params = Params::parse(&body);
     let field = |name: &str| params.get(name).unwrap_or_default().to_owned();
     let id = field("request");
@@ -24,8 +27,8 @@ pub(super) async fn decide(State(house): State<Arc<House>>, body: Bytes) -> Resu
         _ if params.repeats_any() => return Ok(unclear()),
         Some("refuse") => house.act(|authority, now| authority.deny(now, &id))?,
         Some("grant") => house.act(|authority, now| {
-            let denied = |ask: &Ask| house.fails(Mishap::Denied, Some(ask.turn()));
-            let facts = |ask: &Ask, username: &str| house.granted(ask, username);
+            let denied = |ask: &PendingAuthorization| house.fails(Mishap::Denied, Some(ask.turn()));
+            let facts = |ask: &PendingAuthorization, username: &str| house.granted(ask, username);
             authority.grant(now, &id, &sign_in, &code, denied, facts)
         })?,
         _ => return Ok(unclear()),

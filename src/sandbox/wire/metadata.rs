@@ -6,8 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 
-use super::answers::{Broken, reply};
-use super::house::House;
+use super::answers::{ServerFailure, reply};
+use super::shared_state::SharedState;
 use crate::sandbox::mishaps::Mishap;
 
 #[derive(Serialize)]
@@ -25,7 +25,7 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
-pub(super) async fn metadata(State(house): State<Arc<House>>) -> Result<Response, Broken> {
+pub(super) async fn metadata(State(house): State<Arc<SharedState>>) -> Result<Response, ServerFailure> {
     let at = |path: &str| format!("{}{path}", house.issuer);
     reply(&Metadata {
         issuer: house.issuer.clone(),

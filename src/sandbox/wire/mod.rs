@@ -4,16 +4,16 @@ mod answers;
 mod authorize;
 mod client;
 mod grant;
-mod house;
 mod metadata;
 mod params;
 mod probe;
+mod shared_state;
 mod spoil;
 #[cfg(test)]
 mod tests;
 mod token;
 
-pub(super) use house::House;
+pub(super) use shared_state::SharedState;
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ const MOST_BODY: usize = 64 * 1024;
 /// The most that a query may hold, in bytes.
 const MOST_QUERY: usize = 16 * 1024;
 
-pub(super) fn router(house: Arc<House>) -> Router {
+pub(super) fn router(house: Arc<SharedState>) -> Router {
     Router::new()
         .route("/", get(home))
         // Who only tries whether it answers asks nobody.
@@ -56,7 +56,7 @@ pub(super) fn router(house: Arc<House>) -> Router {
 }
 
 /// A whole outage, the metadata included.
-async fn be_down(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+async fn be_down(State(house): State<Arc<SharedState>>, request: Request, next: Next) -> Response {
     match house.is_down() {
         true => (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable\n").into_response(),
         false => next.run(request).await,
@@ -64,7 +64,7 @@ async fn be_down(State(house): State<Arc<House>>, request: Request, next: Next) 
 }
 
 /// Every answer is dated by the sandbox's own clock, which a client compares with its own (RFC 9110 6.6.1).
-async fn tell_the_time(State(house): State<Arc<House>>, request: Request, next: Next) -> Response {
+async fn tell_the_time(State(house): State<Arc<SharedState>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let now = DateTimePrinter::new().timestamp_to_rfc9110_string(&house.clock.now());
     let now = now.ok().and_then(|now| HeaderValue::from_str(&now).ok());
@@ -103,6 +103,6 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-async fn home(State(house): State<Arc<House>>) -> Response {
+async fn home(State(house): State<Arc<SharedState>>) -> Response {
     html(StatusCode::OK, page::home(&house.issuer))
 }

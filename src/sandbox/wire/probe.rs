@@ -8,15 +8,15 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-use super::answers::{Broken, reply};
+use super::answers::{ServerFailure, reply};
 use super::client::Refusal;
-use super::house::House;
+use super::shared_state::SharedState;
 use crate::sandbox::CLIENT_ID;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Mishap;
 
 pub(super) async fn revoke(
-    State(house): State<Arc<House>>,
+    State(house): State<Arc<SharedState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -36,7 +36,7 @@ pub(super) async fn revoke(
 }
 
 pub(super) async fn introspect(
-    State(house): State<Arc<House>>,
+    State(house): State<Arc<SharedState>>,
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
@@ -61,7 +61,10 @@ pub(super) async fn introspect(
     Ok(reply(&answer)?)
 }
 
-pub(super) async fn ping(State(house): State<Arc<House>>, headers: HeaderMap) -> Result<Response, Broken> {
+pub(super) async fn ping(
+    State(house): State<Arc<SharedState>>,
+    headers: HeaderMap,
+) -> Result<Response, ServerFailure> {
     let bearer = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = bearer.and_then(|value| value.split_once(' ')).filter(|(scheme, _)| {
         // The scheme's case doesn't count (RFC 9110 11.1).

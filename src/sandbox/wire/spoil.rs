@@ -13,9 +13,9 @@ use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use http_body::Frame;
 
-use super::answers::Broken;
-use super::house::House;
+use super::answers::ServerFailure;
 use super::params::Params;
+use super::shared_state::SharedState;
 use crate::sandbox::behavior::Caller;
 use crate::sandbox::log::What;
 use crate::sandbox::mishaps::Mishap;
@@ -37,9 +37,13 @@ const ON_THE_WAY: [Mishap; 7] = [
     Mishap::BadJson,
 ];
 
-impl House {
+impl SharedState {
     /// Counts a request to an endpoint for the license of the code or token in it, if it's one of ours.
-    pub(super) fn caller(&self, endpoint: &'static str, body: &Bytes) -> Result<Option<Caller>, Broken> {
+    pub(super) fn caller(
+        &self,
+        endpoint: &'static str,
+        body: &Bytes,
+    ) -> Result<Option<Caller>, ServerFailure> {
         let params = Params::parse(body);
         let Some(secret) = ["code", "refresh_token", "token"].iter().find_map(|name| params.get(name)) else {
             return Ok(None);
@@ -48,7 +52,7 @@ impl House {
     }
 
     /// 429 where it's time for one: before anything is done, so that the same request may come again.
-    pub(super) fn limited(&self, caller: Option<&Caller>) -> Result<Option<Response>, Broken> {
+    pub(super) fn limited(&self, caller: Option<&Caller>) -> Result<Option<Response>, ServerFailure> {
         if !self.fails(Mishap::RateLimit, caller.map(Caller::turn)) {
             return Ok(None);
         }
@@ -64,10 +68,10 @@ fn what(caller: Option<&Caller>) -> What {
 
 /// The answer, or what the first active mishap leaves of it; then the log says that it never arrived.
 pub(super) async fn spoil(
-    house: &House,
+    house: &SharedState,
     caller: Option<&Caller>,
     answer: Response,
-) -> Result<Response, Broken> {
+) -> Result<Response, ServerFailure> {
     let active = |mishap: &Mishap| house.fails(*mishap, caller.map(Caller::turn));
     let Some(mishap) = ON_THE_WAY.into_iter().find(active) else { return Ok(answer) };
     let why = Some(mishap.to_string());
@@ -75,8 +79,8 @@ pub(super) async fn spoil(
     Ok(match mishap {
         // Ends when the client hangs up or the sandbox stops.
         Mishap::Slow => pending().await,
-        Mishap::Lost => Body::new(Cut).into_response(),
-        Mishap::Huge => (JSON, Body::new(Endless { sent: 0 })).into_response(),
+        Mishap::Lost => Body::new(CutBody).into_response(),
+        Mishap::Huge => (JSON, Body::new(EndlessString { sent: 0 })).into_response(),
         Mishap::Redirect => {
             let elsewhere = format!("{}/oauth/elsewhere", house.issuer);
             (StatusCode::FOUND, [(header::LOCATION, elsewhere)]).into_response()
@@ -95,7 +99,7 @@ pub(super) async fn spoil(
 }
 
 /// Where `redirect` points: nobody should ever come here, and the log says who did.
-pub(super) async fn elsewhere(State(house): State<Arc<House>>) -> Result<Response, Broken> {
+pub(super) async fn elsewhere(State(house): State<Arc<SharedState>>) -> Result<Response, ServerFailure> {
     house.act(|authority, now| {
         authority.refuse(now, "followed the token endpoint's redirect", What::default())
     })?;
@@ -103,9 +107,9 @@ pub(super) async fn elsewhere(State(house): State<Arc<House>>) -> Result<Respons
 }
 
 /// Fails before its first byte: then the connection is closed with the head still unsent.
-struct Cut;
+struct CutBody;
 
-impl http_body::Body for Cut {
+impl http_body::Body for CutBody {
     type Data = Bytes;
     type Error = io::Error;
 
@@ -115,11 +119,11 @@ impl http_body::Body for Cut {
 }
 
 /// A JSON string that goes on and on, in chunks.
-struct Endless {
+struct EndlessString {
     sent: usize,
 }
 
-impl http_body::Body for Endless {
+impl http_body::Body for EndlessString {
     type Data = Bytes;
     type Error = Infallible;
 

@@ -9,11 +9,11 @@ use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::answers::{Broken, reply};
+use super::answers::{ServerFailure, reply};
 use super::client::Refusal;
-use super::house::House;
+use super::shared_state::SharedState;
 use super::spoil::spoil;
-use crate::sandbox::behavior::{Answer, Caller, Facts, InvalidGrant, Minted};
+use crate::sandbox::behavior::{Answer, Caller, GrantFacts, InvalidGrant, MintedTokens};
 use crate::sandbox::mishaps::Mishap;
 
 /// The success answer (RFC 6749 5.1), with the dates and facts of the grant.
@@ -27,14 +27,18 @@ struct TokenAnswer {
     #[serde(skip_serializing_if = "Option::is_none")]
     expiration_date: Option<Timestamp>,
     #[serde(flatten)]
-    facts: Facts,
+    facts: GrantFacts,
 }
 
-pub(super) async fn token(State(house): State<Arc<House>>, headers: HeaderMap, body: Bytes) -> Response {
+pub(super) async fn token(
+    State(house): State<Arc<SharedState>>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     serve(&house, &headers, &body).await.unwrap_or_else(IntoResponse::into_response)
 }
 
-async fn serve(house: &House, headers: &HeaderMap, body: &Bytes) -> Result<Response, Broken> {
+async fn serve(house: &SharedState, headers: &HeaderMap, body: &Bytes) -> Result<Response, ServerFailure> {
     let caller = house.caller("token", body)?;
     if let Some(limited) = house.limited(caller.as_ref())? {
         return Ok(limited);
@@ -48,9 +52,14 @@ async fn serve(house: &House, headers: &HeaderMap, body: &Bytes) -> Result<Respo
     spoil(house, caller.as_ref(), response).await
 }
 
-fn answer(house: &House, headers: &HeaderMap, body: &Bytes, no_expiry: bool) -> Result<TokenAnswer, Refusal> {
+fn answer(
+    house: &SharedState,
+    headers: &HeaderMap,
+    body: &Bytes,
+    no_expiry: bool,
+) -> Result<TokenAnswer, Refusal> {
     let params = house.read(headers, body)?;
-    let minted = Minted::fresh()?;
+    let minted = MintedTokens::fresh()?;
     let answer = match params.get("grant_type") {
         Some("authorization_code") => {
             let Some(((code, redirect_uri), verifier)) =

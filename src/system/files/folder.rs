@@ -1,7 +1,7 @@
 //! A folder that is open: what is done in it is done by its handle, so that nothing that is put in its place, or in a
 //! file's place, between two steps is ever met.
 
-use super::judge::{Facts, Kind, User};
+use super::judge::{FileFacts, Kind, User};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -54,7 +54,7 @@ impl Folder {
         Ok(Self { handle: opened?.into() })
     }
 
-    pub(super) fn facts(&self) -> io::Result<Facts> {
+    pub(super) fn facts(&self) -> io::Result<FileFacts> {
         facts_of(&self.handle)
     }
 
@@ -68,7 +68,7 @@ impl Folder {
     }
 
     /// What a name in it stands for; a link is looked at itself.
-    pub(super) fn look(&self, name: &OsStr) -> io::Result<Facts> {
+    pub(super) fn look(&self, name: &OsStr) -> io::Result<FileFacts> {
         self.stat(name, AtFlags::SYMLINK_NOFOLLOW)
     }
 
@@ -77,7 +77,7 @@ impl Folder {
         self.stat(name, AtFlags::empty()).is_ok_and(|it| it.kind != Kind::File)
     }
 
-    fn stat(&self, name: &OsStr, flags: AtFlags) -> io::Result<Facts> {
+    fn stat(&self, name: &OsStr, flags: AtFlags) -> io::Result<FileFacts> {
         let found = rustix::fs::statat(&self.handle, name, flags)?;
         let kind = match FileType::from_raw_mode(found.st_mode) {
             FileType::RegularFile => Kind::File,
@@ -88,7 +88,7 @@ impl Folder {
         // Their types are each system's own.
         #[allow(clippy::useless_conversion)]
         let (mode, names) = (u32::from(found.st_mode) & 0o7777, u64::from(found.st_nlink));
-        Ok(Facts { kind, owner: found.st_uid, group: found.st_gid, mode, names })
+        Ok(FileFacts { kind, owner: found.st_uid, group: found.st_gid, mode, names })
     }
 
     pub(super) fn link(&self, name: &OsStr) -> io::Result<PathBuf> {
@@ -163,7 +163,7 @@ impl Folder {
 }
 
 /// What is open, whatever has its name by now.
-pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
+pub(super) fn facts_of(file: &File) -> io::Result<FileFacts> {
     let found: Metadata = file.metadata()?;
     let kind = match found.file_type() {
         it if it.is_file() => Kind::File,
@@ -171,7 +171,7 @@ pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
         _ => Kind::Other,
     };
     let mode = found.mode() & 0o7777;
-    Ok(Facts { kind, owner: found.uid(), group: found.gid(), mode, names: found.nlink() })
+    Ok(FileFacts { kind, owner: found.uid(), group: found.gid(), mode, names: found.nlink() })
 }
 
 pub(super) fn set_mode(file: &File, mode: u32) -> io::Result<()> {

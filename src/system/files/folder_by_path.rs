@@ -1,7 +1,7 @@
 //! A folder where the system gives no handle to it: on Windows, where a user's profile is private by its access lists, and
 //! nobody else can put something in a file's place there.
 
-use super::judge::{Facts, Kind, User};
+use super::judge::{FileFacts, Kind, User};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -46,7 +46,7 @@ impl Folder {
         Self::open(&self.path.join(path))
     }
 
-    pub(super) fn facts(&self) -> io::Result<Facts> {
+    pub(super) fn facts(&self) -> io::Result<FileFacts> {
         Ok(facts(&fs::metadata(&self.path)?))
     }
 
@@ -58,7 +58,7 @@ impl Folder {
         Ok(())
     }
 
-    pub(super) fn look(&self, name: &OsStr) -> io::Result<Facts> {
+    pub(super) fn look(&self, name: &OsStr) -> io::Result<FileFacts> {
         Ok(facts(&fs::symlink_metadata(self.path.join(name))?))
     }
 
@@ -118,18 +118,18 @@ pub(super) fn is_a_link(e: &io::Error) -> bool {
     e.get_ref().is_some_and(|it| it.is::<Link>())
 }
 
-pub(super) fn facts_of(file: &File) -> io::Result<Facts> {
+pub(super) fn facts_of(file: &File) -> io::Result<FileFacts> {
     Ok(facts(&file.metadata()?))
 }
 
-fn facts(found: &fs::Metadata) -> Facts {
+fn facts(found: &fs::Metadata) -> FileFacts {
     let kind = match found.file_type() {
         it if it.is_file() => Kind::File,
         it if it.is_dir() => Kind::Folder,
         it if it.is_symlink() => Kind::Link,
         _ => Kind::Other,
     };
-    Facts { kind, owner: OURS, group: OURS, mode: 0o700, names: 1 }
+    FileFacts { kind, owner: OURS, group: OURS, mode: 0o700, names: 1 }
 }
 
 pub(super) fn set_mode(_: &File, _: u32) -> io::Result<()> {

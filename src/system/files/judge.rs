@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// What a file holds, as far as it matters to who may read it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
+pub enum FileSensitivity {
     /// A secret, or what is kept about licenses: this user, root and this user's groups may read it.
     Secret,
     /// No secret, but what the program obeys: everybody may read it.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 
 /// What the system says of a file or folder.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Facts {
+pub(super) struct FileFacts {
     pub(super) kind: Kind,
     pub(super) owner: u32,
     pub(super) group: u32,
@@ -56,7 +56,12 @@ impl User {
 }
 
 /// What is wrong with a plain file, told with the command that fixes it; nothing where it is as it must be.
-pub(super) fn file(path: &Path, facts: &Facts, user: &User, holds: Holds) -> Result<(), String> {
+pub(super) fn file(
+    path: &Path,
+    facts: &FileFacts,
+    user: &User,
+    holds: FileSensitivity,
+) -> Result<(), String> {
     // defense: S30 plain-files-alone
     if facts.kind != Kind::File {
         return Err("it should be a plain file, and not a link: put the file itself there".into());
@@ -67,12 +72,12 @@ pub(super) fn file(path: &Path, facts: &Facts, user: &User, holds: Holds) -> Res
         return Err(changed_by_others(path, facts, user));
     }
     // defense: S30 no-file-open-to-others
-    if holds == Holds::Secret && facts.mode & 0o004 != 0 {
+    if holds == FileSensitivity::Secret && facts.mode & 0o004 != 0 {
         let mode = shown(facts);
         return Err(format!("other users can read it (mode {mode}). {}", closing(path, facts, user)));
     }
     // defense: S55 no-secret-for-another-group
-    if holds == Holds::Secret && facts.mode & 0o040 != 0 && !user.is_in(facts.group) {
+    if holds == FileSensitivity::Secret && facts.mode & 0o040 != 0 && !user.is_in(facts.group) {
         let (mode, group) = (shown(facts), facts.group);
         return Err(format!(
             "a group that this user isn't in (gid {group}) can read it (mode {mode}). {}",
@@ -87,7 +92,7 @@ pub(super) fn file(path: &Path, facts: &Facts, user: &User, holds: Holds) -> Res
 }
 
 /// What is wrong with whose it is.
-pub(super) fn owner(path: &Path, facts: &Facts, user: &User) -> Result<(), String> {
+pub(super) fn owner(path: &Path, facts: &FileFacts, user: &User) -> Result<(), String> {
     // defense: S30 no-file-of-another-user
     if !user.trusts(facts.owner) {
         return Err(of_another(path, facts, user));
@@ -97,7 +102,7 @@ pub(super) fn owner(path: &Path, facts: &Facts, user: &User) -> Result<(), Strin
 
 /// What is wrong with a folder that holds what must be private. In one that is shared and sticky, as /tmp is, only a
 /// file's owner can put something else in its place; in one that can't be written, nobody can.
-pub(super) fn folder(path: &Path, facts: &Facts, user: &User, is_read_only: bool) -> Result<(), String> {
+pub(super) fn folder(path: &Path, facts: &FileFacts, user: &User, is_read_only: bool) -> Result<(), String> {
     if facts.kind != Kind::Folder {
         return Err(NO_FOLDER.into());
     }
@@ -111,7 +116,7 @@ pub(super) fn folder(path: &Path, facts: &Facts, user: &User, is_read_only: bool
 }
 
 /// What is wrong with a folder that is to be this program's alone, as /tmp never can be.
-pub(super) fn shared_folder(facts: &Facts) -> Result<(), String> {
+pub(super) fn shared_folder(facts: &FileFacts) -> Result<(), String> {
     match facts.mode & STICKY != 0 && facts.mode & 0o022 != 0 {
         true => Err(format!(
             "all users of this machine share it (mode {}): name a folder in it that nobody else has",
@@ -122,7 +127,7 @@ pub(super) fn shared_folder(facts: &Facts) -> Result<(), String> {
 }
 
 /// What is wrong with a folder that should be closed to all others.
-pub(super) fn closed_folder(path: &Path, facts: &Facts, user: &User) -> Result<(), String> {
+pub(super) fn closed_folder(path: &Path, facts: &FileFacts, user: &User) -> Result<(), String> {
     folder(path, facts, user, false)?;
     match facts.owner == user.number && facts.mode & 0o077 != 0 {
         true => Err(format!(
@@ -135,7 +140,7 @@ pub(super) fn closed_folder(path: &Path, facts: &Facts, user: &User) -> Result<(
 }
 
 /// What is wrong with a link on the way to a file. Where it leads is judged for itself.
-pub(super) fn link(facts: &Facts, user: &User) -> Result<(), String> {
+pub(super) fn link(facts: &FileFacts, user: &User) -> Result<(), String> {
     // defense: S55 no-link-of-another-user
     if facts.kind != Kind::Link || !user.trusts(facts.owner) {
         return Err(format!("it's a link that another user (uid {}) made: remove it", facts.owner));
@@ -146,7 +151,7 @@ pub(super) fn link(facts: &Facts, user: &User) -> Result<(), String> {
 pub(super) const NO_FOLDER: &str =
     "it should be a folder, and not a link or a file: put the folder itself there";
 
-fn of_another(path: &Path, facts: &Facts, user: &User) -> String {
+fn of_another(path: &Path, facts: &FileFacts, user: &User) -> String {
     format!(
         "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}{}",
         facts.owner,
@@ -156,7 +161,7 @@ fn of_another(path: &Path, facts: &Facts, user: &User) -> String {
 }
 
 /// A folder that isn't ours and that we can write, as a volume that a container is given, needn't be changed by anybody.
-fn instead(path: &Path, facts: &Facts, user: &User) -> String {
+fn instead(path: &Path, facts: &FileFacts, user: &User) -> String {
     let is_writable =
         facts.mode & 0o002 != 0 || facts.mode & 0o020 != 0 && user.groups.contains(&facts.group);
     match facts.kind == Kind::Folder && facts.owner != user.number && is_writable {
@@ -169,14 +174,14 @@ fn instead(path: &Path, facts: &Facts, user: &User) -> String {
     }
 }
 
-fn changed_by_others(path: &Path, facts: &Facts, user: &User) -> String {
+fn changed_by_others(path: &Path, facts: &FileFacts, user: &User) -> String {
     let who = if facts.mode & 0o002 != 0 { "every user" } else { "its group" };
     let (fix, instead) = (fix(path, "go-w", facts, user), instead(path, facts, user));
     format!("{who} can change it (mode {}). {fix}{instead}", shown(facts))
 }
 
 /// How a secret is closed to strangers.
-fn closing(path: &Path, facts: &Facts, user: &User) -> String {
+fn closing(path: &Path, facts: &FileFacts, user: &User) -> String {
     match facts.owner == user.number {
         true => fix(path, "600", facts, user),
         false => {
@@ -188,7 +193,7 @@ fn closing(path: &Path, facts: &Facts, user: &User) -> String {
     }
 }
 
-fn fix(path: &Path, mode: &str, facts: &Facts, user: &User) -> String {
+fn fix(path: &Path, mode: &str, facts: &FileFacts, user: &User) -> String {
     let who = if facts.owner == user.number { "Fix it" } else { "It's root who can fix it" };
     format!("{who}: {}", command(&["chmod", mode], path))
 }
@@ -198,7 +203,7 @@ fn command(words: &[&str], path: &Path) -> String {
     shell(words.iter().copied().chain([&*path]))
 }
 
-fn shown(facts: &Facts) -> String {
+fn shown(facts: &FileFacts) -> String {
     format!("{:04o}", facts.mode & 0o7777)
 }
 
@@ -212,8 +217,8 @@ mod tests {
         User { number: US, groups: vec![1000, 2000] }
     }
 
-    fn facts(kind: Kind, owner: u32, group: u32, mode: u32) -> Facts {
-        Facts { kind, owner, group, mode, names: 1 }
+    fn facts(kind: Kind, owner: u32, group: u32, mode: u32) -> FileFacts {
+        FileFacts { kind, owner, group, mode, names: 1 }
     }
 
     #[test]
@@ -241,9 +246,9 @@ mod tests {
             let facts = facts(Kind::File, owner, group, mode);
             let path = Path::new("/etc/it's here");
             let judged = |holds| file(path, &facts, &user(), holds);
-            assert_eq!(judged(Holds::Settings).is_ok(), settings, "{owner} {group} {mode:o}");
-            assert_eq!(judged(Holds::Secret).is_ok(), secret, "{owner} {group} {mode:o}");
-            if let Err(said) = judged(Holds::Secret) {
+            assert_eq!(judged(FileSensitivity::Settings).is_ok(), settings, "{owner} {group} {mode:o}");
+            assert_eq!(judged(FileSensitivity::Secret).is_ok(), secret, "{owner} {group} {mode:o}");
+            if let Err(said) = judged(FileSensitivity::Secret) {
                 // What to type, with the name as a shell takes it; and whose or which mode it is.
                 assert!(said.contains(r#""/etc/it's here""#), "{said}");
                 assert!(said.contains("chmod") || said.contains("chown 1000 "), "{said}");
@@ -255,16 +260,18 @@ mod tests {
     #[test]
     fn root_trusts_nobody_but_root() {
         let root = User { number: 0, groups: vec![0] };
-        let of = |owner| file(Path::new("f"), &facts(Kind::File, owner, 0, 0o600), &root, Holds::Settings);
+        let of = |owner| {
+            file(Path::new("f"), &facts(Kind::File, owner, 0, 0o600), &root, FileSensitivity::Settings)
+        };
         assert!(of(0).is_ok());
         assert!(of(US).unwrap_err().contains("chown 0 f"));
     }
 
     #[test]
     fn a_second_name_of_ours_is_refused_and_one_of_roots_is_not() {
-        let named = |owner| Facts { names: 2, ..facts(Kind::File, owner, 0, 0o400) };
-        assert!(file(Path::new("f"), &named(US), &user(), Holds::Settings).is_err());
-        assert!(file(Path::new("f"), &named(0), &user(), Holds::Settings).is_ok());
+        let named = |owner| FileFacts { names: 2, ..facts(Kind::File, owner, 0, 0o400) };
+        assert!(file(Path::new("f"), &named(US), &user(), FileSensitivity::Settings).is_err());
+        assert!(file(Path::new("f"), &named(0), &user(), FileSensitivity::Settings).is_ok());
     }
 
     #[test]

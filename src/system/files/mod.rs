@@ -10,12 +10,12 @@ mod folder;
 mod judge;
 
 pub use disk::{no_locks_in, remote_file_system, room, unlockable};
-pub use judge::Holds;
+pub use judge::FileSensitivity;
 
 use super::random::{OsRandom, Random};
 use crate::error::{Error, Result};
 use folder::Folder;
-use judge::{Facts, Kind};
+use judge::{FileFacts, Kind};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -70,18 +70,18 @@ impl Entry {
         fault(&self.path, reason)
     }
 
-    fn judged(&self, file: File, holds: Holds) -> Result<File> {
+    fn judged(&self, file: File, holds: FileSensitivity) -> Result<File> {
         // defense: S55 judged-by-the-handle
         let facts = folder::facts_of(&file).map_err(|e| self.fault(e))?;
         self.judge(&facts, holds).map(|()| file)
     }
 
-    fn judge(&self, facts: &Facts, holds: Holds) -> Result<()> {
+    fn judge(&self, facts: &FileFacts, holds: FileSensitivity) -> Result<()> {
         judge::file(&self.path, facts, &folder::user(), holds).map_err(|said| self.fault(said))
     }
 
     /// What was opened of ours, where no link may be; `None` where there is nothing.
-    fn ours(&self, opened: io::Result<File>, holds: Holds) -> Result<Option<File>> {
+    fn ours(&self, opened: io::Result<File>, holds: FileSensitivity) -> Result<Option<File>> {
         match opened {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
             // What can't be opened may be no file at all, which says more.
@@ -216,9 +216,9 @@ fn prepared(path: &Path, links: Links) -> Result<()> {
 }
 
 /// What is wrong with a folder that is to hold what is private, once one of ours is closed to others.
-fn usable(path: &Path, facts: &Facts) -> Result<()> {
+fn usable(path: &Path, facts: &FileFacts) -> Result<()> {
     let user = folder::user();
-    let closed = Facts { mode: facts.mode & !0o022, ..*facts };
+    let closed = FileFacts { mode: facts.mode & !0o022, ..*facts };
     let judged = if facts.owner == user.number { &closed } else { facts };
     let is_shared = judge::shared_folder(facts);
     is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))
@@ -238,7 +238,7 @@ pub fn can_be_made(path: &Path) -> Result<(), String> {
 }
 
 /// A folder of the program's; `None` where there is nothing.
-fn own_folder(path: &Path, links: Links) -> Result<Option<(Folder, Facts)>> {
+fn own_folder(path: &Path, links: Links) -> Result<Option<(Folder, FileFacts)>> {
     let opened = match Folder::open_itself(path) {
         Err(e) if is_no_folder(&e) && links == Links::Followed => linked_folder(path)?,
         opened => opened,
@@ -288,18 +288,18 @@ fn without_a_slash_behind(path: &Path) -> PathBuf {
 
 /// Opens what a person or the system provides, for reading: a configuration, an identity, a password file. A link is
 /// followed where it, and where it leads, are ours or root's. `None` where there is nothing.
-pub fn open_provided(path: &Path, holds: Holds) -> Result<Option<File>> {
+pub fn open_provided(path: &Path, holds: FileSensitivity) -> Result<Option<File>> {
     Ok(provided(path, holds)?.and_then(|(_, file)| file))
 }
 
 /// Judges what was opened as something that holds more than was known then.
-pub fn judge_open(path: &Path, file: &File, holds: Holds) -> Result<()> {
+pub fn judge_open(path: &Path, file: &File, holds: FileSensitivity) -> Result<()> {
     let facts = folder::facts_of(file).map_err(|e| fault(path, e))?;
     judge::file(path, &facts, &folder::user(), holds).map_err(|said| fault(path, said))
 }
 
 /// Where what is provided lies at the end of its links, and the file, where it is there.
-fn provided(path: &Path, holds: Holds) -> Result<Option<(Entry, Option<File>)>> {
+fn provided(path: &Path, holds: FileSensitivity) -> Result<Option<(Entry, Option<File>)>> {
     let mut entry = match Entry::at(path) {
         Err(e) if is_nothing(&e) => return Ok(None),
         found => found.map_err(|e| fault(path, e))?,
@@ -331,7 +331,7 @@ fn provided(path: &Path, holds: Holds) -> Result<Option<(Entry, Option<File>)>> 
 
 /// Puts new content where a configuration lies, at the end of its links: it stays as readable as it was.
 pub fn replace_settings(path: &Path, content: &[u8]) -> Result<()> {
-    match provided(path, Holds::Settings)? {
+    match provided(path, FileSensitivity::Settings)? {
         Some((entry, file)) => {
             let entry = entry.in_a_judged_folder()?;
             let mode = match file {
@@ -351,7 +351,7 @@ pub fn check_private_file(path: &Path) -> Result<()> {
     match entry.folder.look(&entry.name) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(e) => Err(entry.fault(e)),
-        Ok(facts) => entry.judge(&facts, Holds::Secret),
+        Ok(facts) => entry.judge(&facts, FileSensitivity::Secret),
     }
 }
 
@@ -374,7 +374,7 @@ pub fn is_in_other_hands(socket: &Path) -> bool {
 pub fn open_private(path: &Path) -> Result<File> {
     let entry = Entry::private(path)?;
     loop {
-        if let Some(file) = entry.ours(entry.folder.write(&entry.name), Holds::Secret)? {
+        if let Some(file) = entry.ours(entry.folder.write(&entry.name), FileSensitivity::Secret)? {
             return Ok(file);
         }
         match entry.folder.create(&entry.name) {
@@ -388,11 +388,11 @@ pub fn open_private(path: &Path) -> Result<File> {
 /// Opens a file of ours for reading and writing, where it's there.
 pub fn open_existing(path: &Path) -> Result<Option<File>> {
     let Some(entry) = Entry::if_private(path)? else { return Ok(None) };
-    entry.ours(entry.folder.write(&entry.name), Holds::Secret)
+    entry.ours(entry.folder.write(&entry.name), FileSensitivity::Secret)
 }
 
 /// Opens a file of ours for reading, where it's there.
-pub fn read_private(path: &Path, holds: Holds) -> Result<Option<File>> {
+pub fn read_private(path: &Path, holds: FileSensitivity) -> Result<Option<File>> {
     let Some(entry) = Entry::if_private(path)? else { return Ok(None) };
     entry.ours(entry.folder.read(&entry.name), holds)
 }
@@ -473,7 +473,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 pub fn replace_private(path: &Path, content: &[u8]) -> Result<()> {
     let entry = Entry::private(path)?;
     match entry.folder.look(&entry.name) {
-        Ok(facts) if facts.kind != Kind::Link => entry.judge(&facts, Holds::Secret)?,
+        Ok(facts) if facts.kind != Kind::Link => entry.judge(&facts, FileSensitivity::Secret)?,
         _ => {}
     }
     entry.replace(content, 0o600)
@@ -574,7 +574,7 @@ mod tests {
         fs::write(away.join("file"), "laid").unwrap();
         set_mode(&away.join("file"), 0o666);
         let entry = entry.in_a_judged_folder().unwrap();
-        assert_eq!(text(Some(entry.judged(file, Holds::Secret).unwrap())), "ours");
+        assert_eq!(text(Some(entry.judged(file, FileSensitivity::Secret).unwrap())), "ours");
         entry.replace(b"new", 0o640).unwrap();
         assert_eq!(
             (fs::read(away.join("file")).unwrap(), mode(&away.join("file"))),
@@ -593,12 +593,14 @@ mod tests {
         symlink("ours", all.path().join("..data")).unwrap();
         let link = all.path().join("identity");
         symlink("..data/file", &link).unwrap();
-        assert_eq!(text(open_provided(&link, Holds::Secret).unwrap()), "ours");
+        assert_eq!(text(open_provided(&link, FileSensitivity::Secret).unwrap()), "ours");
         set_mode(&ours.join("file"), 0o604);
-        assert!(open_provided(&link, Holds::Secret).unwrap_err().to_string().contains("chmod 600"));
-        assert_eq!(text(open_provided(&link, Holds::Settings).unwrap()), "ours");
+        assert!(open_provided(&link, FileSensitivity::Secret).unwrap_err().to_string().contains("chmod 600"));
+        assert_eq!(text(open_provided(&link, FileSensitivity::Settings).unwrap()), "ours");
         set_mode(&ours, 0o770);
-        assert!(open_provided(&link, Holds::Settings).unwrap_err().to_string().contains("chmod go-w"));
+        assert!(
+            open_provided(&link, FileSensitivity::Settings).unwrap_err().to_string().contains("chmod go-w")
+        );
         set_mode(&ours, 0o700);
         // What is put in its place comes to the end of the links, and they stay.
         replace_settings(&link, b"changed").unwrap();
@@ -608,9 +610,9 @@ mod tests {
         );
         assert!(link.is_symlink());
         symlink("circle", all.path().join("circle")).unwrap();
-        assert!(open_provided(&all.path().join("circle"), Holds::Settings).is_err());
+        assert!(open_provided(&all.path().join("circle"), FileSensitivity::Settings).is_err());
         symlink("nowhere/at/all", all.path().join("dangling")).unwrap();
-        let dangling = open_provided(&all.path().join("dangling"), Holds::Settings);
+        let dangling = open_provided(&all.path().join("dangling"), FileSensitivity::Settings);
         assert!(dangling.unwrap_err().to_string().contains("a link to nowhere/at/all"));
     }
 
@@ -622,7 +624,7 @@ mod tests {
         for refused in [
             open_private(&link).map(drop),
             open_existing(&link).map(drop),
-            read_private(&link, Holds::Secret).map(drop),
+            read_private(&link, FileSensitivity::Secret).map(drop),
             check_private_file(&link),
         ] {
             assert!(refused.unwrap_err().to_string().contains("not a link"));
@@ -644,7 +646,7 @@ mod tests {
         assert!(check_private_folder(&ours).is_err());
         assert_eq!(mode(&ours), 0o1777);
         // A file of ours in it is safe.
-        assert_eq!(text(open_provided(&ours.join("file"), Holds::Secret).unwrap()), "ours");
+        assert_eq!(text(open_provided(&ours.join("file"), FileSensitivity::Secret).unwrap()), "ours");
         set_mode(&ours, 0o755);
         private_folder(&ours).unwrap();
         assert_eq!(mode(&ours), 0o700);

@@ -28,11 +28,11 @@ pub struct KeyringThread {
     patience: Duration,
     jobs: Mutex<Option<Sender<Job>>>,
     given_up: Arc<AtomicBool>,
-    person: OnceLock<Person>,
+    person: OnceLock<PersonPresence>,
 }
 
 /// Who is there to answer what a keyring asks.
-struct Person {
+struct PersonPresence {
     tell: Box<dyn Fn(&str) + Send + Sync>,
     told: AtomicBool,
 }
@@ -52,7 +52,7 @@ impl KeyringThread {
 
     /// A person is there from now on: what asks something on the desktop is waited for, and they are told.
     pub fn waits_for_a_person(&self, tell: impl Fn(&str) + Send + Sync + 'static) {
-        let person = Person { tell: Box::new(tell), told: AtomicBool::new(false) };
+        let person = PersonPresence { tell: Box::new(tell), told: AtomicBool::new(false) };
         if self.person.set(person).is_ok() {
             self.store.a_person_answers();
         }

@@ -1,6 +1,6 @@
 //! One way out: a queue with an end, and the thread that empties it.
 
-use super::moving::{Moving, erased};
+use super::moving::{MovingText, erased};
 use crate::error::counted;
 use crate::system::signals;
 use std::collections::VecDeque;
@@ -39,12 +39,12 @@ pub(in crate::system) type Stream = Box<dyn Write + Send>;
 /// A signal came while a reader was waited for.
 #[derive(Debug, thiserror::Error)]
 #[error("a signal ended the waiting for whoever reads it")]
-pub(in crate::system) struct GivenUp;
+pub(in crate::system) struct ReaderGivenUp;
 
 /// What is printed at once.
 pub(super) struct Item {
     to: To,
-    kind: Kind,
+    kind: PrintKind,
     bytes: Vec<u8>,
     /// Whoever waits until it's written.
     done: Option<Sender<io::Result<()>>>,
@@ -52,7 +52,7 @@ pub(super) struct Item {
 
 /// What kind of text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum PrintKind {
     /// Lines, or a question at the end of which something is typed.
     Text,
     /// What isn't seen, and leaves the cursor where it is.
@@ -60,7 +60,7 @@ pub(super) enum Kind {
 }
 
 impl Item {
-    pub(super) fn new(to: To, kind: Kind, bytes: &[u8]) -> Self {
+    pub(super) fn new(to: To, kind: PrintKind, bytes: &[u8]) -> Self {
         Self { to, kind, bytes: bytes.to_vec(), done: None }
     }
 
@@ -91,7 +91,7 @@ struct State {
     /// How many lines found no room since.
     dropped: usize,
     writing: Writing,
-    moving: Option<Moving>,
+    moving: Option<MovingText>,
     /// What moves isn't drawn as it is now.
     is_to_be_drawn: bool,
     /// Somebody waited for the reader in vain.
@@ -102,7 +102,7 @@ struct State {
 pub(super) struct Lane {
     state: Mutex<State>,
     changed: Condvar,
-    writers: Mutex<Writers>,
+    writers: Mutex<OutputStreams>,
     /// How many bytes were written: whether the reader reads at all.
     moved: AtomicU64,
     /// For how long the end of a command waits for a reader who takes nothing; `None`: until a signal comes.
@@ -110,10 +110,10 @@ pub(super) struct Lane {
 }
 
 /// What is to be done next.
-enum Next {
+enum LaneStep {
     Write(Item),
     TellOfDropped(usize),
-    Draw(Moving),
+    Draw(MovingText),
 }
 
 impl Lane {
@@ -136,8 +136,14 @@ impl Lane {
             is_to_be_drawn: false,
             is_given_up: false,
         };
-        let writers =
-            Writers { out, err, beside, reader_gone: reader_gone.clone(), drawn: 0, line_is_begun: false };
+        let writers = OutputStreams {
+            out,
+            err,
+            beside,
+            reader_gone: reader_gone.clone(),
+            drawn: 0,
+            line_is_begun: false,
+        };
         Arc::new(Self {
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -176,17 +182,17 @@ impl Lane {
         item.done = Some(done);
         let state = self.lock();
         if state.is_given_up {
-            return Err(io::Error::other(GivenUp));
+            return Err(io::Error::other(ReaderGivenUp));
         }
         drop(self.take_in(state, item));
-        let mut patience = Patience::new(self, None);
+        let mut patience = ReaderPatience::new(self, None);
         loop {
             match wait.recv_timeout(LOOK) {
                 Ok(written) => return written,
                 Err(RecvTimeoutError::Timeout) if !patience.is_over(self) => {}
                 Err(_) => {
                     self.lock().is_given_up = true;
-                    return Err(io::Error::other(GivenUp));
+                    return Err(io::Error::other(ReaderGivenUp));
                 }
             }
         }
@@ -195,7 +201,7 @@ impl Lane {
     /// Waits until all is written, as long as its reader reads, and for so long at most.
     pub(super) fn finish(&self, limit: Option<Duration>) {
         let until = limit.map(|limit| Instant::now() + limit);
-        let mut patience = Patience::new(self, self.patience);
+        let mut patience = ReaderPatience::new(self, self.patience);
         let mut state = self.lock();
         while state.is_busy() && !state.is_given_up {
             let waited = self.changed.wait_timeout(state, LOOK);
@@ -213,7 +219,7 @@ impl Lane {
     }
 
     /// What moves below all that is printed is this from now on; `None`: nothing.
-    pub(super) fn show(self: &Arc<Self>, moving: Option<Moving>) {
+    pub(super) fn show(self: &Arc<Self>, moving: Option<MovingText>) {
         let mut state = self.lock();
         self.start(&mut state);
         let is_gone = moving.is_none();
@@ -222,7 +228,7 @@ impl Lane {
         drop(state);
         if is_gone {
             // Whatever is written takes away what was drawn.
-            self.print(Item::new(To::Err, Kind::Text, b""));
+            self.print(Item::new(To::Err, PrintKind::Text, b""));
         }
     }
 
@@ -259,36 +265,36 @@ impl Lane {
         let mut writers = self.writers();
         loop {
             match self.next() {
-                Next::Write(item) => {
+                LaneStep::Write(item) => {
                     let size = item.bytes.len();
                     writers.write(item, &self.moved);
                     self.is_written(size);
                 }
-                Next::TellOfDropped(lines) => {
+                LaneStep::TellOfDropped(lines) => {
                     writers.tell_of_dropped(lines, &self.moved);
                     self.is_written(0);
                 }
-                Next::Draw(moving) => writers.draw(&moving, &self.moved),
+                LaneStep::Draw(moving) => writers.draw(&moving, &self.moved),
             }
         }
     }
 
-    fn next(&self) -> Next {
+    fn next(&self) -> LaneStep {
         let mut state = self.lock();
         loop {
             if let Some(item) = state.queue.pop_front() {
-                return Next::Write(item);
+                return LaneStep::Write(item);
             }
             if state.dropped > 0 {
                 state.taken_in += 1;
-                return Next::TellOfDropped(std::mem::take(&mut state.dropped));
+                return LaneStep::TellOfDropped(std::mem::take(&mut state.dropped));
             }
             let every = state.moving.as_ref().and_then(|moving| moving.every);
             if state.is_to_be_drawn
                 && let Some(moving) = state.moving.clone()
             {
                 state.is_to_be_drawn = false;
-                return Next::Draw(moving);
+                return LaneStep::Draw(moving);
             }
             match every {
                 Some(every) => {
@@ -314,7 +320,7 @@ impl Lane {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn writers(&self) -> MutexGuard<'_, Writers> {
+    fn writers(&self) -> MutexGuard<'_, OutputStreams> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -326,7 +332,7 @@ impl State {
 }
 
 /// For how long a reader is waited for who takes nothing.
-struct Patience {
+struct ReaderPatience {
     /// Without a signal; `None`: until one comes.
     usual: Option<Duration>,
     signals: usize,
@@ -334,7 +340,7 @@ struct Patience {
     since: Instant,
 }
 
-impl Patience {
+impl ReaderPatience {
     fn new(lane: &Lane, usual: Option<Duration>) -> Self {
         let moved = lane.moved.load(Ordering::Relaxed);
         Self { usual, signals: signals::arrived(), moved, since: Instant::now() }
@@ -352,7 +358,7 @@ impl Patience {
 }
 
 /// The streams, and what stands at the end of the terminal.
-struct Writers {
+struct OutputStreams {
     out: Option<Stream>,
     err: Option<Stream>,
     beside: Option<Arc<Lane>>,
@@ -363,10 +369,10 @@ struct Writers {
     line_is_begun: bool,
 }
 
-impl Writers {
+impl OutputStreams {
     fn write(&mut self, item: Item, moved: &AtomicU64) {
         let Item { to, kind, mut bytes, done } = item;
-        if kind == Kind::Text {
+        if kind == PrintKind::Text {
             self.erase(moved);
             self.line_is_begun = !(bytes.is_empty() || bytes.ends_with(b"\n"));
         }
@@ -390,14 +396,14 @@ impl Writers {
 
     fn tell_of_dropped(&mut self, lines: usize, moved: &AtomicU64) {
         let told = format!("{} could not be printed.\n", counted(lines, "line", "lines"));
-        let item = Item::new(To::Err, Kind::Text, told.as_bytes());
+        let item = Item::new(To::Err, PrintKind::Text, told.as_bytes());
         match &self.beside {
             Some(lane) => lane.print(item),
             None => self.write(item, moved),
         }
     }
 
-    fn draw(&mut self, moving: &Moving, moved: &AtomicU64) {
+    fn draw(&mut self, moving: &MovingText, moved: &AtomicU64) {
         if self.line_is_begun {
             return;
         }

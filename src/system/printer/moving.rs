@@ -6,12 +6,12 @@ use std::time::Duration;
 
 /// What moves: drawn anew whenever something was printed above it, and as often as it wants to be.
 #[derive(Clone)]
-pub(super) struct Moving {
+pub(super) struct MovingText {
     pub(super) draw: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) every: Option<Duration>,
 }
 
-impl Moving {
+impl MovingText {
     /// As it is now, and of how many lines.
     pub(super) fn drawn(&self) -> (String, usize) {
         // A line that the terminal broke in two couldn't be taken away again.

@@ -1,10 +1,10 @@
 //! The bounded server on the port: whole, clean requests pass to the handler; all else ends here.
 
-use super::head::{self, Verdict};
-use super::in_flight_requests::{InFlightRequests, Moving};
+use super::head::{self, HeadVerdict};
+use super::in_flight_requests::{InFlightGuard, InFlightRequests};
 use super::page::Page;
-use super::public_side::{Exposure, HealthWord, Visitor};
-use super::request::{Answer, Ends, Method, Request};
+use super::public_side::{Exposure, HealthWord, RequestSource};
+use super::request::{Answer, ConnectionEnds, Method, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::io;
@@ -40,7 +40,7 @@ const A_WORD: Duration = Duration::from_millis(800);
 const BACK_OFF: Duration = Duration::from_millis(10);
 
 /// A request on its way to the handler.
-pub(super) type Handed = (Request, Moving);
+pub(super) type IncomingRequest = (Request, InFlightGuard);
 
 /// What the connections' tasks share.
 pub(super) struct FrontServer {
@@ -48,11 +48,11 @@ pub(super) struct FrontServer {
     /// Where strangers can reach it.
     exposed: Option<Exposure>,
     head_time: Duration,
-    handler: mpsc::Sender<Handed>,
+    handler: mpsc::Sender<IncomingRequest>,
     in_flight: Arc<InFlightRequests>,
     slots: Arc<Semaphore>,
     unanswered: Semaphore,
-    idle: Mutex<BTreeMap<u64, Idle>>,
+    idle: Mutex<BTreeMap<u64, IdleConnection>>,
     last: AtomicU64,
     cut: watch::Sender<bool>,
 }
@@ -64,7 +64,7 @@ pub(super) struct ListenerHandle {
 }
 
 /// A connection that holds its place by saying nothing.
-struct Idle {
+struct IdleConnection {
     peer: IpAddr,
     task: AbortHandle,
 }
@@ -82,7 +82,7 @@ impl FrontServer {
         names: Vec<String>,
         exposed: Option<Exposure>,
         head_time: Duration,
-        handler: mpsc::Sender<Handed>,
+        handler: mpsc::Sender<IncomingRequest>,
         in_flight: Arc<InFlightRequests>,
     ) -> FrontServer {
         FrontServer {
@@ -144,7 +144,7 @@ impl FrontServer {
             server.idle().remove(&id);
             drop((slot, open));
         });
-        idle.insert(id, Idle { peer, task: task.abort_handle() });
+        idle.insert(id, IdleConnection { peer, task: task.abort_handle() });
     }
 
     async fn attend(&self, mut client: TcpStream, peer: IpAddr, id: u64) {
@@ -171,11 +171,11 @@ impl FrontServer {
         // From here on it isn't idle; if it was evicted meanwhile, that stands.
         let Some(idle) = self.idle().remove(&id) else { return Ok(()) };
         match verdict {
-            Verdict::HangUp => return Ok(()),
-            Verdict::Refuse { status, bodyless } => {
+            HeadVerdict::HangUp => return Ok(()),
+            HeadVerdict::Refuse { status, bodyless } => {
                 send(client, &Page::plain(status).print(bodyless)).await?;
             }
-            Verdict::Pass(method, target) => {
+            HeadVerdict::Pass(method, target) => {
                 *progress = Progress::Waiting;
                 self.serve(client, visitor, method, &target, progress).await?;
             }
@@ -190,7 +190,11 @@ impl FrontServer {
         Ok(())
     }
 
-    async fn read_head(&self, client: &mut TcpStream, peer: IpAddr) -> io::Result<(Visitor, Verdict)> {
+    async fn read_head(
+        &self,
+        client: &mut TcpStream,
+        peer: IpAddr,
+    ) -> io::Result<(RequestSource, HeadVerdict)> {
         let mut bytes = Vec::with_capacity(2048);
         loop {
             let seen = bytes.len();
@@ -200,7 +204,7 @@ impl FrontServer {
             if let Some(verdict) = head::judge(&bytes, seen, &self.names) {
                 return Ok(match &self.exposed {
                     Some(exposed) => exposed.admit(peer, &bytes, verdict),
-                    None => (Visitor::Expected, verdict),
+                    None => (RequestSource::Expected, verdict),
                 });
             }
         }
@@ -210,7 +214,7 @@ impl FrontServer {
     async fn serve(
         &self,
         client: &mut TcpStream,
-        visitor: Visitor,
+        visitor: RequestSource,
         method: Method,
         target: &str,
         progress: &mut Progress,
@@ -218,13 +222,13 @@ impl FrontServer {
         let Some(exposed) = &self.exposed else {
             return self.pass_on(client, method, target, progress).await;
         };
-        if visitor == Visitor::Monitor
+        if visitor == RequestSource::Monitor
             && let HealthWord::Repeat(page) = exposed.side.health()
         {
             return send(client, &page.print(false)).await;
         }
         match exposed.room(visitor).await {
-            Some(_room) if visitor == Visitor::Monitor => {
+            Some(_room) if visitor == RequestSource::Monitor => {
                 // Whoever would look may be waiting itself, for a ledger or a vault that hangs: that is an answer, too.
                 let asked = timeout(A_WORD, self.answer(client, method, target)).await;
                 let Ok(answered) = asked else {
@@ -254,7 +258,7 @@ impl FrontServer {
 
     async fn answer(&self, client: &TcpStream, method: Method, target: &str) -> io::Result<Answer> {
         let _turn = self.unanswered.acquire().await.map_err(io::Error::other)?;
-        let ends = Ends { peer: client.peer_addr()?, local: client.local_addr()? };
+        let ends = ConnectionEnds { peer: client.peer_addr()?, local: client.local_addr()? };
         let (request, answer) = Request::new(method, target, ends, self.in_flight.clone());
         // A handler that is gone drops it, which is an answer too.
         let _ = self.handler.send((request, self.in_flight.set_out()));
@@ -308,7 +312,7 @@ impl FrontServer {
         self.cut.send_replace(true);
     }
 
-    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, Idle>> {
+    fn idle(&self) -> MutexGuard<'_, BTreeMap<u64, IdleConnection>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

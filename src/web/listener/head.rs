@@ -10,7 +10,7 @@ const PURPOSES: [&[u8]; 4] = [b"sec-purpose", b"purpose", b"x-purpose", b"x-moz"
 
 /// What is to be done with a connection whose head is decided.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum HeadVerdict {
     /// A clean GET for this origin-form target, or a POST without a body that a page of ours sent.
     Pass(Method, String),
     /// Answered by the front server itself.
@@ -26,10 +26,10 @@ pub enum Verdict {
 
 /// Judges a head of which the first `seen` bytes were looked at before; `None` asks for more.
 /// `names` are the values of Host that are ours.
-pub fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<Verdict> {
+pub fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<HeadVerdict> {
     match *bytes.first()? {
         // A TLS hello: the peer wouldn't understand any answer of ours.
-        0x16 => return Some(Verdict::HangUp),
+        0x16 => return Some(HeadVerdict::HangUp),
         first if !is_token(first) => return Some(refuse(400)),
         _ => {}
     }
@@ -60,7 +60,7 @@ pub fn host(head: &[u8]) -> Option<String> {
 }
 
 /// Judges a whole head, without its last empty line.
-fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
+fn parse(head: &[u8], names: &[String]) -> Result<HeadVerdict, HeadVerdict> {
     let mut lines = head.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let line = lines.next().unwrap_or_default();
     if !line.iter().all(|byte| (b' '..=b'~').contains(byte)) {
@@ -113,7 +113,7 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
 
     // Host comes first: a page of another name, rebound to us, learns nothing else.
     let bodyless = method == "HEAD";
-    let refuse = |status| Verdict::Refuse { status, bodyless };
+    let refuse = |status| HeadVerdict::Refuse { status, bodyless };
     let host = match hosts[..] {
         [] => return Err(refuse(400)),
         // defense: S20 host-is-ours
@@ -143,7 +143,7 @@ fn parse(head: &[u8], names: &[String]) -> Result<Verdict, Verdict> {
     if worker {
         return Err(refuse(404));
     }
-    Ok(Verdict::Pass(method, target.to_owned()))
+    Ok(HeadVerdict::Pass(method, target.to_owned()))
 }
 
 /// Whether the browser vouches that a page of ours sent it; pages can't set either header. Whoever has no browser's word
@@ -161,8 +161,8 @@ fn from_our_page(sites: &[&[u8]], origins: &[&[u8]], host: &[u8]) -> bool {
     }
 }
 
-fn refuse(status: u16) -> Verdict {
-    Verdict::Refuse { status, bodyless: false }
+fn refuse(status: u16) -> HeadVerdict {
+    HeadVerdict::Refuse { status, bodyless: false }
 }
 
 /// RFC 9110's `tchar`.
@@ -179,15 +179,15 @@ mod tests {
         vec!["127.0.0.1:4711".into(), "localhost:4711".into()]
     }
 
-    fn whole(head: impl AsRef<[u8]>) -> Option<Verdict> {
+    fn whole(head: impl AsRef<[u8]>) -> Option<HeadVerdict> {
         judge(head.as_ref(), 0, &names())
     }
 
     fn status(head: impl AsRef<[u8]>) -> u16 {
         match whole(head) {
-            Some(Verdict::Refuse { status, .. }) => status,
-            Some(Verdict::Pass(..)) => 200,
-            Some(Verdict::HangUp) => 0,
+            Some(HeadVerdict::Refuse { status, .. }) => status,
+            Some(HeadVerdict::Pass(..)) => 200,
+            Some(HeadVerdict::HangUp) => 0,
             None => 100,
         }
     }
@@ -200,7 +200,7 @@ mod tests {
     fn a_browsers_redirect_passes_with_its_target_as_sent() {
         let target = "/callback?code=a%2Fb&state=%22";
         let head = get(target, "User-Agent: Chromium\r\nCookie: a=\u{e9}\r\nAccept: */*\r\nExpect: x\r\n");
-        assert_eq!(whole(head), Some(Verdict::Pass(Method::Get, target.into())));
+        assert_eq!(whole(head), Some(HeadVerdict::Pass(Method::Get, target.into())));
         assert_eq!(status(get("/", "Content-Length: 0\r\n")), 200);
         assert_eq!(status("GET / HTTP/1.0\r\nhOST:LOCALHOST:4711 \r\n\r\n"), 200);
         assert_eq!(status(get("/", "") + "surplus"), 200);
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(status(get("/", "Content-Length: 9\r\n").replace("GET", "POST")), 405);
         assert_eq!(
             whole(get("/", "").replace("GET", "HEAD")),
-            Some(Verdict::Refuse { status: 405, bodyless: true })
+            Some(HeadVerdict::Refuse { status: 405, bodyless: true })
         );
     }
 
@@ -229,7 +229,7 @@ mod tests {
             assert_eq!(post(&format!("{headers}Transfer-Encoding: chunked\r\n")), 400);
         }
         let passed = whole(get("/x", same).replace("GET", "POST"));
-        assert_eq!(passed, Some(Verdict::Pass(Method::Post, "/x".into())));
+        assert_eq!(passed, Some(HeadVerdict::Pass(Method::Post, "/x".into())));
         for site in ["cross-site", "same-site", "none", "", "same-origin, cross-site"] {
             assert_eq!(post(&format!("Sec-Fetch-Site: {site}\r\n{ours}")), 405, "{site}");
         }
@@ -349,7 +349,7 @@ mod tests {
             assert_eq!(status(bytes), 400, "{bytes:?}");
         }
         assert_eq!(status(b"\xc3\x28"), 400);
-        assert_eq!(whole(b"\x16\x03\x01\x02\x00\x01"), Some(Verdict::HangUp));
+        assert_eq!(whole(b"\x16\x03\x01\x02\x00\x01"), Some(HeadVerdict::HangUp));
     }
 
     #[test]
@@ -367,7 +367,7 @@ mod tests {
     }
 
     /// As the front server does: in pieces, until there is a verdict.
-    fn piecemeal(bytes: &[u8], cuts: &[usize]) -> Option<Verdict> {
+    fn piecemeal(bytes: &[u8], cuts: &[usize]) -> Option<HeadVerdict> {
         let mut seen = 0;
         for end in cuts.iter().map(|cut| cut % (bytes.len() + 1)).chain([bytes.len()]) {
             if end > seen {
@@ -401,7 +401,7 @@ mod tests {
 
         #[test]
         fn what_passes_is_one_clean_line(target in "[ -~]{0,30}", more in "[ -~\r\n]{0,40}") {
-            if let Some(Verdict::Pass(_, target)) = whole(get(&target, &more)) {
+            if let Some(HeadVerdict::Pass(_, target)) = whole(get(&target, &more)) {
                 prop_assert!(target.starts_with('/') && target.bytes().all(|byte| byte.is_ascii_graphic()));
             }
         }

@@ -13,9 +13,9 @@ pub(super) struct InFlightRequests {
 
 impl InFlightRequests {
     /// Something moves, until what is returned is dropped.
-    pub(super) fn set_out(self: &Arc<InFlightRequests>) -> Moving {
+    pub(super) fn set_out(self: &Arc<InFlightRequests>) -> InFlightGuard {
         *self.lock() += 1;
-        Moving(self.clone())
+        InFlightGuard(self.clone())
     }
 
     /// Waits until nothing moves, at most so long; whether it came to that.
@@ -30,9 +30,9 @@ impl InFlightRequests {
 }
 
 /// A request or an answer on its way.
-pub(super) struct Moving(Arc<InFlightRequests>);
+pub(super) struct InFlightGuard(Arc<InFlightRequests>);
 
-impl Drop for Moving {
+impl Drop for InFlightGuard {
     fn drop(&mut self) {
         *self.0.lock() -= 1;
         self.0.changed.notify_all();

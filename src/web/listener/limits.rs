@@ -14,12 +14,12 @@ const SOURCES: usize = 4096;
 
 /// A bucket of leave, which fills up again with time.
 #[derive(Debug)]
-pub struct Bucket {
+pub struct TokenBucket {
     left: f64,
     since: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// One that gives so many at once.
     pub fn full((most, _): (f64, f64), now: Instant) -> Self {
         Self { left: most, since: now }
@@ -39,11 +39,11 @@ impl Bucket {
 }
 
 /// What was asked so far.
-pub(super) struct Limits(Mutex<(HashMap<IpAddr, Bucket>, Bucket)>);
+pub(super) struct Limits(Mutex<(HashMap<IpAddr, TokenBucket>, TokenBucket)>);
 
 impl Limits {
     pub(super) fn new(now: Instant) -> Self {
-        Self(Mutex::new((HashMap::new(), Bucket::full(ALL, now))))
+        Self(Mutex::new((HashMap::new(), TokenBucket::full(ALL, now))))
     }
 
     /// Whether one more request of this source may pass.
@@ -54,7 +54,7 @@ impl Limits {
             let oldest = sources.iter().min_by_key(|(_, bucket)| bucket.since).map(|(source, _)| *source);
             oldest.and_then(|oldest| sources.remove(&oldest));
         }
-        let own = sources.entry(network(source)).or_insert_with(|| Bucket::full(EACH, now));
+        let own = sources.entry(network(source)).or_insert_with(|| TokenBucket::full(EACH, now));
         // A source that has used its own up doesn't use up the others'.
         own.take(EACH, now) && all.take(ALL, now)
     }

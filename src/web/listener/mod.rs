@@ -12,7 +12,7 @@ mod request;
 mod tests;
 mod trusted_proxies;
 
-pub use limits::Bucket;
+pub use limits::TokenBucket;
 pub use page::{Page, policy_hash};
 pub use public_side::{HealthWord, PublicSide};
 pub use request::{Method, Request};
@@ -144,7 +144,7 @@ impl Listener {
         let _inside = runtime.enter();
         let listeners = self.sockets.into_iter().map(listen).collect::<io::Result<Vec<_>>>()?;
         let in_flight = Arc::new(InFlightRequests::default());
-        let (handler, handed) = mpsc::channel::<front_server::Handed>();
+        let (handler, handed) = mpsc::channel::<front_server::IncomingRequest>();
         // Ends when nothing of the front server is left.
         thread::Builder::new().name("listener".into()).spawn(move || {
             for (request, _moving) in handed {

@@ -1,7 +1,7 @@
 //! What is different where strangers can reach the port: a known answer is served whoever else is at it, monitors cost no more
 //! than a refusal, and everybody else is slowed down.
 
-use super::head::{self, Verdict};
+use super::head::{self, HeadVerdict};
 use super::limits::Limits;
 use super::page::Page;
 use super::request::Method;
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Exposure {
 
 /// Whose request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Visitor {
+pub(super) enum RequestSource {
     /// Somebody with the answer to an open question.
     Expected,
     /// A monitor.
@@ -82,40 +82,45 @@ impl Exposure {
     }
 
     /// Whose request it is, and what becomes of it here: only strangers are counted.
-    pub(super) fn admit(&self, peer: IpAddr, head: &[u8], verdict: Verdict) -> (Visitor, Verdict) {
-        let elsewhere = matches!(verdict, Verdict::Refuse { status: 421, .. });
-        let asks_for_health =
-            |verdict: &Verdict| matches!(verdict, Verdict::Pass(Method::Get, target) if target == HEALTH);
+    pub(super) fn admit(
+        &self,
+        peer: IpAddr,
+        head: &[u8],
+        verdict: HeadVerdict,
+    ) -> (RequestSource, HeadVerdict) {
+        let elsewhere = matches!(verdict, HeadVerdict::Refuse { status: 421, .. });
+        let asks_for_health = |verdict: &HeadVerdict| matches!(verdict, HeadVerdict::Pass(Method::Get, target) if target == HEALTH);
         let under_own_name =
             || elsewhere && head::judge(head, 0, &self.own_names).is_some_and(|it| asks_for_health(&it));
         // defense: S62 monitors-are-not-counted
         if asks_for_health(&verdict) || under_own_name() {
-            return (Visitor::Monitor, Verdict::Pass(Method::Get, HEALTH.into()));
+            return (RequestSource::Monitor, HeadVerdict::Pass(Method::Get, HEALTH.into()));
         }
         // defense: S62 expected-answers-are-not-counted
-        if let Verdict::Pass(Method::Get, target) = &verdict
+        if let HeadVerdict::Pass(Method::Get, target) = &verdict
             && self.side.expects(target)
         {
-            return (Visitor::Expected, verdict);
+            return (RequestSource::Expected, verdict);
         }
         // defense: S62 refused-hosts-are-told
         if let Some(host) = head::host(head).filter(|_| elsewhere) {
             self.side.refused_host(&host);
         }
         match self.limits.admit(self.proxies.source(peer, head), Instant::now()) {
-            true => (Visitor::Stranger, verdict),
-            false => {
-                (Visitor::Stranger, Verdict::Refuse { status: 429, bodyless: head.starts_with(b"HEAD ") })
-            }
+            true => (RequestSource::Stranger, verdict),
+            false => (
+                RequestSource::Stranger,
+                HeadVerdict::Refuse { status: 429, bodyless: head.starts_with(b"HEAD ") },
+            ),
         }
     }
 
     /// Room for one more request behind the front server, besides what everybody needs; `None`: not now.
-    pub(super) async fn room(&self, visitor: Visitor) -> Option<Vec<SemaphorePermit<'_>>> {
+    pub(super) async fn room(&self, visitor: RequestSource) -> Option<Vec<SemaphorePermit<'_>>> {
         match visitor {
-            Visitor::Expected => Some(Vec::new()),
-            Visitor::Monitor => Some(vec![self.monitors.try_acquire().ok()?]),
-            Visitor::Stranger => {
+            RequestSource::Expected => Some(Vec::new()),
+            RequestSource::Monitor => Some(vec![self.monitors.try_acquire().ok()?]),
+            RequestSource::Stranger => {
                 let waiting = self.waiting.try_acquire().ok()?;
                 Some(vec![waiting, self.served.acquire().await.ok()?])
             }

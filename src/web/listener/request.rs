@@ -1,6 +1,6 @@
 //! What a browser asks, as the front server lets it through, and the one answer that it gets.
 
-use super::in_flight_requests::{InFlightRequests, Moving};
+use super::in_flight_requests::{InFlightGuard, InFlightRequests};
 use super::page::Page;
 use crate::system::{PeerOwner, owner_of};
 use std::net::SocketAddr;
@@ -18,13 +18,13 @@ pub enum Method {
 
 /// The two ends of the connection by which a request came: the browser's, and ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Ends {
+pub(super) struct ConnectionEnds {
     pub(super) peer: SocketAddr,
     pub(super) local: SocketAddr,
 }
 
 /// A page on its way to the browser; stopping waits for it.
-pub(super) type Answer = (Page, Moving);
+pub(super) type Answer = (Page, InFlightGuard);
 
 /// A clean request without a body. Dropped unanswered, it is answered with a plain 503.
 pub struct Request {
@@ -34,7 +34,7 @@ pub struct Request {
     pub path: String,
     /// What followed the `?`, undecoded.
     pub query: Option<String>,
-    ends: Ends,
+    ends: ConnectionEnds,
     in_flight: Arc<InFlightRequests>,
     connection: oneshot::Sender<Answer>,
 }
@@ -44,7 +44,7 @@ impl Request {
     pub(super) fn new(
         method: Method,
         target: &str,
-        ends: Ends,
+        ends: ConnectionEnds,
         in_flight: Arc<InFlightRequests>,
     ) -> (Self, oneshot::Receiver<Answer>) {
         let (path, query) = match target.split_once('?') {

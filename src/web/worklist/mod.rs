@@ -10,7 +10,7 @@ mod tests;
 mod view;
 
 pub use action::{ActionResponder, WorklistAction};
-pub use view::{Entry, HandedOffLink, WorklistView};
+pub use view::{HandedOffLink, WorklistEntry, WorklistView};
 
 use super::event::SessionEvent;
 use crate::error::{Result, clean};
@@ -20,7 +20,7 @@ use crate::model::secret::{Fingerprint, fingerprint};
 use crate::system::Random;
 use crate::web::listener::{Method, Page, Request};
 use crate::web::pages;
-use paste::{Pasting, Piece};
+use paste::{PastedPiece, Pasting};
 use serde_json::Value;
 use state::WorklistState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -103,7 +103,7 @@ impl Worklist {
         self.change(entry, |row| row.awaiting = grant);
     }
 
-    fn change(&self, entry: usize, change: impl FnOnce(&mut state::Row)) {
+    fn change(&self, entry: usize, change: impl FnOnce(&mut state::WorklistRow)) {
         self.tell(|state| state.change(entry, change));
     }
 
@@ -183,7 +183,7 @@ impl Worklist {
                 entry(number).zip(shown(&request)).map(|(at, id)| WorklistAction::Discard(at, id))
             }
             (Method::Post, None) if below == "answer" && self.state().ended_as().is_none() => {
-                let piece = Piece::of(request.query.as_deref().unwrap_or_default());
+                let piece = PastedPiece::of(request.query.as_deref().unwrap_or_default());
                 return match self.state().paste(piece) {
                     Pasting::Whole(text) => {
                         Some(SessionEvent::Pasted { text, from: Some(ActionResponder::new(request)) })

@@ -1,7 +1,7 @@
 //! The worklist as a document. Its script changes text and attributes only; the style gives each state its sign.
 
-use super::state::{Row, WorklistState};
-use super::view::{Entry, WorklistView};
+use super::state::{WorklistRow, WorklistState};
+use super::view::{WorklistEntry, WorklistView};
 use crate::model::plan::Progress;
 use crate::model::run_counts::RunCounts;
 use crate::web::listener::{Page, policy_hash};
@@ -85,7 +85,7 @@ fn facts(view: &WorklistView) -> Markup {
 }
 
 /// What needs the script stays hidden without it.
-fn tools(rows: &[Row]) -> Markup {
+fn tools(rows: &[WorklistRow]) -> Markup {
     html! {
         div.tools #tools role="search" hidden {
             label.filter { span { "Filter" } input #filter type="search" autocomplete="off" spellcheck="false"
@@ -152,7 +152,7 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
     }
 }
 
-fn line(path: &str, n: usize, entry: &Entry, row: &Row, over: bool) -> Markup {
+fn line(path: &str, n: usize, entry: &WorklistEntry, row: &WorklistRow, over: bool) -> Markup {
     html! {
         tr data-n=(n) data-state=(row.progress) data-awaiting=[some(&row.awaiting())] data-link=[some(&row.link())] {
             td.state { i aria-hidden="true" {} span { (label(row.progress.word())) } }
@@ -186,7 +186,7 @@ fn some(value: &Value) -> Option<String> {
     (!value.is_null()).then(|| value.to_string())
 }
 
-fn count(rows: &[Row], word: &str) -> usize {
+fn count(rows: &[WorklistRow], word: &str) -> usize {
     // A run's own word in the ledger, and so the style's and the script's.
     let word = if word == "held" { "awaiting_approval" } else { word };
     let counts = RunCounts::under_way(rows.iter().map(|row| row.progress)).by_word();

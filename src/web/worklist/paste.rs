@@ -5,7 +5,7 @@ use crate::model::secret::Secret;
 use crate::oauth::LONGEST_PASTE;
 
 /// A piece of what was pasted.
-pub(super) struct Piece {
+pub(super) struct PastedPiece {
     text: String,
     /// How many characters came before it, as the page counts them.
     after: usize,
@@ -13,7 +13,7 @@ pub(super) struct Piece {
     more: bool,
 }
 
-impl Piece {
+impl PastedPiece {
     pub(super) fn of(query: &str) -> Self {
         let mut piece = Self { text: String::new(), after: 0, more: false };
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
@@ -45,7 +45,7 @@ pub(super) struct Pasted {
 }
 
 impl Pasted {
-    pub(super) fn take(&mut self, piece: Piece) -> Pasting {
+    pub(super) fn take(&mut self, piece: PastedPiece) -> Pasting {
         if piece.after == 0 {
             self.text.clear();
         }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn take(pasted: &mut Pasted, query: &str) -> Result<Option<String>, ()> {
-        match pasted.take(Piece::of(query)) {
+        match pasted.take(PastedPiece::of(query)) {
             Pasting::Whole(text) => Ok(Some(text.expose().to_owned())),
             Pasting::More => Ok(None),
             Pasting::Broken => Err(()),

@@ -1,7 +1,7 @@
 //! What has changed on the worklist, and the pages that wait to hear of it.
 
-use super::paste::{Pasted, Pasting, Piece};
-use super::view::{Entry, HandedOffLink};
+use super::paste::{Pasted, PastedPiece, Pasting};
+use super::view::{HandedOffLink, WorklistEntry};
 use crate::error::clean;
 use crate::model::granted::AwaitingGrant;
 use crate::model::plan::Progress;
@@ -21,7 +21,7 @@ const AWAY: Duration = Duration::from_millis(1500);
 
 /// How the run stands, and who waits for a change.
 pub(super) struct WorklistState {
-    rows: Vec<Row>,
+    rows: Vec<WorklistRow>,
     notice: Option<String>,
     pasted: Pasted,
     ended: Option<String>,
@@ -38,7 +38,7 @@ pub(super) struct WorklistState {
 
 /// How far one license has come, and what its row says.
 #[derive(Clone, PartialEq)]
-pub(super) struct Row {
+pub(super) struct WorklistRow {
     pub(super) progress: Progress,
     pub(super) detail: String,
     /// When its living grant ends.
@@ -52,8 +52,8 @@ pub(super) struct Row {
     changed: u64,
 }
 
-impl Row {
-    fn of(entry: &Entry) -> Self {
+impl WorklistRow {
+    fn of(entry: &WorklistEntry) -> Self {
         Self {
             progress: Progress::Waiting,
             detail: String::new(),
@@ -84,9 +84,9 @@ impl Row {
 pub(super) struct WaiterId(u64);
 
 impl WorklistState {
-    pub(super) fn new(entries: &[Entry]) -> Self {
+    pub(super) fn new(entries: &[WorklistEntry]) -> Self {
         Self {
-            rows: entries.iter().map(Row::of).collect(),
+            rows: entries.iter().map(WorklistRow::of).collect(),
             notice: None,
             pasted: Pasted::default(),
             ended: None,
@@ -101,7 +101,7 @@ impl WorklistState {
     }
 
     /// A piece of a pasted answer.
-    pub(super) fn paste(&mut self, piece: Piece) -> Pasting {
+    pub(super) fn paste(&mut self, piece: PastedPiece) -> Pasting {
         self.pasted.take(piece)
     }
 
@@ -109,7 +109,7 @@ impl WorklistState {
         self.seq
     }
 
-    pub(super) fn rows(&self) -> &[Row] {
+    pub(super) fn rows(&self) -> &[WorklistRow] {
         &self.rows
     }
 
@@ -122,7 +122,7 @@ impl WorklistState {
     }
 
     /// Changes a row; where that changes anything, pages hear of it.
-    pub(super) fn change(&mut self, entry: usize, change: impl FnOnce(&mut Row)) {
+    pub(super) fn change(&mut self, entry: usize, change: impl FnOnce(&mut WorklistRow)) {
         let Some(row) = self.rows.get_mut(entry) else { return };
         let before = row.clone();
         change(row);

@@ -22,8 +22,8 @@ struct Rig {
     runtime: Runtime,
 }
 
-fn entry(license: &str, why: &str) -> Entry {
-    Entry {
+fn entry(license: &str, why: &str) -> WorklistEntry {
+    WorklistEntry {
         key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
         username: Username::parse("ann@example.com").unwrap(),
         name: None,
@@ -33,7 +33,7 @@ fn entry(license: &str, why: &str) -> Entry {
     }
 }
 
-fn view(entries: Vec<Entry>) -> WorklistView {
+fn view(entries: Vec<WorklistEntry>) -> WorklistView {
     WorklistView { profile: "ny".into(), facts: vec![("Company", "Treez Inc".into())], entries }
 }
 

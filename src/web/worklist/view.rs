@@ -4,7 +4,7 @@ use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 
 /// What the page shows of one license. All of it is text, which the page escapes.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct WorklistEntry {
     /// Which.
     pub key: Key,
     /// The admin who is asked.
@@ -27,7 +27,7 @@ pub struct WorklistView {
     /// What every Grant Access page of the run must show: label and value.
     pub facts: Vec<(&'static str, String)>,
     /// The licenses.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<WorklistEntry>,
 }
 
 /// A link that was handed out, for as long as its row has it.

@@ -4,7 +4,7 @@
 use super::*;
 use crate::rig::oracle;
 use biotrack_auth::error::HandoffError;
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use biotrack_auth::model::secret::Secret;
 
 /// The refusal of a code.
@@ -44,7 +44,7 @@ fn a_second_answer_that_the_ledger_cannot_take_is_sent_as_soon_as_it_can() {
             let go = it.sends(&flow, &code).unwrap();
             let answer = it.exchanged(go);
             it.store(vec![(flow, answer)]).pop().unwrap().unwrap();
-            it.tidy();
+            it.clean_up();
         });
         assert_eq!((times(&rig, "issued"), shown(&rig, "L-1").0), (1, State::Active));
         oracle::rests(&rig);
@@ -59,7 +59,7 @@ fn a_second_answer_that_only_the_spool_has_is_finished_by_whoever_comes_next() {
             let code = another_code(&rig, &address);
             rig.world().ledger_refuses(true);
             it.arrives(&flow, &code).unwrap();
-            assert_eq!(flows(&rig, "L-1")[0].stage, Stage::Asked, "that is all that the ledger knows");
+            assert_eq!(flows(&rig, "L-1")[0].stage, FlowStage::Asked, "that is all that the ledger knows");
             rig.world().killed_here()
         });
         let rig = Rig::of(left);
@@ -105,7 +105,7 @@ fn a_code_that_only_the_spool_knows_to_be_sent_is_never_sent_again() {
         let answer = it.exchanged(go);
         rig.world().ledger_refuses(false);
         assert!(it.store(vec![(flow.clone(), answer)]).pop().unwrap().is_err());
-        assert_eq!(flows(&rig, "L-1")[0].stage, Stage::Asked, "its link works again");
+        assert_eq!(flows(&rig, "L-1")[0].stage, FlowStage::Asked, "its link works again");
         let again = it.arrives(&flow, &code).unwrap_err();
         assert!(matches!(again, Error::Handoff(HandoffError::Used { .. })), "{again}");
         // Another click brings another code.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::rig::{URL, Visit, oracle};
 use biotrack_auth::custody::Bundle;
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{IdentityFile, create_identity, open_with, recipient_of, seal_to};
 use std::path::Path;
@@ -406,5 +406,5 @@ fn a_waiting_grant_does_not_go_along_and_is_not_lost() {
     drop(imported(&there, &bundle).exits(0));
     assert_eq!(kept(&there, "L-1"), [(Role::Live, 1)]);
     let items: Vec<_> = rig.ledger().all_secrets().unwrap().into_iter().map(|it| it.place).collect();
-    assert!(rig.keyring.accounts().into_iter().all(|it| items.contains(&Place::Item(it))));
+    assert!(rig.keyring.accounts().into_iter().all(|it| items.contains(&SecretPlace::Item(it))));
 }

@@ -3,7 +3,7 @@
 use super::refreshing::{RENEW, lapsed, lapsed_in, renewed_at};
 use super::*;
 use crate::rig::oracle;
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use serde_json::json;
 use std::sync::Mutex;
 
@@ -19,7 +19,7 @@ fn tokens_that_the_vault_cannot_take_wait_sealed_and_are_not_shown_before_they_a
         done.transcript()
     );
     rig.keyring.locks(false);
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Answered(_)));
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)));
     let next = Some("biotrack-auth exec 604001/L-1 -- true".to_owned());
     assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["granted_not_stored"], next));
     oracle::holds(&rig);
@@ -36,7 +36,7 @@ fn tokens_that_not_even_the_journal_can_take_wait_in_the_spool() {
         let done = rig.run("token L-1").exits(7);
         assert!(done.out.is_empty(), "{}", done.transcript());
         rig.world().ledger_refuses(false);
-        assert_eq!(flows(&rig, "L-1")[0].stage, Stage::Sent);
+        assert_eq!(flows(&rig, "L-1")[0].stage, FlowStage::Sent);
         oracle::holds(&rig);
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
         assert_eq!(times(&rig, "refreshed"), 1);
@@ -145,7 +145,7 @@ fn a_token_that_still_lasts_is_given_though_an_earlier_refresh_is_uncertain_and_
     rig.minutes_pass(1);
     process(&rig, |it| {
         let found = it.at_hand("L-1", SignedDuration::from_mins(10)).unwrap();
-        assert!(matches!(found, AtHand::Unsettled(_)), "{found:?}");
+        assert!(matches!(found, CachedToken::Unsettled(_)), "{found:?}");
     });
     rig.provider
         .replies("/.well-known/oauth-authorization-server", std::iter::repeat_n(Reply::Unreachable, 3));

@@ -4,7 +4,7 @@
 use super::*;
 use crate::rig::{Visit, oracle, register};
 use biotrack_auth::error::HandoffError;
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use std::sync::Mutex;
 
 /// A link to L-1 is out, and its admin has granted: where they were sent back to.
@@ -21,7 +21,7 @@ fn nobody_waits_for_a_link_and_it_needs_no_room_here() {
     for rig in [Rig::new(), Rig::with_keyring()] {
         process(&rig, |it| drop(it.hand_out("L-1")));
         let flow = flows(&rig, "L-1").pop().unwrap();
-        assert_eq!((flow.owner, flow.stage), (None, Stage::Asked));
+        assert_eq!((flow.owner, flow.stage), (None, FlowStage::Asked));
         assert!(!rig.file("spool").exists());
         assert_eq!(shown(&rig, "L-1").1, ["renewal_pending"]);
         let line = last_line(&rig, "L-1");
@@ -35,10 +35,10 @@ fn an_answer_finds_its_question_and_its_grant_is_stored() {
         let back = answered_link(&rig);
         let kept_as = process(&rig, |it| {
             let kept_as = it.complete(&back).unwrap();
-            it.tidy();
+            it.clean_up();
             kept_as
         });
-        assert!(matches!(kept_as, Kept::Live { .. }), "{kept_as:?}");
+        assert!(matches!(kept_as, StoreOutcome::Live { .. }), "{kept_as:?}");
         assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1")), (vec![(Role::Live, 1)], vec![]));
         oracle::rests(&rig);
     }
@@ -51,7 +51,7 @@ fn looking_for_the_question_changes_nothing() {
     let (before, items) = (flows(&rig, "L-1"), rig.keyring.items());
     process(&rig, |it| {
         let found = it.find(&back).unwrap();
-        assert!(matches!(found, Found::Waiting(_)), "{found:?}");
+        assert!(matches!(found, FoundFlow::Waiting(_)), "{found:?}");
     });
     assert_eq!((flows(&rig, "L-1"), rig.keyring.items()), (before, items));
 }
@@ -128,7 +128,7 @@ fn of_two_who_take_the_same_answer_up_one_gets_it() {
     let rig = Rig::new();
     let back = answered_link(&rig);
     process(&rig, |first| {
-        let Found::Waiting(flow) = first.find(&back).unwrap() else { panic!("it waits") };
+        let FoundFlow::Waiting(flow) = first.find(&back).unwrap() else { panic!("it waits") };
         process(&rig, |second| drop(second.complete(&back).unwrap()));
         let told = first.take_up_found(*flow, &back).unwrap_err();
         assert!(matches!(told, Error::Handoff(HandoffError::Used { .. })), "{told}");
@@ -157,7 +157,7 @@ fn a_link_that_gave_way_to_a_newer_one_is_told_so() {
         assert!(matches!(told, Error::Handoff(HandoffError::Replaced { .. })), "{told}");
         process(&rig, |it| {
             drop(it.complete(&new).unwrap());
-            it.tidy();
+            it.clean_up();
         });
         assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
     }
@@ -169,7 +169,7 @@ fn what_the_older_links_answer_would_have_needed_is_forgotten() {
     process(&rig, |it| {
         drop(it.hand_out("L-1"));
         drop(it.hand_out("L-1"));
-        it.tidy();
+        it.clean_up();
     });
     assert_eq!(rig.keyring.accounts().len(), 1);
 }
@@ -185,7 +185,7 @@ fn a_code_that_is_taken_up_is_in_the_journal_with_its_owner_and_noted_as_sent_be
             *noted.lock().unwrap() = Some((flow.stage, flow.owner.is_some()));
         });
         process(&rig, |it| drop(it.complete(&back).unwrap()));
-        assert_eq!(found.lock().unwrap().take(), Some((Stage::Sent, true)));
+        assert_eq!(found.lock().unwrap().take(), Some((FlowStage::Sent, true)));
     }
 }
 
@@ -196,7 +196,7 @@ fn an_answer_that_was_taken_up_by_a_process_that_died_is_finished_or_reported_fi
     let back = answered_link(&rig);
     rig.provider.replies(TOKEN, std::iter::repeat_n(Reply::Unreachable, 3));
     process(&rig, |it| drop(it.complete(&back).unwrap_err()));
-    process(&rig, |it| assert!(matches!(it.find(&back).unwrap(), Found::Left(_))));
+    process(&rig, |it| assert!(matches!(it.find(&back).unwrap(), FoundFlow::Left(_))));
     drop(rig.run(&format!("complete '{back}'")).exits(0));
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
     oracle::rests(&rig);
@@ -239,7 +239,7 @@ fn another_admins_grant_is_held_here_too() {
     drop(rig.grant("L-1"));
     let link = process(&rig, |it| it.hand_out("L-1"));
     let back = rig.provider.consents(&link.address, Some(BOB));
-    process(&rig, |it| assert!(matches!(it.complete(&back).unwrap(), Kept::Held { .. })));
+    process(&rig, |it| assert!(matches!(it.complete(&back).unwrap(), StoreOutcome::Held { .. })));
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
 }
 
@@ -258,7 +258,7 @@ fn a_license_may_have_several_questions_and_the_first_grant_closes_the_rest() {
         process(&rig, |other| drop(other.complete(&back).unwrap()));
         assert_eq!(flows(&rig, "L-1"), []);
         // Whoever waits hears of the grant.
-        assert!(matches!(it.left_open(&asked.get().0).unwrap(), Some(Kept::Live { .. })));
+        assert!(matches!(it.left_open(&asked.get().0).unwrap(), Some(StoreOutcome::Live { .. })));
     });
     assert_eq!((kept(&rig, "L-1"), times(&rig, "issued")), (vec![(Role::Live, 1)], 1));
 

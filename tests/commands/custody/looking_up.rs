@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rig::oracle;
-use biotrack_auth::custody::Looked;
+use biotrack_auth::custody::IntrospectionSummary;
 use serde_json::json;
 
 const RENEW: &str = "renew L-1 --browser scripted";
@@ -13,12 +13,12 @@ fn granted() -> Rig {
     rig
 }
 
-fn look(rig: &Rig, licenses: &[&str]) -> Looked {
+fn look(rig: &Rig, licenses: &[&str]) -> IntrospectionSummary {
     process(rig, |it| it.look_up(licenses))
 }
 
 /// How many live, how many are invalid, and what is said of those that nothing is known of.
-fn found(looked: Looked) -> (usize, usize, Vec<String>) {
+fn found(looked: IntrospectionSummary) -> (usize, usize, Vec<String>) {
     (looked.active, looked.invalid.len(), looked.unknown.into_iter().map(|(_, why)| why).collect())
 }
 

@@ -23,7 +23,7 @@ mod sweeps;
 
 use crate::rig::oracle::Books;
 use crate::rig::{Moment, PROFILE, Reply, Rig, key};
-use biotrack_auth::custody::{AtHand, Found, Kept, Recovered, Revocation};
+use biotrack_auth::custody::{CachedToken, FoundFlow, RecoveryOutcome, Revocation, StoreOutcome};
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::{Authorization, State};
 use biotrack_auth::model::flow::{Flow, Purpose, Role};

@@ -3,8 +3,8 @@
 use crate::rig::{ADMIN, PROFILE, Rig, key};
 use biotrack_auth::consent::answer;
 use biotrack_auth::custody::{
-    Asked, Asking, AtHand, Custody, Found, Fresh, HandedOver, Kept, Looked, Question, Recovered, Revocation,
-    has_left,
+    AccessToken, CachedToken, Custody, FoundFlow, IntrospectionSummary, NewFlow, RecordedFlow,
+    RecoveryOutcome, Revocation, RevocationMode, SealedExport, StoreOutcome, has_left,
 };
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::Authorization;
@@ -14,7 +14,7 @@ use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::ProviderClient;
-use biotrack_auth::oauth::{self, Code, Pasted, Patience, Returned};
+use biotrack_auth::oauth::{self, CodeExchange, Pasted, RetryPolicy, ReturnedAddress};
 use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -86,14 +86,14 @@ impl Process<'_> {
     }
 
     /// What is to be asked about a license, of an admin, as its record is now.
-    pub(super) fn question(&self, license: &str, admin: &str, handed_off: bool) -> Question<'static> {
+    pub(super) fn question(&self, license: &str, admin: &str, handed_off: bool) -> NewFlow<'static> {
         let (key, admin) = (key(license), Username::parse(admin).unwrap());
         let endpoints = self.exchange().endpoints;
         let random = self.env.random.as_ref();
         let ask = oauth::ask(&self.provider, &endpoints, &key, &admin, REDIRECT, random).unwrap();
         let known = self.custody.standing(&key).unwrap().map(|it| it.record);
         let renews = known.as_ref().is_some_and(|it| it.created_at.is_some() && it.deactivated_at.is_none());
-        Question {
+        NewFlow {
             ask,
             record: Box::new(move |known| {
                 Ok(known.unwrap_or_else(|| Authorization::asked(PROFILE, key.clone(), admin.clone())))
@@ -105,16 +105,16 @@ impl Process<'_> {
     }
 
     /// Puts questions, all in one commit.
-    pub(super) fn asks(&mut self, questions: Vec<Question<'_>>) -> Result<Vec<Result<Asked>>> {
+    pub(super) fn asks(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
         self.custody.ask(questions)
     }
 
     /// Asks about one license, and waits for the answer here.
-    pub(super) fn ask(&mut self, license: &str) -> Result<Asked> {
+    pub(super) fn ask(&mut self, license: &str) -> Result<RecordedFlow> {
         self.ask_of(license, ADMIN)
     }
 
-    pub(super) fn ask_of(&mut self, license: &str, admin: &str) -> Result<Asked> {
+    pub(super) fn ask_of(&mut self, license: &str, admin: &str) -> Result<RecordedFlow> {
         let question = self.question(license, admin, false);
         self.asks(vec![question])?.pop().unwrap()
     }
@@ -128,19 +128,23 @@ impl Process<'_> {
     }
 
     /// An admin grants; the code that comes back.
-    fn code_of(&self, asked: &Asked, who: Option<&str>) -> Secret {
+    fn code_of(&self, asked: &RecordedFlow, who: Option<&str>) -> Secret {
         let back = url::Url::parse(&self.rig.provider.consents(&asked.get().1.address, who)).unwrap();
         let code = back.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned();
         Secret::new(code)
     }
 
     /// A code came, and is about to leave.
-    pub(super) fn arrived(&mut self, asked: &Asked) -> Result<Logged<(FlowId, Code)>> {
+    pub(super) fn arrived(&mut self, asked: &RecordedFlow) -> Result<Logged<(FlowId, CodeExchange)>> {
         let code = self.code_of(asked, None);
         self.arrived_for(&asked.get().0, &code)
     }
 
-    pub(super) fn arrived_for(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+    pub(super) fn arrived_for(
+        &mut self,
+        flow: &FlowId,
+        code: &Secret,
+    ) -> Result<Logged<(FlowId, CodeExchange)>> {
         self.custody.arrived(flow, code)?;
         self.custody.sending(flow, code)
     }
@@ -151,12 +155,12 @@ impl Process<'_> {
     }
 
     /// It's about to leave.
-    pub(super) fn sends(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, Code)>> {
+    pub(super) fn sends(&mut self, flow: &FlowId, code: &Secret) -> Result<Logged<(FlowId, CodeExchange)>> {
         self.custody.sending(flow, code)
     }
 
     /// The one POST.
-    pub(super) fn exchanged(&self, go: Logged<(FlowId, Code)>) -> Result<Granted> {
+    pub(super) fn exchanged(&self, go: Logged<(FlowId, CodeExchange)>) -> Result<Granted> {
         let exchange = self.exchange();
         self.env.wait(async move { exchange.exchange(go).await }).unwrap()
     }
@@ -171,16 +175,16 @@ impl Process<'_> {
     }
 
     /// What came of exchanges is stored, together.
-    pub(super) fn store(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<Kept>> {
+    pub(super) fn store(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<StoreOutcome>> {
         self.custody.all_exchanged(answers)
     }
 
     /// From the question to the stored grant.
-    pub(super) fn grant(&mut self, license: &str) -> Result<Kept> {
+    pub(super) fn grant(&mut self, license: &str) -> Result<StoreOutcome> {
         self.grant_by(license, None)
     }
 
-    pub(super) fn grant_by(&mut self, license: &str, who: Option<&str>) -> Result<Kept> {
+    pub(super) fn grant_by(&mut self, license: &str, who: Option<&str>) -> Result<StoreOutcome> {
         let answer = self.granted(license, who);
         self.store(vec![answer]).pop().unwrap()
     }
@@ -191,7 +195,7 @@ impl Process<'_> {
     }
 
     /// Nobody waits for a question's answer any more.
-    pub(super) fn left_open(&mut self, flow: &FlowId) -> Result<Option<Kept>> {
+    pub(super) fn left_open(&mut self, flow: &FlowId) -> Result<Option<StoreOutcome>> {
         self.custody.left_open(flow, None)
     }
 
@@ -208,13 +212,13 @@ impl Process<'_> {
     /// It's discarded, and revoked where that can't end the living grant.
     pub(super) fn discard(&mut self, shown: &AwaitingGrant) -> Result<Revocation> {
         match self.custody.discard(shown, true, "")? {
-            true => self.custody.revoke_discarded(&shown.key, Asking::Provider(Patience::NONE)),
+            true => self.custody.revoke_discarded(&shown.key, RevocationMode::Provider(RetryPolicy::NONE)),
             false => Ok(Revocation::NotOffered),
         }
     }
 
     /// What dead processes left of a license is finished or reported.
-    pub(super) fn recover(&mut self, license: &str) -> Result<Vec<Recovered>> {
+    pub(super) fn recover(&mut self, license: &str) -> Result<Vec<RecoveryOutcome>> {
         self.custody.recover(&key(license))
     }
 
@@ -229,8 +233,9 @@ impl Process<'_> {
     }
 
     /// Gives a license up.
-    pub(super) fn surrender(&mut self, license: &str) -> Result<Revocation> {
-        let given_up = self.custody.surrender(&key(license), Asking::Provider(Patience::NONE), "")?;
+    pub(super) fn deactivate(&mut self, license: &str) -> Result<Revocation> {
+        let given_up =
+            self.custody.deactivate(&key(license), RevocationMode::Provider(RetryPolicy::NONE), "")?;
         Ok(given_up.revocation)
     }
 
@@ -240,8 +245,8 @@ impl Process<'_> {
     }
 
     /// Clears away what newer grants replaced.
-    pub(super) fn tidy(&mut self) {
-        self.custody.tidy();
+    pub(super) fn clean_up(&mut self) {
+        self.custody.clean_up();
     }
 
     /// Whether that would need the provider, which wasn't reached yet.
@@ -261,45 +266,49 @@ impl Process<'_> {
     }
 
     /// Asks the provider whether the grants of licenses live.
-    pub(super) fn look_up(&mut self, licenses: &[&str]) -> Looked {
+    pub(super) fn look_up(&mut self, licenses: &[&str]) -> IntrospectionSummary {
         let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
-        self.custody.look_up(&keys, |_| ()).unwrap()
+        self.custody.introspect_all(&keys, |_| ()).unwrap()
     }
 
     /// Seals all records with their tokens, for a move.
-    pub(super) fn packed(&self, recipient: &str) -> HandedOver {
+    pub(super) fn packed(&self, recipient: &str) -> SealedExport {
         let standings = self.rig.ledger().standings(PROFILE).unwrap();
         self.custody.pack(&standings, false, &[recipient.to_owned()], false).unwrap()
     }
 
     /// What was sealed is given away.
-    pub(super) fn hand_over(&mut self, packed: HandedOver) -> Result<()> {
+    pub(super) fn hand_over(&mut self, packed: SealedExport) -> Result<()> {
         self.custody.hand_over(packed, false, "x")
     }
 
     /// The access token, valid for ten minutes more.
-    pub(super) fn refresh(&mut self, license: &str) -> Result<Fresh> {
+    pub(super) fn refresh(&mut self, license: &str) -> Result<AccessToken> {
         self.custody.fresh(&key(license), SignedDuration::from_mins(10))
     }
 
     /// The same without the network.
-    pub(super) fn at_hand(&self, license: &str, min: SignedDuration) -> Result<AtHand> {
+    pub(super) fn at_hand(&self, license: &str, min: SignedDuration) -> Result<CachedToken> {
         self.custody.at_hand(&key(license), min)
     }
 
     /// Finds the question that an address answers.
-    pub(super) fn find(&mut self, address: &str) -> Result<Found> {
+    pub(super) fn find(&mut self, address: &str) -> Result<FoundFlow> {
         self.custody.find(&returned(address))
     }
 
     /// Takes the question up with its answer.
-    pub(super) fn take_up(&mut self, address: &str) -> Result<Logged<(FlowId, Code)>> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
+    pub(super) fn take_up(&mut self, address: &str) -> Result<Logged<(FlowId, CodeExchange)>> {
+        let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = self.find(address)?;
         self.take_up_found(*flow, address)
     }
 
     /// The same of one that was found before.
-    pub(super) fn take_up_found(&mut self, flow: Flow, address: &str) -> Result<Logged<(FlowId, Code)>> {
+    pub(super) fn take_up_found(
+        &mut self,
+        flow: Flow,
+        address: &str,
+    ) -> Result<Logged<(FlowId, CodeExchange)>> {
         let (endpoints, id) = (self.exchange().endpoints, flow.id.clone());
         let code = self.custody.claim_flow(flow, returned(address), &endpoints)?;
         self.custody.sending(&id, &code)
@@ -307,13 +316,13 @@ impl Process<'_> {
 
     /// Takes the question up, whose code waits for its turn.
     pub(super) fn only_taken_up(&mut self, address: &str) -> Result<()> {
-        let (Found::Waiting(flow) | Found::Left(flow)) = self.find(address)?;
+        let (FoundFlow::Waiting(flow) | FoundFlow::Left(flow)) = self.find(address)?;
         let endpoints = self.exchange().endpoints;
         self.custody.claim_flow(*flow, returned(address), &endpoints).map(drop)
     }
 
     /// The same, exchanged and stored.
-    pub(super) fn complete(&mut self, address: &str) -> Result<Kept> {
+    pub(super) fn complete(&mut self, address: &str) -> Result<StoreOutcome> {
         let client = self.exchange();
         answer(self.env, &mut self.custody, &client, &Pasted::of(address).unwrap()).map(|(_, kept)| kept)
     }
@@ -334,8 +343,8 @@ impl Link {
     }
 }
 
-fn returned(address: &str) -> Returned {
-    Returned::of(url::Url::parse(address).unwrap()).unwrap()
+fn returned(address: &str) -> ReturnedAddress {
+    ReturnedAddress::of(url::Url::parse(address).unwrap()).unwrap()
 }
 
 /// Whether somebody has the claim on a license's tokens.

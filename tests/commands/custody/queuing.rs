@@ -5,7 +5,7 @@ use super::*;
 use crate::rig::HeldRequest;
 use crate::rig::oracle;
 use crate::rig::transcript::IN_VAIN;
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Instant;
@@ -19,8 +19,8 @@ const MANY: usize = 12;
 /// How many questions have come how far: codes that wait for their turns, and codes that are on their way.
 fn waiting_and_sent(rig: &Rig) -> (usize, usize) {
     let flows = rig.ledger().all_flows().unwrap();
-    let count = |is: fn(&Stage) -> bool| flows.iter().filter(|flow| is(&flow.stage)).count();
-    (count(|stage| matches!(stage, Stage::Arrived(_))), count(|stage| *stage == Stage::Sent))
+    let count = |is: fn(&FlowStage) -> bool| flows.iter().filter(|flow| is(&flow.stage)).count();
+    (count(|stage| matches!(stage, FlowStage::Arrived(_))), count(|stage| *stage == FlowStage::Sent))
 }
 
 /// Waits until all codes have come, while the provider answers none; and what a process that is killed then leaves.
@@ -147,7 +147,7 @@ fn an_answer_that_was_handed_in_is_sent_by_whoever_goes_on() {
     let link = process(&rig, |it| it.hand_out("L-1"));
     let back = link.granted(&rig);
     process(&rig, |it| it.only_taken_up(&back).unwrap());
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Arrived(_)));
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Arrived(_)));
     drop(rig.run(&format!("complete '{back}'")).exits(0));
     assert_eq!((rig.provider.living().len(), times(&rig, "consented")), (1, 1));
     oracle::rests(&rig);

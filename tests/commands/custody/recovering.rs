@@ -3,7 +3,7 @@
 use super::*;
 use crate::rig::{Visit, oracle, register};
 use biotrack_auth::error::ProviderError;
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -35,7 +35,7 @@ fn left_arrived(rig: &Rig) {
         let told = it.ended(&asked.get().0, unreachable());
         assert_eq!(told.to_string(), unreachable().to_string());
     });
-    assert!(matches!(flows(rig, "L-1")[0].stage, Stage::Arrived(_)));
+    assert!(matches!(flows(rig, "L-1")[0].stage, FlowStage::Arrived(_)));
 }
 
 /// One dies while its code is on the way.
@@ -44,7 +44,7 @@ fn left_sent(rig: &Rig) {
         let asked = it.ask("L-1").unwrap();
         drop(it.arrived(&asked).unwrap());
     });
-    assert_eq!(flows(rig, "L-1")[0].stage, Stage::Sent);
+    assert_eq!(flows(rig, "L-1")[0].stage, FlowStage::Sent);
 }
 
 /// One dies whose grant couldn't be stored; it was granted by this admin.
@@ -56,7 +56,7 @@ fn left_answered(rig: &Rig, who: Option<&str>) {
         assert!(told.to_string().contains("the grant can't be stored yet"), "{told}");
         rig.world().table_refuses("secret", false);
     });
-    assert!(matches!(flows(rig, "L-1")[0].stage, Stage::Answered(_)));
+    assert!(matches!(flows(rig, "L-1")[0].stage, FlowStage::Answered(_)));
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn one_that_was_only_asked_stays_open_until_its_time_is_over_and_is_asked_anew_b
         process(&rig, |it| {
             assert!(!it.can_finish_alone("L-1"));
             let recovered = it.recover("L-1").unwrap();
-            assert!(matches!(recovered[..], [Recovered::Unanswered]), "{recovered:?}");
+            assert!(matches!(recovered[..], [RecoveryOutcome::Unanswered]), "{recovered:?}");
         });
         assert_eq!((last_line(&rig, "L-1").as_str(), flows(&rig, "L-1").len()), ("asked ann@example.com", 1));
         rig.minutes_pass(11);
@@ -92,9 +92,9 @@ fn an_unsent_code_is_sent_once_and_its_grant_stored_without_a_person() {
         process(&rig, |it| {
             assert!(it.can_finish_alone("L-1"));
             let recovered = it.recover("L-1").unwrap();
-            let ours = |it: &Recovered| matches!(it, Recovered::Finished { kept: Kept::Live { .. }, username } if username.as_str() == crate::rig::ADMIN);
+            let ours = |it: &RecoveryOutcome| matches!(it, RecoveryOutcome::Finished { kept: StoreOutcome::Live { .. }, username } if username.as_str() == crate::rig::ADMIN);
             assert!(recovered.len() == 1 && ours(&recovered[0]), "{recovered:?}");
-            it.tidy();
+            it.clean_up();
         });
         assert_eq!((times(&rig, "consented"), times(&rig, "issued")), (1, 1));
         oracle::rests(&rig);
@@ -111,7 +111,7 @@ fn that_an_unsent_code_is_sent_now_is_noted_before_it_is() {
         *noted.lock().unwrap() = Some(flows(&Rig::of(world), "L-1").pop().unwrap().stage);
     });
     process(&rig, |it| drop(it.recover("L-1").unwrap()));
-    assert_eq!(found.lock().unwrap().take(), Some(Stage::Sent));
+    assert_eq!(found.lock().unwrap().take(), Some(FlowStage::Sent));
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn while_the_provider_is_away_the_code_waits_on_and_nothing_new_is_asked() {
     left_arrived(&rig);
     rig.provider.replies(TOKEN, std::iter::repeat_n(Reply::Unreachable, 3));
     drop(rig.run(&register("L-1")).exits(8));
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Arrived(_)));
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Arrived(_)));
     assert_eq!(times(&rig, "consented"), 1);
     drop(rig.run(&register("L-1")).exits(0));
     assert_eq!(times(&rig, "consented"), 1);
@@ -148,7 +148,7 @@ fn a_code_that_was_on_its_way_makes_the_record_uncertain() {
         process(&rig, |it| {
             assert!(!it.can_finish_alone("L-1"));
             let recovered = it.recover("L-1").unwrap();
-            assert!(matches!(recovered[..], [Recovered::Uncertain]), "{recovered:?}");
+            assert!(matches!(recovered[..], [RecoveryOutcome::Uncertain]), "{recovered:?}");
         });
         assert_eq!(shown(&rig, "L-1"), (State::Pending, vec!["uncertain"], next));
         assert_eq!(last_line(&rig, "L-1"), "uncertain the program ended before the answer was stored");
@@ -169,13 +169,13 @@ fn a_grant_that_could_not_be_stored_is_stored_without_asking_anybody() {
             assert!(it.can_finish_alone("L-1"));
             let recovered = it.recover("L-1").unwrap();
             assert!(
-                matches!(recovered[..], [Recovered::Finished { kept: Kept::Live { .. }, .. }]),
+                matches!(recovered[..], [RecoveryOutcome::Finished { kept: StoreOutcome::Live { .. }, .. }]),
                 "{recovered:?}"
             );
         });
         assert_eq!(rig.provider.log().len(), asked);
         assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").0), (vec![(Role::Live, 1)], State::Active));
-        process(&rig, |it| it.tidy());
+        process(&rig, |it| it.clean_up());
         oracle::rests(&rig);
     }
 }
@@ -277,7 +277,7 @@ fn a_license_that_is_given_up_without_asking_the_provider_leaves_what_it_cannot_
         let told = history(&rig, "L-1").iter().filter(|it| *it == "uncertain").count();
         // The deactivation itself closes what is open then.
         let open = flows(&rig, "L-1");
-        assert!(open.iter().all(|it| it.owner.is_none() && it.stage == Stage::Asked), "{open:?}");
+        assert!(open.iter().all(|it| it.owner.is_none() && it.stage == FlowStage::Asked), "{open:?}");
         assert_eq!(told, uncertain);
         assert!(times(&rig, "issued") <= 1);
     }
@@ -370,7 +370,7 @@ fn what_the_spool_has_of_a_question_goes_with_it() {
     let rig = Rig::new();
     process(&rig, |it| {
         let answer = sent_by_the_spool(it);
-        assert_eq!(flows(&rig, "L-1")[0].stage, Stage::Asked);
+        assert_eq!(flows(&rig, "L-1")[0].stage, FlowStage::Asked);
         assert!(it.store(vec![answer])[0].is_ok());
     });
     assert_eq!(spools(&rig), Vec::<PathBuf>::new());
@@ -385,11 +385,11 @@ fn what_only_the_spool_knows_is_known_to_the_next_command() {
         rig.world().killed_here()
     });
     let rig = Rig::of(left);
-    assert_eq!((flows(&rig, "L-1")[0].stage.clone(), spools(&rig).len()), (Stage::Asked, 1));
+    assert_eq!((flows(&rig, "L-1")[0].stage.clone(), spools(&rig).len()), (FlowStage::Asked, 1));
     oracle::holds(&rig);
     process(&rig, |it| {
         let recovered = it.recover("L-1").unwrap();
-        assert!(matches!(recovered[..], [Recovered::Uncertain]), "{recovered:?}");
+        assert!(matches!(recovered[..], [RecoveryOutcome::Uncertain]), "{recovered:?}");
     });
     drop(rig.grant("L-1"));
     oracle::rests(&rig);
@@ -406,7 +406,7 @@ fn what_the_spool_knows_never_takes_a_question_back() {
         rig.world().killed_here()
     });
     let rig = Rig::of(left);
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Answered(_)) && spools(&rig).len() == 1);
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)) && spools(&rig).len() == 1);
     drop(rig.run(&register("L-1")).exits(0));
     assert_eq!((times(&rig, "consented"), kept(&rig, "L-1")), (1, vec![(Role::Live, 1)]));
     oracle::rests(&rig);
@@ -425,7 +425,7 @@ fn a_dead_process_is_known_by_its_lock_whether_its_mark_is_still_there_or_not() 
     for rig in [rig, killed] {
         process(&rig, |it| {
             let recovered = it.recover("L-1").unwrap();
-            assert!(matches!(recovered[..], [Recovered::Uncertain]), "{recovered:?}");
+            assert!(matches!(recovered[..], [RecoveryOutcome::Uncertain]), "{recovered:?}");
         });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rig::oracle;
-use biotrack_auth::model::flow::{Place, Stage};
+use biotrack_auth::model::flow::{FlowStage, SecretPlace};
 use serde_json::json;
 use std::sync::Mutex;
 
@@ -28,7 +28,7 @@ pub(super) fn renewed_at(rig: &Rig, moment: Moment) {
 /// The item that holds the living tokens.
 fn live_item(rig: &Rig) -> String {
     let live = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
-    let Place::Item(item) = live.place else { panic!("it's sealed") };
+    let SecretPlace::Item(item) = live.place else { panic!("it's sealed") };
     item
 }
 
@@ -64,7 +64,7 @@ fn a_token_that_came_since_the_command_began_is_as_good_as_any_gets() {
     assert_eq!(rig.run("token L-1 --min-valid 5h").exits(0).out, "access-1.1\n");
     assert_eq!(times(&rig, "refreshed"), 1);
     let lasts = |it: &Process<'_>| {
-        matches!(it.at_hand("L-1", SignedDuration::from_hours(1)).unwrap(), AtHand::Lasts(_))
+        matches!(it.at_hand("L-1", SignedDuration::from_hours(1)).unwrap(), CachedToken::Lasts(_))
     };
     // Whoever has waited while another one refreshed doesn't do so again.
     process(&rig, |it| assert!(lasts(it)));
@@ -132,7 +132,7 @@ fn that_a_refresh_token_is_sent_is_on_the_disk_before_it_is_with_all_that_its_an
             *noted.lock().unwrap() = Some((flow.purpose, flow.stage, readable, spools));
         });
         drop(rig.run("token L-1").exits(0));
-        assert_eq!(found.lock().unwrap().take(), Some((Purpose::Refresh, Stage::Sent, true, 1)));
+        assert_eq!(found.lock().unwrap().take(), Some((Purpose::Refresh, FlowStage::Sent, true, 1)));
         assert_eq!(flows(&rig, "L-1"), []);
     }
 }

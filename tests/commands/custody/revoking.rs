@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::rig::{Visit, oracle};
-use biotrack_auth::model::flow::Stage;
+use biotrack_auth::model::flow::FlowStage;
 use std::sync::Mutex;
 
 const DEACTIVATE: &str = "deactivate L-1 --yes";
@@ -29,7 +29,7 @@ fn that_a_grant_is_given_back_is_on_the_disk_before_it_is_and_its_tokens_stay_un
             *noted.lock().unwrap() = Some((flow.purpose, flow.stage, kept(&rig, "L-1")));
         });
         let done = rig.run(&format!("{DEACTIVATE} --reason 'store closed'")).exits(0);
-        let expected = (Purpose::Deactivate, Stage::Sent, vec![(Role::Live, 1)]);
+        let expected = (Purpose::Deactivate, FlowStage::Sent, vec![(Role::Live, 1)]);
         assert_eq!(found.lock().unwrap().take(), Some(expected));
         assert!(done.out.contains("At BioTrack: revoked."), "{}", done.out);
         assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Deactivated, vec![]));
@@ -59,7 +59,7 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
     bob_waits(&rig);
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2), (Role::Held, 3)]);
     process(&rig, |it| {
-        let revocation = it.surrender("L-1").unwrap();
+        let revocation = it.deactivate("L-1").unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
     });
     assert_eq!((kept(&rig, "L-1"), rig.provider.living()), (vec![], vec![]));

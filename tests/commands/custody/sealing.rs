@@ -4,7 +4,7 @@
 use super::*;
 use crate::rig::Visit;
 use biotrack_auth::custody::{Seals, keep_client_secret};
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::seal::{SealKind, SealLabel};
 use biotrack_auth::model::secret::{Sealable, Secret};
@@ -216,7 +216,7 @@ fn tokens_of_another_ledger_are_never_used() {
     let label = rig.seals().tokens(PROFILE, &key("L-1"), SealKind::Tokens, stored.generation, None);
     let label = SealLabel { ledger: "another".into(), ..label };
     let tokens = rig.live("L-1").to_sealable(&key("L-1"));
-    let Place::Blob(sealed) = rig.vault(VaultKind::Sealed).put("", &label, &tokens).unwrap() else {
+    let SecretPlace::Blob(sealed) = rig.vault(VaultKind::Sealed).put("", &label, &tokens).unwrap() else {
         panic!()
     };
     lay(&rig, "L-1", &sealed.0);

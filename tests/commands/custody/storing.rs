@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::rig::{Visit, World, oracle, register};
-use biotrack_auth::custody::{Question, client_secret_place, keep_client_secret};
-use biotrack_auth::model::flow::{Place, Stage};
+use biotrack_auth::custody::{NewFlow, client_secret_place, keep_client_secret};
+use biotrack_auth::model::flow::{FlowStage, SecretPlace};
 use biotrack_auth::model::provider::ClientAuth;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::model::vault_kind::VaultKind;
@@ -44,10 +44,10 @@ fn way(world: &World) -> Way {
     Way {
         records: rig.ledger().standings(PROFILE).unwrap().len(),
         stage: flow.as_ref().map(|flow| match flow.stage {
-            Stage::Asked => "asked",
-            Stage::Arrived(_) => "arrived",
-            Stage::Sent | Stage::Refused => "sent",
-            Stage::Answered(_) => "answered",
+            FlowStage::Asked => "asked",
+            FlowStage::Arrived(_) => "arrived",
+            FlowStage::Sent | FlowStage::Refused => "sent",
+            FlowStage::Answered(_) => "answered",
         }),
         memo_is_kept: flow.is_some_and(|flow| {
             let row = rig.seals().row_of_verifier(&flow);
@@ -120,7 +120,7 @@ fn an_unsent_code_is_sealed_in_the_journal() {
     drop(rig.run(&register("L-1")).exits(8));
     let flow = flows(&rig, "L-1").pop().unwrap();
     let (memo_row, code_row) = (rig.seals().row_of_verifier(&flow), rig.seals().row_of_code(&flow));
-    let Stage::Arrived(sealed) = flow.stage else { panic!("{flow:?}") };
+    let FlowStage::Arrived(sealed) = flow.stage else { panic!("{flow:?}") };
     let memo = flow.memo.unwrap();
     let (_, opener) = rig.vault_of(&memo).unfold(&memo, &memo_row).unwrap();
     assert_eq!(opener.open(&sealed, &code_row).unwrap().bytes(), b"\"code-1\"");
@@ -135,7 +135,7 @@ fn the_sealed_code_is_noted_before_it_is_noted_that_it_is_sent() {
         let asked = it.ask("L-1").unwrap();
         rig.world().ledger().execute_batch(sent).unwrap();
         drop(it.arrived(&asked).unwrap());
-        assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Arrived(_)));
+        assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Arrived(_)));
         rig.world().killed_here()
     });
     // The spool knows that it left: it's never sent again.
@@ -170,7 +170,7 @@ fn the_record_names_no_item_before_it_is_in_the_keyring_and_none_that_is_gone() 
     rig.world().watch(move |moment| {
         let (rig, there) = (Rig::of(world.clone()), world.keyring.accounts());
         for secret in rig.ledger().all_secrets().unwrap() {
-            let Place::Item(item) = secret.place else { continue };
+            let SecretPlace::Item(item) = secret.place else { continue };
             if !there.contains(&item) {
                 noted.lock().unwrap().push(format!("{moment:?}: {item}"));
             }
@@ -275,7 +275,7 @@ fn a_grant_that_the_vault_cannot_take_waits_sealed_and_needs_no_new_consent() {
         "{}",
         done.err
     );
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Answered(_)));
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)));
     assert!(!rig.page().contains("Granted"), "its browser isn't told that all is well: {}", rig.page());
     oracle::holds(&rig);
     rig.keyring.locks(false);
@@ -291,7 +291,7 @@ fn a_grant_that_the_ledger_cannot_take_in_its_place_waits_in_the_journal() {
     let world = rig.world().clone();
     at(&rig, answered(TOKEN), move || world.table_refuses("secret", true));
     drop(rig.run(&register("L-1")).exits(7));
-    assert!(matches!(flows(&rig, "L-1")[0].stage, Stage::Answered(_)));
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)));
     assert_eq!(rig.ledger().leftovers().spools, Vec::<std::path::PathBuf>::new());
     rig.world().table_refuses("secret", false);
     drop(rig.run(&register("L-1")).exits(0));
@@ -306,7 +306,7 @@ fn what_not_even_the_journal_can_take_waits_in_the_spool_until_the_next_command(
     at(&rig, answered(TOKEN), move || world.ledger_refuses(true));
     drop(rig.run(&register("L-1")).exits(7));
     rig.world().ledger_refuses(false);
-    assert_eq!(flows(&rig, "L-1")[0].stage, Stage::Sent, "that is all that the journal knows");
+    assert_eq!(flows(&rig, "L-1")[0].stage, FlowStage::Sent, "that is all that the journal knows");
     let spooled = std::fs::read_dir(rig.file("spool")).unwrap().count();
     assert_eq!(spooled, 1);
     oracle::holds(&rig);
@@ -361,11 +361,11 @@ fn of_grants_that_come_together_each_ends_for_itself() {
                 })
                 .collect();
         let ended = it.store(answers);
-        assert!(matches!(ended[0], Ok(Kept::Live { .. })), "{ended:?}");
-        assert!(matches!(&ended[1], Ok(Kept::Held { granted_by }) if granted_by == BOB), "{ended:?}");
+        assert!(matches!(ended[0], Ok(StoreOutcome::Live { .. })), "{ended:?}");
+        assert!(matches!(&ended[1], Ok(StoreOutcome::Held { granted_by }) if granted_by == BOB), "{ended:?}");
         assert!(ended[2].as_ref().is_err_and(|e| e.exit() == 6), "{ended:?}");
         assert!(ended[3].as_ref().is_err_and(|e| e.exit() == 8), "{ended:?}");
-        assert!(matches!(ended[4], Ok(Kept::Live { .. })), "{ended:?}");
+        assert!(matches!(ended[4], Ok(StoreOutcome::Live { .. })), "{ended:?}");
     });
     let kept = ["L-1", "L-2", "L-3", "L-4", "L-5"].map(|license| kept(&rig, license));
     let live = |number| vec![(Role::Live, number)];
@@ -398,7 +398,7 @@ fn a_record_that_others_keep_writing_is_decided_on_anew_and_in_the_end_refuses_t
     for (writes, is_asked) in [(1, true), (4, true), (5, false)] {
         process(&rig, |it| {
             let decided = std::cell::Cell::new(0);
-            let question = Question {
+            let question = NewFlow {
                 record: Box::new(|known| {
                     decided.set(decided.get() + 1);
                     if decided.get() <= writes {

@@ -159,7 +159,7 @@ fn with_a_new_grant_unwanted_older_ones_go_too_where_only_forgetting_is_safe() {
         process(&rig, |it| {
             drop(it.grant("L-1").unwrap());
             assert_eq!(record(&rig, "L-1").revocation_pending, scope == "token");
-            it.tidy();
+            it.clean_up();
         });
         assert_eq!(kept(&rig, "L-1"), left, "{scope}");
         oracle::holds(&rig);
@@ -225,12 +225,12 @@ fn clearing_away_waits_for_a_provider_that_was_not_reached() {
         assert!(!it.tidy_needs_provider(), "nothing was touched");
         it.recover("L-1").unwrap();
         assert!(it.tidy_needs_provider());
-        it.tidy();
+        it.clean_up();
     });
     assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
     process(&rig, |it| {
         it.recover("L-1").unwrap();
-        it.tidy();
+        it.clean_up();
     });
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
 }
@@ -246,13 +246,13 @@ fn of_two_that_clear_away_the_same_neither_takes_a_living_grant_along() {
         let other = Rig::of(world);
         process(&other, |it| {
             it.recover("L-1").unwrap();
-            it.tidy();
+            it.clean_up();
         });
         drop(other.run(RENEW).exits(0));
     });
     process(&rig, |it| {
         it.recover("L-1").unwrap();
-        it.tidy();
+        it.clean_up();
     });
     rig.world().unwatch();
     assert_eq!(kept(&rig, "L-1"), [(Role::Live, 3)]);

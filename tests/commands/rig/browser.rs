@@ -2,7 +2,7 @@
 
 use super::person::Hand;
 use super::provider::ScriptedProvider;
-use biotrack_auth::system::{Browser, BrowserChoice, Opened, Variables};
+use biotrack_auth::system::{Browser, BrowserChoice, LaunchOutcome, Variables};
 use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -95,7 +95,7 @@ impl ScriptedBrowser {
 }
 
 impl Browser for ScriptedBrowser {
-    fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> Opened {
+    fn open(&self, address: &str, _: &BrowserChoice, _: &Variables) -> LaunchOutcome {
         self.launched.lock().unwrap().push(address.to_owned());
         let led = led(address);
         self.opened.lock().unwrap().push(led.clone());
@@ -106,16 +106,16 @@ impl Browser for ScriptedBrowser {
             visit = *then;
         }
         let back = match &visit {
-            Visit::IsMissing(why) => return Opened::Failed(why.clone()),
-            Visit::Leaves | Visit::Types(..) => return Opened::Started,
+            Visit::IsMissing(why) => return LaunchOutcome::Failed(why.clone()),
+            Visit::Leaves | Visit::Types(..) => return LaunchOutcome::Started,
             Visit::Interrupts => {
                 self.hand.lock().unwrap().interrupts();
-                return Opened::Started;
+                return LaunchOutcome::Started;
             }
             Visit::IsPasted(made) => {
                 let hand = self.hand.lock().unwrap();
                 made(&self.provider.consents(address, None)).iter().for_each(|text| hand.pastes(text));
-                return Opened::Started;
+                return LaunchOutcome::Started;
             }
             Visit::Grants => self.provider.consents(address, None),
             Visit::GrantsAs(who) => self.provider.consents(address, Some(who)),
@@ -132,7 +132,7 @@ impl Browser for ScriptedBrowser {
             }
         };
         self.under_way.lock().unwrap().push(std::thread::spawn(move || get(&back)));
-        Opened::Started
+        LaunchOutcome::Started
     }
 }
 

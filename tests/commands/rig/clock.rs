@@ -2,7 +2,7 @@
 
 use super::moments::{Moment, Watch};
 use biotrack_auth::error::Result;
-use biotrack_auth::system::{Clock, Event, Random};
+use biotrack_auth::system::{Clock, OnceEvent, Random};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use std::future::ready;
@@ -38,7 +38,7 @@ impl Clock for StandingClock {
     }
 
     /// Seconds are over at once: nobody waits in a test. A longer wait lasts until somebody cuts it short.
-    fn pass(&self, wait: Duration, enough: Event) -> Event {
+    fn pass(&self, wait: Duration, enough: OnceEvent) -> OnceEvent {
         self.watch.sees(&Moment::Waits(wait));
         match wait < Duration::from_secs(30) {
             true => Box::pin(ready(())),

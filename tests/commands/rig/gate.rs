@@ -4,7 +4,8 @@ use super::keyring::FakeKeyring;
 use super::provider::{ScriptedProvider, Wire};
 use biotrack_auth::error::Result;
 use biotrack_auth::system::{
-    Http, HttpOptions, KeyringFault, KeyringStore, Network, Sending, Step, Steps, Transport, Variables,
+    Http, HttpOptions, KeyringFault, KeyringStore, Network, PendingResponse, StepObserver, Transport,
+    Variables, WatchedStep,
 };
 use oauth2::HttpRequest;
 use std::sync::mpsc::Sender;
@@ -78,13 +79,13 @@ impl Gate {
     }
 }
 
-impl Steps for Gate {
-    fn reached(&self, step: Step) {
+impl StepObserver for Gate {
+    fn reached(&self, step: WatchedStep) {
         match step {
-            Step::BeforeCommit => self.pass("before a commit"),
-            Step::AfterCommit => self.pass("after a commit"),
-            Step::AfterNote => self.pass("after a note"),
-            Step::AwaitingClaim => self.tell(News::AwaitsClaim),
+            WatchedStep::BeforeCommit => self.pass("before a commit"),
+            WatchedStep::AfterCommit => self.pass("after a commit"),
+            WatchedStep::AfterNote => self.pass("after a note"),
+            WatchedStep::AwaitingClaim => self.tell(News::AwaitsClaim),
         }
     }
 }
@@ -129,7 +130,7 @@ impl Network for GatedWire {
 }
 
 impl Transport for GatedWire {
-    fn send(&self, request: HttpRequest) -> Sending<'_> {
+    fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
         Box::pin(async move {
             self.1.pass("before a request");
             let answer = Wire(self.0.clone()).send(request).await;

@@ -46,13 +46,14 @@ use biotrack_auth::cli;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::{Custody, Seals};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::authorization::{Authorization, Standing};
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::authorization::{Authorization, AuthorizationWithFlows};
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::vault_kind::VaultKind;
 use biotrack_auth::system::{
-    Env, KeyringThread, LazyRuntime, Paths, Surroundings, SystemNetwork, Terminal, Unwatched, Variables, Who,
+    Env, Invoker, KeyringThread, LazyRuntime, NoObserver, Paths, Surroundings, SystemNetwork, Terminal,
+    Variables,
 };
 use biotrack_auth::vault::{IdentityFile, Vault};
 use browser::ScriptedBrowser;
@@ -341,8 +342,8 @@ impl Rig {
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             surroundings: Some(*self.surroundings.lock().unwrap()),
             boot: self.boot.lock().unwrap().clone(),
-            steps: Arc::new(Unwatched),
-            who: Who { user: "sam".into(), host: "desk".into() },
+            steps: Arc::new(NoObserver),
+            who: Invoker { user: "sam".into(), host: "desk".into() },
             signals: Hand::default().signals(),
             runtime: LazyRuntime::default(),
         }
@@ -473,15 +474,15 @@ impl Rig {
     }
 
     /// The vault that a secret of this place is in.
-    pub fn vault_of(&self, place: &Place) -> Vault {
+    pub fn vault_of(&self, place: &SecretPlace) -> Vault {
         self.vault(match place {
-            Place::Item(_) => VaultKind::Keyring,
-            Place::Blob(_) => VaultKind::Sealed,
+            SecretPlace::Item(_) => VaultKind::Keyring,
+            SecretPlace::Blob(_) => VaultKind::Sealed,
         })
     }
 
     /// A license as the ledger has it.
-    pub fn standing(&self, license: &str) -> Standing {
+    pub fn standing(&self, license: &str) -> AuthorizationWithFlows {
         self.ledger().standing(PROFILE, &key(license)).unwrap().unwrap()
     }
 }

@@ -13,8 +13,8 @@
 
 use super::{PROFILE, Rig};
 use biotrack_auth::ledger::{Ledger, SecretLocation, SecretOwner};
-use biotrack_auth::model::authorization::{Condition, Standing, State};
-use biotrack_auth::model::flow::{Flow, Place, Role, Stage};
+use biotrack_auth::model::authorization::{AuthorizationWithFlows, Condition, State};
+use biotrack_auth::model::flow::{Flow, FlowStage, Role, SecretPlace};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::Key;
 use biotrack_auth::model::provider::RevocationScope;
@@ -55,7 +55,7 @@ pub struct Kept {
 }
 
 impl Shown {
-    fn of(standing: &Standing, rig: &Rig) -> Self {
+    fn of(standing: &AuthorizationWithFlows, rig: &Rig) -> Self {
         let (provider, now) = (rig.profile(), rig.now());
         let (window, zone) = (provider.due_window, &provider.zone);
         Self {
@@ -191,7 +191,7 @@ impl<'r> Books<'r> {
     fn orphans(&self) -> Vec<String> {
         let named: Vec<_> = self.ledger.all_secrets().unwrap().into_iter().map(|it| it.place).collect();
         let mut orphans = self.rig.keyring.accounts();
-        orphans.retain(|account| !named.contains(&Place::Item(account.clone())));
+        orphans.retain(|account| !named.contains(&SecretPlace::Item(account.clone())));
         orphans
     }
 
@@ -315,7 +315,7 @@ pub fn rests_but(rig: &Rig, told: &[usize]) {
     assert_eq!(books.orphans(), Vec::<String>::new(), "the keyring keeps what nothing names");
     assert_eq!(books.ledger.leftovers().spools, Vec::<std::path::PathBuf>::new());
     // A question that nobody had answered yet when its process died is dropped by the next command on its license.
-    let answered = |flow: &Flow| flow.stage != Stage::Asked;
+    let answered = |flow: &Flow| flow.stage != FlowStage::Asked;
     let left: Vec<_> = books.ledger.all_flows().unwrap().into_iter().filter(answered).collect();
     assert_eq!(left, [], "the journal has nothing that is to be finished");
     assert_eq!(books.ledger.verify_history().unwrap().broken, None);

@@ -1,7 +1,7 @@
 //! Whoever sits at the terminal, or what standard input holds.
 
 use super::transcript::Captured;
-use biotrack_auth::system::{Input, Listening, Signals, Terminal, Typed};
+use biotrack_auth::system::{Input, Listening, Signals, Terminal, TypedInput};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor};
 use std::sync::{Arc, Mutex};
@@ -24,17 +24,17 @@ pub struct Hand {
     interrupts: watch::Sender<usize>,
 }
 
-type HearsKeys = Box<dyn FnMut(Typed) + Send>;
+type HearsKeys = Box<dyn FnMut(TypedInput) + Send>;
 
 impl Hand {
     /// Types single keys, where they are heard.
     pub fn types(&self, keys: &str) {
-        keys.chars().for_each(|key| self.gives(Typed::Key(key)));
+        keys.chars().for_each(|key| self.gives(TypedInput::Key(key)));
     }
 
     /// Pastes an address, and presses Enter.
     pub fn pastes(&self, address: &str) {
-        self.gives(Typed::Address(address.to_owned()));
+        self.gives(TypedInput::Address(address.to_owned()));
     }
 
     /// Presses Ctrl-C.
@@ -48,7 +48,7 @@ impl Hand {
     }
 
     #[track_caller]
-    fn gives(&self, typed: Typed) {
+    fn gives(&self, typed: TypedInput) {
         let mut hears = self.hears.lock().unwrap();
         hears.as_mut().unwrap_or_else(|| panic!("{typed:?} was typed where no key is heard"))(typed);
     }
@@ -68,7 +68,7 @@ struct Script {
     /// A part of each question, and its answer, in their order.
     answers: Mutex<VecDeque<(String, String)>>,
     /// Typed as soon as keys are heard.
-    keys: Mutex<Vec<Typed>>,
+    keys: Mutex<Vec<TypedInput>>,
     standard_input: Mutex<Vec<u8>>,
     terminal: bool,
     hand: Hand,
@@ -107,7 +107,7 @@ impl Person {
     }
 
     /// The same, typing or pasting this as soon as keys are heard.
-    pub fn typing(self, keys: impl IntoIterator<Item = Typed>) -> Self {
+    pub fn typing(self, keys: impl IntoIterator<Item = TypedInput>) -> Self {
         self.script.keys.lock().unwrap().extend(keys);
         self
     }
@@ -201,7 +201,7 @@ impl Input for ScriptedInput {
         Box::new(Cursor::new(std::mem::take(&mut *self.script.standard_input.lock().unwrap())))
     }
 
-    fn keys(&self, mut handle: Box<dyn FnMut(Typed) + Send>) -> Option<Listening> {
+    fn keys(&self, mut handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening> {
         for typed in self.script.keys.lock().unwrap().drain(..) {
             handle(typed);
         }

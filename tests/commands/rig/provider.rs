@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use biotrack_auth::error::Result;
 use biotrack_auth::oauth::TEST_CODE;
-use biotrack_auth::system::{Http, HttpFault, HttpOptions, Network, Sending, Transport, Variables};
+use biotrack_auth::system::{Http, HttpFault, HttpOptions, Network, PendingResponse, Transport, Variables};
 use jiff::{SignedDuration, Timestamp};
 use oauth2::{HttpRequest, HttpResponse};
 use serde_json::{Map, Value, json};
@@ -573,7 +573,7 @@ impl Network for Wire {
 }
 
 impl Transport for Wire {
-    fn send(&self, request: HttpRequest) -> Sending<'_> {
+    fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
         Box::pin(async move {
             let gate = {
                 let (mut state, path) = (self.0.state.lock().unwrap(), request.uri().path());

@@ -3,7 +3,7 @@
 use super::{PROFILE, Rig, key};
 use biotrack_auth::error::{Error, LedgerError};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Move, Place, Role, StoredSecret};
+use biotrack_auth::model::flow::{Change, Role, SecretPlace, SecretsChange, StoredSecret};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::seal::SealKind;
 use biotrack_auth::vault::{IdentityFile, Vault};
@@ -38,7 +38,7 @@ impl Rig {
         let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
-        let moves = vec![Move::Drop(old.id), Move::Put(Role::Live, place)];
+        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)];
         let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old.place).unwrap();
@@ -64,11 +64,11 @@ impl Rig {
     }
 
     /// The vault that has it, whichever the configuration names.
-    fn opener(&self, place: &Place) -> Vault {
+    fn opener(&self, place: &SecretPlace) -> Vault {
         let env = self.env();
         match place {
-            Place::Item(_) => Vault::keyring(env.keyring.clone()),
-            Place::Blob(_) => Vault::sealed(IdentityFile::at(&env.paths.identity), Vec::new()),
+            SecretPlace::Item(_) => Vault::keyring(env.keyring.clone()),
+            SecretPlace::Blob(_) => Vault::sealed(IdentityFile::at(&env.paths.identity), Vec::new()),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Notes which program would have taken this process's place.
 
-use biotrack_auth::system::{Place, Successor};
+use biotrack_auth::system::{ProcessReplacer, ReplaceOutcome};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
 use std::sync::Mutex;
@@ -16,11 +16,13 @@ impl RecordedSuccessor {
     }
 }
 
-impl Successor for RecordedSuccessor {
-    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> Place {
+impl ProcessReplacer for RecordedSuccessor {
+    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome {
         match program.to_str() {
-            Some("no-such-program") => return Place::Kept(std::io::ErrorKind::NotFound.into()),
-            Some("not-a-program") => return Place::Kept(std::io::ErrorKind::PermissionDenied.into()),
+            Some("no-such-program") => return ReplaceOutcome::Kept(std::io::ErrorKind::NotFound.into()),
+            Some("not-a-program") => {
+                return ReplaceOutcome::Kept(std::io::ErrorKind::PermissionDenied.into());
+            }
             _ => {}
         }
         let mut ran = String::new();
@@ -32,6 +34,6 @@ impl Successor for RecordedSuccessor {
         let words: Vec<_> = words.map(OsStr::to_string_lossy).collect();
         writeln!(ran, "{}", shlex::try_join(words.iter().map(AsRef::as_ref)).unwrap()).unwrap();
         *self.0.lock().unwrap() = Some(ran);
-        Place::Taken(0)
+        ReplaceOutcome::Taken(0)
     }
 }

@@ -11,7 +11,8 @@ use biotrack_auth::oauth;
 use biotrack_auth::oauth::ProviderClient;
 use biotrack_auth::system::{Env, HttpOptions, OsRandom, Paths, SystemBrowser, SystemClock};
 use biotrack_auth::web::{
-    ActionResponder, Entry, HandedOffLink, Session, SessionEvent, Worklist, WorklistAction, WorklistView,
+    ActionResponder, HandedOffLink, ListeningSession, SessionEvent, Worklist, WorklistAction, WorklistEntry,
+    WorklistView,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -21,15 +22,15 @@ use std::time::{Duration, Instant};
 struct Shown {
     browser: Browser,
     worklist: Worklist,
-    session: Option<Session>,
+    session: Option<ListeningSession>,
     // After the session, whose runtime it holds.
     _env: Env,
     rig: Rig,
 }
 
 /// One license as the page shows it.
-fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
-    Entry {
+fn entry(admin: &str, license: &str, name: Option<&str>) -> WorklistEntry {
+    WorklistEntry {
         key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
         username: Username::parse(admin).unwrap(),
         name: name.map(|name| StoreName::parse(name).unwrap()),
@@ -39,7 +40,7 @@ fn entry(admin: &str, license: &str, name: Option<&str>) -> Entry {
     }
 }
 
-fn three() -> Vec<Entry> {
+fn three() -> Vec<WorklistEntry> {
     vec![
         entry("ann@example.com", "101-X0001-D1", Some("Green Leaf Albany")),
         entry("ann@example.com", "101-X0002-D1", Some("Green Leaf Buffalo")),
@@ -48,7 +49,7 @@ fn three() -> Vec<Entry> {
 }
 
 impl Shown {
-    fn new(entries: Vec<Entry>) -> Self {
+    fn new(entries: Vec<WorklistEntry>) -> Self {
         let rig = Rig::new();
         let paths = Paths::within(rig.home());
         let provider = Arc::new(Config::load(&paths).unwrap().provider("local-sandbox").unwrap());
@@ -77,7 +78,7 @@ impl Shown {
         let worklist =
             Worklist::new(&OsRandom, WorklistView { profile: "local-sandbox".into(), facts, entries })
                 .unwrap();
-        let mut session = Session::bind(&env, exchange, None).unwrap();
+        let mut session = ListeningSession::bind(&env, exchange, None).unwrap();
         assert_eq!(session.worklist_address(), None);
         session.show_worklist(worklist.clone());
         let browser = Browser::start();
@@ -86,7 +87,7 @@ impl Shown {
         Self { browser, worklist, session: Some(session), _env: env, rig }
     }
 
-    fn session(&self) -> &Session {
+    fn session(&self) -> &ListeningSession {
         self.session.as_ref().unwrap()
     }
 

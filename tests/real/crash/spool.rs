@@ -4,7 +4,7 @@ use crate::support::Rig;
 use crate::support::stored::{PROFILE, key};
 use biotrack_auth::ledger::{Intent, Ledger, Spool};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Flow, OldSeals, Owner, Purpose, Sealed, Stage};
+use biotrack_auth::model::flow::{Change, Flow, FlowStage, OldSeals, Owner, Purpose, Sealed};
 use biotrack_auth::model::ids::{FlowId, Generation, Username};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -28,7 +28,7 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         had_answer: false,
         owner: Some(Owner { mark: String::new(), label: String::new() }),
         memo: None,
-        stage: Stage::Asked,
+        stage: FlowStage::Asked,
         old: OldSeals::default(),
     };
     let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
@@ -38,16 +38,16 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
     (ledger, spool, id)
 }
 
-fn code() -> Stage {
-    Stage::Arrived(Sealed(b"code".to_vec()))
+fn code() -> FlowStage {
+    FlowStage::Arrived(Sealed(b"code".to_vec()))
 }
 
-fn answer() -> Stage {
-    Stage::Answered(Sealed(b"answer".to_vec()))
+fn answer() -> FlowStage {
+    FlowStage::Answered(Sealed(b"answer".to_vec()))
 }
 
 /// What the next process finds, before and after it merges.
-fn found(rig: &Rig) -> (Stage, Stage) {
+fn found(rig: &Rig) -> (FlowStage, FlowStage) {
     let mut ledger = rig.ledger();
     let shown = ledger.standing(PROFILE, &key("L-1")).unwrap().unwrap().flows.pop().unwrap().stage;
     let merged = ledger.unfinished(PROFILE, None).unwrap().pop().unwrap().stage;
@@ -71,16 +71,16 @@ fn a_code_that_the_ledger_knows_was_sent_is_not_sent_again() {
     let rig = Rig::new();
     let (mut ledger, mut spool, flow) = asked(&rig);
     spool.keep(&flow, &code(), None).unwrap();
-    ledger.note(&flow, &Stage::Sent).unwrap();
+    ledger.note(&flow, &FlowStage::Sent).unwrap();
     drop((ledger, spool));
-    assert_eq!(found(&rig), (Stage::Sent, Stage::Sent));
+    assert_eq!(found(&rig), (FlowStage::Sent, FlowStage::Sent));
 }
 
 #[test]
 fn an_answer_in_the_ledger_is_not_overwritten_by_what_came_before_it() {
     let rig = Rig::new();
     let (mut ledger, mut spool, flow) = asked(&rig);
-    spool.keep(&flow, &Stage::Sent, None).unwrap();
+    spool.keep(&flow, &FlowStage::Sent, None).unwrap();
     drop(ledger.note_synced(&flow, &answer()).unwrap());
     drop((ledger, spool));
     assert_eq!(found(&rig), (answer(), answer()));

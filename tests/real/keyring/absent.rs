@@ -3,13 +3,13 @@
 use super::session::{Session, signal, within};
 use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
 use std::time::{Duration, Instant};
 
 fn there_is_none(says: &str) {
-    let (vault, place) = (Vault::keyring(KeyringThread::of_the_platform()), Place::Item(item(1)));
+    let (vault, place) = (Vault::keyring(KeyringThread::of_the_platform()), SecretPlace::Item(item(1)));
     for fault in [
         fault(vault.probe(&item(1), &OsRandom)),
         fault(vault.get(&place, &row())),
@@ -45,7 +45,7 @@ fn falls_silent(vault: &Vault) {
         fault(Vault::keyring(KeyringThread::of_the_platform()).probe(&item(3), &OsRandom)),
         VaultError::Silent { .. }
     ));
-    assert!(matches!(fault(vault.get(&Place::Item(item(2)), &row())), VaultError::Silent { .. }));
+    assert!(matches!(fault(vault.get(&SecretPlace::Item(item(2)), &row())), VaultError::Silent { .. }));
     assert!(began.elapsed() < Duration::from_millis(100));
 }
 

@@ -3,14 +3,14 @@
 use super::session::{Session, accounts, lock, look_up_after_login, within};
 use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
 use std::time::{Duration, Instant};
 
 /// Everything that can be asked of it is refused as locked, and soon.
-fn refuses_everything(vault: &Vault, known: &Place, as_it_is: impl Fn(&VaultError) -> bool) {
-    let unknown = Place::Item(item(99));
+fn refuses_everything(vault: &Vault, known: &SecretPlace, as_it_is: impl Fn(&VaultError) -> bool) {
+    let unknown = SecretPlace::Item(item(99));
     let began = Instant::now();
     for fault in [
         fault(vault.get(known, &row())),
@@ -45,7 +45,7 @@ fn one_that_was_never_set_up_is_named_as_that() {
         let vault = Vault::keyring(KeyringThread::of_the_platform());
         refuses_everything(
             &vault,
-            &Place::Item(item(1)),
+            &SecretPlace::Item(item(1)),
             |it| matches!(it, VaultError::NotSetUp { keeper } if keeper == "GNOME Keyring"),
         );
     });

@@ -3,7 +3,7 @@
 use super::session::{Session, accounts, clear, within};
 use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::{Keyring, Vault};
 
@@ -54,7 +54,7 @@ fn a_missing_or_foreign_part_is_never_read_as_whole() {
         // As a crash leaves it, in the middle of a put: the parts without the first item.
         clear(&item(1));
         assert!(matches!(fault(vault.get(&place, &row())), VaultError::Gone { .. }));
-        vault.forget(&Place::Item(item(1))).unwrap();
+        vault.forget(&SecretPlace::Item(item(1))).unwrap();
         assert!(accounts().is_empty());
     });
 }

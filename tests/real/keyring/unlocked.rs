@@ -3,7 +3,7 @@
 use super::session::{Session, accounts, within};
 use super::{fault, item, label, row, secret};
 use biotrack_auth::error::VaultError;
-use biotrack_auth::model::flow::Place;
+use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::model::vault_kind::VaultKind;
 use biotrack_auth::system::{KeyringThread, OsRandom};
 use biotrack_auth::vault::Vault;
@@ -20,7 +20,7 @@ fn a_secret_comes_back_until_it_is_forgotten() {
             vault.put(&item(1), &label(), &secret("old")).unwrap(),
             vault.put(&item(2), &label(), &secret("new")).unwrap(),
         );
-        assert_eq!(old, Place::Item(item(1)));
+        assert_eq!(old, SecretPlace::Item(item(1)));
         assert_eq!(accounts().len(), 2);
         assert_eq!(vault.get(&old, &row()).unwrap().bytes(), b"old");
         vault.forget(&old).unwrap();

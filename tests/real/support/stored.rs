@@ -4,7 +4,7 @@ use super::Rig;
 use biotrack_auth::config::Config;
 use biotrack_auth::custody::Seals;
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Move, Place, Role, Sealed, StoredSecret};
+use biotrack_auth::model::flow::{Change, Role, Sealed, SecretPlace, SecretsChange, StoredSecret};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::seal::SealKind;
@@ -42,7 +42,7 @@ fn kept_in_keyring(item: &str) -> Sealable {
 #[cfg(not(target_os = "linux"))]
 fn kept_in_keyring(item: &str) -> Sealable {
     let vault = Vault::keyring(biotrack_auth::system::KeyringThread::of_the_platform());
-    vault.look(&Place::Item(item.to_owned()), item).unwrap().secret
+    vault.look(&SecretPlace::Item(item.to_owned()), item).unwrap().secret
 }
 
 impl Rig {
@@ -119,8 +119,8 @@ impl Rig {
         let (sealed, seals) = (Vault::sealed(&env.paths.identity, Vec::new()), self.seals_of(&ledger));
         let open = |key: &Key, secret: StoredSecret| {
             let kept = match &secret.place {
-                Place::Item(item) => kept_in_keyring(item),
-                Place::Blob(_) => sealed.get(&secret.place, &seals.row(PROFILE, key, &secret)).unwrap(),
+                SecretPlace::Item(item) => kept_in_keyring(item),
+                SecretPlace::Blob(_) => sealed.get(&secret.place, &seals.row(PROFILE, key, &secret)).unwrap(),
             };
             Granted::from_sealable(&kept, key).unwrap_or_else(|e| panic!("{secret:?}: {e}"))
         };
@@ -149,7 +149,7 @@ impl Rig {
         let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
-        let moves = vec![Move::Drop(old.id), Move::Put(Role::Live, place)];
+        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)];
         let change = Change { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old.place).unwrap();
@@ -170,10 +170,11 @@ impl Rig {
         let label = seals.tokens(PROFILE, &key, SealKind::Tokens, old.generation, None);
         let id = old.id;
         let item = match &old.place {
-            Place::Item(item) => item,
-            Place::Blob(_) => "aged",
+            SecretPlace::Item(item) => item,
+            SecretPlace::Blob(_) => "aged",
         };
-        if let Place::Blob(Sealed(blob)) = vault.put(item, &label, &granted.to_sealable(&key)).unwrap() {
+        if let SecretPlace::Blob(Sealed(blob)) = vault.put(item, &label, &granted.to_sealable(&key)).unwrap()
+        {
             #[cfg(target_os = "linux")]
             if let LedgerPlace::Server(server) = self.ledger_place() {
                 let blob = hex::encode(blob);

@@ -5,8 +5,8 @@ use super::super::db_error::{is_away, words};
 use super::messages::first;
 use super::sign_in::{RequiredProof, SignInGuard, SignInRefused};
 use crate::model::secret::Secret;
-use crate::model::server::{Encryption, Host, Server};
-use crate::system::files::{Holds, open_provided};
+use crate::model::server::{DatabaseHost, Encryption, Server};
+use crate::system::files::{FileSensitivity, open_provided};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
@@ -48,38 +48,42 @@ fn hosts(server: &Server) -> u32 {
 
 /// Why there is no connection.
 #[derive(Debug, Clone)]
-pub(super) enum Reason {
+pub(super) enum ConnectFailure {
     Away(String),
     Refused(String),
 }
 
-impl From<String> for Reason {
+impl From<String> for ConnectFailure {
     fn from(reason: String) -> Self {
         Self::Away(reason)
     }
 }
 
 /// Connects to the first host that answers, and takes what is written where that is asked for.
-pub(super) async fn connect(server: &Server) -> Result<Client, Reason> {
-    let passwords = server.passwords.read().map_err(|e| Reason::Refused(e.to_string()))?;
+pub(super) async fn connect(server: &Server) -> Result<Client, ConnectFailure> {
+    let passwords = server.passwords.read().map_err(|e| ConnectFailure::Refused(e.to_string()))?;
     let mut why = Vec::new();
     for (host, password) in server.hosts.iter().zip(passwords) {
         let connected = tokio::time::timeout(each(server), connect_to(server, host, password.as_ref())).await;
-        let late = || Reason::Away(format!("no answer within {} seconds", each(server).as_secs()));
+        let late = || ConnectFailure::Away(format!("no answer within {} seconds", each(server).as_secs()));
         match connected.unwrap_or_else(|_| Err(late())) {
             Ok(client) => return Ok(client),
             // What is wrong with the role, its password or the certificate isn't another host's to make good.
-            Err(Reason::Refused(reason)) => return Err(Reason::Refused(reason)),
-            Err(Reason::Away(reason)) if server.hosts.len() > 1 => {
+            Err(ConnectFailure::Refused(reason)) => return Err(ConnectFailure::Refused(reason)),
+            Err(ConnectFailure::Away(reason)) if server.hosts.len() > 1 => {
                 why.push(format!("{}:{}: {reason}", crate::error::clean(&host.name), host.port));
             }
-            Err(Reason::Away(reason)) => why.push(reason),
+            Err(ConnectFailure::Away(reason)) => why.push(reason),
         }
     }
-    Err(Reason::Away(why.join("; ")))
+    Err(ConnectFailure::Away(why.join("; ")))
 }
 
-async fn connect_to(server: &Server, host: &Host, password: Option<&Secret>) -> Result<Client, Reason> {
+async fn connect_to(
+    server: &Server,
+    host: &DatabaseHost,
+    password: Option<&Secret>,
+) -> Result<Client, ConnectFailure> {
     let client = connected(server, host, password).await?;
     if !server.takes_writes {
         return Ok(client);
@@ -91,7 +95,11 @@ async fn connect_to(server: &Server, host: &Host, password: Option<&Secret>) -> 
     }
 }
 
-async fn connected(server: &Server, host: &Host, password: Option<&Secret>) -> Result<Client, Reason> {
+async fn connected(
+    server: &Server,
+    host: &DatabaseHost,
+    password: Option<&Secret>,
+) -> Result<Client, ConnectFailure> {
     let mut config = tokio_postgres::Config::new();
     config
         .user(&server.user)
@@ -114,8 +122,9 @@ async fn connected(server: &Server, host: &Host, password: Option<&Secret>) -> R
         }
         Encryption::Verified { roots, client } => {
             config.ssl_mode(tokio_postgres::config::SslMode::Require);
-            let tls =
-                MakeRustlsConnect::new(tls(roots.as_deref(), client.as_ref()).map_err(Reason::Refused)?);
+            let tls = MakeRustlsConnect::new(
+                tls(roots.as_deref(), client.as_ref()).map_err(ConnectFailure::Refused)?,
+            );
             let (client, connection) = config.connect(tls).await.map_err(refused)?;
             tokio::spawn(connection);
             Ok(client)
@@ -124,14 +133,18 @@ async fn connected(server: &Server, host: &Host, password: Option<&Secret>) -> R
 }
 
 /// Connects without TLS: by a socket, or to loopback. Whoever answers there is watched until it has shown who it is.
-async fn on_this_machine(config: &Config, host: &Host, has_password: bool) -> Result<Client, Reason> {
-    let away = |e: io::Error| Reason::Away(crate::error::clean(&e.to_string()));
+async fn on_this_machine(
+    config: &Config,
+    host: &DatabaseHost,
+    has_password: bool,
+) -> Result<Client, ConnectFailure> {
+    let away = |e: io::Error| ConnectFailure::Away(crate::error::clean(&e.to_string()));
     if !host.is_socket() {
         let stream = TcpStream::connect((host.name.as_str(), host.port)).await.map_err(away)?;
         stream.set_nodelay(true).map_err(away)?;
         // A resolver may think otherwise of `localhost`.
         if !stream.peer_addr().map_err(away)?.ip().is_loopback() {
-            return Err(Reason::Refused(format!(
+            return Err(ConnectFailure::Refused(format!(
                 "{} isn't on this machine",
                 crate::error::clean(&host.name)
             )));
@@ -149,10 +162,10 @@ async fn on_this_machine(config: &Config, host: &Host, has_password: bool) -> Re
         signed_in(config, SignInGuard::new(stream.await.map_err(away)?, proof)).await
     }
     #[cfg(not(unix))]
-    Err(Reason::Refused("there are no such sockets on this system".to_owned()))
+    Err(ConnectFailure::Refused("there are no such sockets on this system".to_owned()))
 }
 
-async fn signed_in<S>(config: &Config, stream: SignInGuard<S>) -> Result<Client, Reason>
+async fn signed_in<S>(config: &Config, stream: SignInGuard<S>) -> Result<Client, ConnectFailure>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -171,7 +184,7 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
         Err(e) => Err(e.to_string()),
     };
     let certificates = |file: &Path| -> Result<Vec<CertificateDer<'static>>, String> {
-        CertificateDer::pem_reader_iter(open(file, Holds::Settings)?)
+        CertificateDer::pem_reader_iter(open(file, FileSensitivity::Settings)?)
             .collect::<Result<_, _>>()
             .map_err(|e| shown(file, &e))
     };
@@ -188,8 +201,8 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
     };
     match client {
         Some((certificate, key)) => {
-            let key_of =
-                PrivateKeyDer::from_pem_reader(open(key, Holds::Secret)?).map_err(|e| shown(key, &e))?;
+            let key_of = PrivateKeyDer::from_pem_reader(open(key, FileSensitivity::Secret)?)
+                .map_err(|e| shown(key, &e))?;
             builder
                 .with_client_auth_cert(certificates(certificate)?, key_of)
                 .map_err(|e| shown(certificate, &e))
@@ -199,17 +212,17 @@ fn tls(roots: Option<&Path>, client: Option<&(PathBuf, PathBuf)>) -> Result<Clie
 }
 
 /// Which of a connection's failures somebody has to fix, and which may be over soon.
-fn refused(e: tokio_postgres::Error) -> Reason {
+fn refused(e: tokio_postgres::Error) -> ConnectFailure {
     match e.code() {
-        Some(code) if is_away(code) => Reason::Away(words(&e)),
-        Some(_) => Reason::Refused(words(&e)),
+        Some(code) if is_away(code) => ConnectFailure::Away(words(&e)),
+        Some(_) => ConnectFailure::Refused(words(&e)),
         None if is_sign_in_refused(&e)
             || e.to_string().contains("TLS")
             || e.to_string().contains("password") =>
         {
-            Reason::Refused(words(&e))
+            ConnectFailure::Refused(words(&e))
         }
-        None => Reason::Away(words(&e)),
+        None => ConnectFailure::Away(words(&e)),
     }
 }
 

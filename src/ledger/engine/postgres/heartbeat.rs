@@ -1,7 +1,7 @@
 //! A process is heard of again and again: what it says of itself on a server expires otherwise.
 
 use super::connect::connect;
-use super::line::Second;
+use super::line::SharedConnection;
 use crate::model::server::Server;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub(super) struct Heartbeat {
     mark: String,
     /// When it was last noted.
     heard: Arc<Mutex<Instant>>,
-    second: Second,
+    second: SharedConnection,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -42,7 +42,7 @@ impl Heartbeat {
     }
 
     /// The connection by which it's said.
-    pub(super) fn second(&self) -> &Second {
+    pub(super) fn second(&self) -> &SharedConnection {
         &self.second
     }
 
@@ -59,7 +59,7 @@ impl Heartbeat {
 }
 
 /// Says again and again that a process is at work.
-async fn beat(server: Server, second: Second, statement: String, heard: Arc<Mutex<Instant>>) {
+async fn beat(server: Server, second: SharedConnection, statement: String, heard: Arc<Mutex<Instant>>) {
     let mut is_lost = false;
     loop {
         tokio::time::sleep(BEAT).await;

@@ -1,7 +1,7 @@
 //! Whether the line to the server still carries. A firewall that forgot a connection, or a server that was stopped, says nothing:
 //! an answer that doesn't come is asked after by another connection, and nobody waits again for a server that is away.
 
-use super::connect::{ANSWERING, Reason, connect, limit};
+use super::connect::{ANSWERING, ConnectFailure, connect, limit};
 use super::messages::rows;
 use crate::model::server::Server;
 use std::cell::Cell;
@@ -25,21 +25,21 @@ const AWAY: Duration = Duration::from_millis(500);
 const WAIT_AGAIN: Duration = Duration::from_secs(2);
 
 /// A connection that is shared by who says that this process lives, and who asks after an answer.
-pub(super) type Second = Arc<Mutex<Arc<Client>>>;
+pub(super) type SharedConnection = Arc<Mutex<Arc<Client>>>;
 
 /// What is waited for, and by which connection it's asked after.
-pub(super) struct Watched<'w> {
+pub(super) struct WatchedQuestion<'w> {
     pub(super) server: &'w Server,
     /// The server's process that is to answer; `None`: it isn't known yet.
     pub(super) process: Option<&'w str>,
-    pub(super) second: Option<&'w Second>,
+    pub(super) second: Option<&'w SharedConnection>,
     /// How long the answer may take though the server is at it.
     pub(super) patience: Duration,
 }
 
 /// Why an answer doesn't come any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Silence {
+pub(super) enum SilenceCause {
     /// The server is there, and isn't at it: only this connection carries nothing.
     OfTheConnection,
     /// Nothing answers at all.
@@ -48,10 +48,10 @@ pub(super) enum Silence {
 
 /// Waits for an answer. `heard`: when a part of it came last.
 pub(super) async fn answered<T>(
-    watched: Watched<'_>,
+    watched: WatchedQuestion<'_>,
     heard: &Cell<Instant>,
     asked: impl Future<Output = T>,
-) -> Result<T, Silence> {
+) -> Result<T, SilenceCause> {
     // As long as it isn't known who is to answer, nobody can be asked after that.
     let limit = match watched.process {
         Some(_) => ANSWERING.max(watched.patience + Duration::from_secs(5)),
@@ -67,7 +67,7 @@ pub(super) async fn answered<T>(
             continue;
         }
         if silent >= limit {
-            return Err(Silence::OfTheConnection);
+            return Err(SilenceCause::OfTheConnection);
         }
         let Some(process) = watched.process else { continue };
         let mut watch = pin!(timeout(ASKING_AFTER, watched.is_at_work(process)));
@@ -79,13 +79,13 @@ pub(super) async fn answered<T>(
             Ok(answer) => return Ok(answer),
             Err(Some(true)) => {}
             Err(_) if heard.get().elapsed() < SILENCE => {}
-            Err(Some(false)) => return Err(Silence::OfTheConnection),
-            Err(None) => return Err(Silence::OfTheServer),
+            Err(Some(false)) => return Err(SilenceCause::OfTheConnection),
+            Err(None) => return Err(SilenceCause::OfTheServer),
         }
     }
 }
 
-impl Watched<'_> {
+impl WatchedQuestion<'_> {
     /// Whether the server's process is at what it was asked: one that is idle never heard of it, or wasn't heard. `None` where no
     /// other connection learns that, either.
     async fn is_at_work(&self, process: &str) -> Option<bool> {
@@ -102,13 +102,13 @@ impl Watched<'_> {
 
 /// A connection that is being made, while others wait for it or don't.
 #[derive(Default)]
-pub(super) struct Attempt {
-    running: Option<JoinHandle<Result<Client, Reason>>>,
+pub(super) struct ConnectionAttempt {
+    running: Option<JoinHandle<Result<Client, ConnectFailure>>>,
     /// When the last one that was waited for had brought nothing, and why, where that is known.
-    away: Option<(Instant, Option<Reason>)>,
+    away: Option<(Instant, Option<ConnectFailure>)>,
 }
 
-impl Attempt {
+impl ConnectionAttempt {
     /// The server was just found to be away.
     pub(super) fn is_away(&mut self) {
         self.away = Some((Instant::now(), None));
@@ -116,7 +116,7 @@ impl Attempt {
 
     /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
     /// is there when it's asked for again.
-    pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, Reason> {
+    pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, ConnectFailure> {
         let patience = match &self.away {
             None => limit(server),
             Some((at, _)) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,
@@ -148,7 +148,7 @@ impl Attempt {
                 return Ok(client);
             }
             Ok(Ok(Err(reason))) => Some(reason),
-            Ok(Err(e)) => Some(Reason::Away(e.to_string())),
+            Ok(Err(e)) => Some(ConnectFailure::Away(e.to_string())),
             Err(_) => {
                 self.running = Some(running);
                 None
@@ -159,7 +159,7 @@ impl Attempt {
         let at = at.filter(|_| patience.is_zero() && reason.is_none()).unwrap_or_else(Instant::now);
         let reason = reason.or(known.flatten());
         self.away = Some((at, reason.clone()));
-        let silent = || Reason::Away(format!("no answer within {} seconds", limit(server).as_secs()));
+        let silent = || ConnectFailure::Away(format!("no answer within {} seconds", limit(server).as_secs()));
         Err(reason.unwrap_or_else(silent))
     }
 }

@@ -13,5 +13,5 @@ mod sign_in;
 mod values;
 
 pub(in crate::ledger) use server_lock::ServerLock;
-pub(in crate::ledger) use session::Session;
+pub(in crate::ledger) use session::ServerSession;
 pub(super) use values::cell;

@@ -1,7 +1,7 @@
 //! A server's ledger is opened: made, looked at, migrated by its owner, or replaced.
 
 use super::messages::rows;
-use super::session::{MAKING, Session, undisturbed};
+use super::session::{MAKING, ServerSession, undisturbed};
 use crate::error::{LedgerError, Result};
 use crate::ledger::engine::db::Db;
 use crate::ledger::migrations;
@@ -9,7 +9,7 @@ use crate::ledger::schema::{KNOWN, Migration};
 use crate::model::server::Server;
 use crate::system::Random;
 
-impl Session {
+impl ServerSession {
     /// Connects, and makes the ledger where there is none yet.
     pub(in crate::ledger) fn write_or_make(server: &Server, random: &dyn Random) -> Result<Self> {
         Self::connect(server, false)?.made(random)

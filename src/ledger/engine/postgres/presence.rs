@@ -3,23 +3,23 @@
 use super::connect::connect;
 use super::heartbeat::{Heartbeat, LEASE};
 use super::messages::first;
-use super::session::Session;
+use super::session::ServerSession;
 use crate::error::{LedgerError, Result};
-use crate::ledger::engine::value::Value;
+use crate::ledger::engine::value::SqlValue;
 use std::time::Duration;
 use tokio_postgres::Client;
 
 /// How long what a process left open is its own host's to finish: a code lives ten minutes at most (RFC 6749, 4.1.2).
 const LEFT: Duration = Duration::from_secs(15 * 60);
 
-impl Session {
+impl ServerSession {
     /// Shows from now on that this process lives: others leave what it's at to it.
     pub(in crate::ledger) fn enter(&self, mark: &str, label: &str) -> Result<()> {
         let named = |e| self.fault("note who is at work", e);
         self.execute("DELETE FROM owner WHERE until < unixepoch() - 86400", &[]).map_err(named)?;
         self.execute(
             "INSERT INTO owner (mark, label, until) VALUES (?1, ?2, unixepoch() + ?3)",
-            &[Value::Text(mark), Value::Text(label), Value::Number(LEASE.as_secs().cast_signed())],
+            &[SqlValue::Text(mark), SqlValue::Text(label), SqlValue::Number(LEASE.as_secs().cast_signed())],
         )
         .map_err(named)?;
         let second = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
@@ -38,13 +38,14 @@ impl Session {
             "DELETE FROM owner WHERE mark = ?1 AND NOT EXISTS (SELECT FROM flow WHERE owner_mark = ?1)";
         let left = "UPDATE owner SET until = unixepoch() + ?2 WHERE mark = ?1";
         let told = "UPDATE flow SET owner_label = owner_label || ?2 WHERE owner_mark = ?1";
-        let mark = Value::Text(heartbeat.mark());
+        let mark = SqlValue::Text(heartbeat.mark());
         if self.execute(gone, &[mark]).is_ok_and(|gone| gone == 1) {
             return true;
         }
-        let until = Value::Number(LEFT.as_secs().cast_signed());
+        let until = SqlValue::Number(LEFT.as_secs().cast_signed());
         let _ = self.execute(left, &[mark, until]);
-        let _ = self.execute(told, &[mark, Value::Text(", which has ended: a command on its host goes on")]);
+        let _ =
+            self.execute(told, &[mark, SqlValue::Text(", which has ended: a command on its host goes on")]);
         false
     }
 

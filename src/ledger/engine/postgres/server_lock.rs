@@ -1,7 +1,7 @@
 //! Advisory locks of a server: what two must not do at once, on whatever host.
 
 use super::messages::first;
-use super::session::Session;
+use super::session::ServerSession;
 use crate::error::Result;
 use crate::ledger::engine::db_error::DbError;
 use crate::ledger::engine::transaction_kind::PATIENCE;
@@ -11,14 +11,14 @@ use tokio_postgres::error::SqlState;
 
 /// An advisory lock, until it's dropped or the connection is lost.
 pub(in crate::ledger) struct ServerLock {
-    session: Rc<Session>,
+    session: Rc<ServerSession>,
     number: i64,
 }
 
 impl ServerLock {
     /// Takes it, and says whether it was waited for; `None` where another has it for longer than `wait`.
     pub(in crate::ledger) fn take(
-        session: &Rc<Session>,
+        session: &Rc<ServerSession>,
         number: i64,
         wait: Duration,
     ) -> Result<Option<(Self, bool)>> {
@@ -33,7 +33,7 @@ impl Drop for ServerLock {
     }
 }
 
-impl Session {
+impl ServerSession {
     /// Whether a lock that goes with the connection was waited for; `None` where another has it for longer than that.
     fn lock(&self, number: i64, wait: Duration) -> Result<Option<bool>> {
         let what = "lock what two must not do at once";

@@ -4,16 +4,16 @@
 //! file; and sees there that the schema is the one that this program knows. A lost connection is made anew for the next
 //! transaction. Sources: PostgreSQL's manual, 34.19 (TLS), 13.3.2 (row locks), 9.28.10 (advisory locks).
 
-use super::connect::Reason;
+use super::connect::ConnectFailure;
 use super::database_check;
 use super::heartbeat::Heartbeat;
-use super::line::{Attempt, Silence, Watched, answered};
+use super::line::{ConnectionAttempt, SilenceCause, WatchedQuestion, answered};
 use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::engine::db_error::DbError;
-use crate::ledger::engine::transaction_kind::{Impatience, PATIENCE, TransactionKind};
-use crate::ledger::engine::value::Value;
+use crate::ledger::engine::transaction_kind::{LockPatience, PATIENCE, TransactionKind};
+use crate::ledger::engine::value::SqlValue;
 use crate::ledger::move_state::{MoveState, elsewhere};
 use crate::ledger::schema::fits;
 use crate::model::server::Server;
@@ -35,7 +35,7 @@ const SETTINGS: &str = "SET search_path = biotrack_auth, pg_temp; SET lock_timeo
                         SET enable_seqscan = off";
 
 /// A database, connected.
-pub(in crate::ledger) struct Session {
+pub(in crate::ledger) struct ServerSession {
     pub(super) runtime: Handle,
     /// What the connections run on. It's left behind, and not waited for: a look-up of a name has no end of its own.
     threads: Option<Runtime>,
@@ -48,7 +48,7 @@ pub(in crate::ledger) struct Session {
     /// The server's process for it, once that is known.
     process: RefCell<Option<String>>,
     /// The next one, as long as there is none.
-    attempt: RefCell<Attempt>,
+    attempt: RefCell<ConnectionAttempt>,
     /// How many there were.
     connections: Mutable<u64>,
     pub(super) heartbeat: RefCell<Option<Heartbeat>>,
@@ -56,7 +56,7 @@ pub(in crate::ledger) struct Session {
     pub(super) patience: Mutable<Duration>,
     /// An answer never came: nothing more goes by this connection.
     pub(super) hangs: Mutable<bool>,
-    impatience: Impatience,
+    impatience: LockPatience,
     within: Mutable<TransactionState>,
 }
 
@@ -81,7 +81,7 @@ struct Connection {
     statements: HashMap<String, Statement>,
 }
 
-impl Session {
+impl ServerSession {
     pub(super) fn connect(server: &Server, reads_only: bool) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -103,7 +103,7 @@ impl Session {
             heartbeat: RefCell::new(None),
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
-            impatience: Impatience::default(),
+            impatience: LockPatience::default(),
             within: Mutable::new(TransactionState::Nothing),
         };
         session.connected()?;
@@ -297,7 +297,7 @@ impl Session {
     pub(in crate::ledger::engine) fn execute(
         &self,
         statement: &str,
-        values: &[Value<'_>],
+        values: &[SqlValue<'_>],
     ) -> Result<usize, DbError> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
@@ -309,7 +309,7 @@ impl Session {
     pub(in crate::ledger::engine) fn query(
         &self,
         statement: &str,
-        values: &[Value<'_>],
+        values: &[SqlValue<'_>],
     ) -> Result<Vec<Row>, DbError> {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
@@ -355,7 +355,7 @@ impl Session {
     ) -> Result<T, DbError> {
         let heartbeat = self.heartbeat.borrow();
         let process = self.process.borrow();
-        let watched = Watched {
+        let watched = WatchedQuestion {
             server: &self.server,
             process: process.as_deref(),
             second: heartbeat.as_ref().map(Heartbeat::second),
@@ -368,7 +368,7 @@ impl Session {
                 Ok(answer) => answer.map_err(DbError::from),
                 Err(silence) => {
                     self.hangs.set(true);
-                    if silence == Silence::OfTheServer {
+                    if silence == SilenceCause::OfTheServer {
                         self.attempt.borrow_mut().is_away();
                     }
                     Err(self.lost())
@@ -394,11 +394,11 @@ impl Session {
         DbError::Ours(self.away("the connection was lost".to_owned()))
     }
 
-    pub(super) fn away(&self, reason: impl Into<Reason>) -> Error {
+    pub(super) fn away(&self, reason: impl Into<ConnectFailure>) -> Error {
         let place = self.place();
         match reason.into() {
-            Reason::Away(reason) => LedgerError::Away { place, reason }.into(),
-            Reason::Refused(reason) => LedgerError::Refused { place, reason }.into(),
+            ConnectFailure::Away(reason) => LedgerError::Away { place, reason }.into(),
+            ConnectFailure::Refused(reason) => LedgerError::Refused { place, reason }.into(),
         }
     }
 
@@ -407,7 +407,7 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for ServerSession {
     fn drop(&mut self) {
         self.threads.take().into_iter().for_each(Runtime::shutdown_background);
     }

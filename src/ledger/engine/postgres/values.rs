@@ -1,7 +1,7 @@
 //! What goes to the server and comes back, as PostgreSQL spells and holds it.
 
 use super::super::db_error::{DbError, unexpected_value, words};
-use super::super::value::{Cell, Value};
+use super::super::value::{Cell, SqlValue};
 use bytes::BytesMut;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
@@ -28,7 +28,7 @@ pub(super) fn spelled(statement: &str) -> String {
     spelled
 }
 
-impl ToSql for Value<'_> {
+impl ToSql for SqlValue<'_> {
     fn to_sql(
         &self,
         to: &Type,

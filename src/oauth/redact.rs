@@ -10,9 +10,9 @@ const SHORTEST: usize = 8;
 const LONGEST: usize = 80;
 
 /// Secrets that the other side knows, too.
-pub(super) struct Shared<'s>(Vec<&'s str>);
+pub(super) struct KnownSecrets<'s>(Vec<&'s str>);
 
-impl<'s> Shared<'s> {
+impl<'s> KnownSecrets<'s> {
     pub(super) fn of(secrets: impl IntoIterator<Item = &'s str>) -> Self {
         Self(secrets.into_iter().filter(|secret| secret.len() >= SHORTEST).collect())
     }
@@ -24,9 +24,9 @@ impl<'s> Shared<'s> {
 }
 
 /// What an answer reports, without the tokens it brings: reported facts are shown and kept in the clear.
-pub(super) fn without_tokens(mut granted: Granted, sent: &Shared<'_>) -> Granted {
+pub(super) fn without_tokens(mut granted: Granted, sent: &KnownSecrets<'_>) -> Granted {
     let tokens = [Some(&granted.access), granted.refresh.as_ref()];
-    let brought = Shared::of(tokens.into_iter().flatten().map(|token| token.expose()));
+    let brought = KnownSecrets::of(tokens.into_iter().flatten().map(|token| token.expose()));
     let hidden = |text: &str| sent.hidden_in(&brought.hidden_in(text));
     let token_type = hidden(&granted.token_type);
     let facts: Vec<_> = granted.reported.facts.iter().map(|(fact, text)| (*fact, hidden(text))).collect();

@@ -1,11 +1,11 @@
 //! The readers of what others send, as `fuzz/` reaches them: bytes in, what they mean out. Nothing is sent.
 
 use super::ask::code;
-use super::echo::Shared;
 use super::endpoints::{Endpoints, settled};
 use super::introspect::{self, Liveness};
+use super::redact::KnownSecrets;
+use super::strict_http::whole;
 use super::token_client::client;
-use super::whole::whole;
 use super::{exchange, refresh};
 use crate::error::{Error, Result};
 use crate::model::granted::Granted;
@@ -19,7 +19,7 @@ use oauth2::{AccessToken, HttpRequest, HttpResponse, IntrospectionUrl, RefreshTo
 
 /// An answer as it comes from the network.
 #[derive(Debug, Clone)]
-pub struct Heard<'b> {
+pub struct RawResponse<'b> {
     /// Its status.
     pub status: u16,
     /// What it says to be.
@@ -28,7 +28,7 @@ pub struct Heard<'b> {
     pub body: &'b [u8],
 }
 
-impl Heard<'_> {
+impl RawResponse<'_> {
     fn answer(&self) -> Result<HttpResponse> {
         let mut answer = Response::builder().status(self.status);
         if let Some(kind) = self.content_type {
@@ -46,30 +46,43 @@ pub fn exchanged(
     provider: &Provider,
     license: &License,
     sent: &Secret,
-    heard: &Heard<'_>,
+    heard: &RawResponse<'_>,
     now: Timestamp,
 ) -> Result<Granted> {
     let answer = heard.answer()?;
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let answer = client.exchange_code(code(sent)).request(&answering(answer));
-    exchange::understood(answer, provider, ADDRESS, license, &Shared::of([sent.expose()]), || now, None)
+    exchange::parse_response(
+        answer,
+        provider,
+        ADDRESS,
+        license,
+        &KnownSecrets::of([sent.expose()]),
+        || now,
+        None,
+    )
 }
 
 /// What the answer to a refresh token means; `sent` is the token.
-pub fn refreshed(provider: &Provider, sent: &Secret, heard: &Heard<'_>, now: Timestamp) -> Result<Granted> {
+pub fn refreshed(
+    provider: &Provider,
+    sent: &Secret,
+    heard: &RawResponse<'_>,
+    now: Timestamp,
+) -> Result<Granted> {
     let answer = heard.answer()?;
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let token = RefreshToken::new(sent.expose().to_owned());
     let answer = client.exchange_refresh_token(&token).request(&answering(answer));
-    refresh::understood(answer, provider, ADDRESS, &Shared::of([sent.expose()]), || now, None)
+    refresh::parse_response(answer, provider, ADDRESS, &KnownSecrets::of([sent.expose()]), || now, None)
 }
 
 /// What the answer to a look at a token says.
-pub fn looked_up(provider: &Provider, heard: &Heard<'_>) -> Result<Liveness> {
+pub fn looked_up(provider: &Provider, heard: &RawResponse<'_>) -> Result<Liveness> {
     let answer = introspect::only_active(heard.answer()?);
     let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);
     let token = AccessToken::new("token".into());
-    Ok(introspect::understood(client.introspect(&token).request(&answering(answer))))
+    Ok(introspect::parse_response(client.introspect(&token).request(&answering(answer))))
 }
 
 /// The addresses that metadata of the provider's issuer lead to.

@@ -1,11 +1,11 @@
 //! Takes a layer's values to where they are used, each as its declaration says; one that can't be right is refused at
 //! its own line.
 
-use super::address::{self, Wrong};
-use super::layer::{Entry, Layer};
+use super::address::{self, InvalidAddress};
+use super::layer::{Layer, OriginEntry};
 use super::presets::Preset;
 use super::read;
-use super::settings::{Kind, Query, Setting};
+use super::settings::{Query, Setting, SettingKind};
 use super::suggest::{did_you_mean, nearest};
 use crate::error::{ConfigError, clean};
 use crate::model::blocked_ports::is_blocked;
@@ -14,7 +14,7 @@ use std::path::Path;
 use toml::Value;
 
 /// Values on their way.
-pub(super) struct Settling<'a> {
+pub(super) struct ProfileValidator<'a> {
     file: &'a str,
     folder: &'a Path,
     line: usize,
@@ -22,20 +22,20 @@ pub(super) struct Settling<'a> {
     pub problems: Vec<ConfigError>,
 }
 
-impl<'a> Settling<'a> {
+impl<'a> ProfileValidator<'a> {
     /// Over a layer of this file; it begins at that line, for what has none of its own.
     pub fn new(file: &'a str, folder: &'a Path, line: usize, values: &'a Layer) -> Self {
         Self { file, folder, line, values, problems: Vec::new() }
     }
 
     /// Notes a refusal at the key's line; a preset's or default's value can only be wrong through `url`.
-    pub fn refuse(&mut self, key: &str, wrong: Wrong) {
-        let line_of = |key: &str| self.values.get(key).and_then(Entry::line);
+    pub fn refuse(&mut self, key: &str, wrong: InvalidAddress) {
+        let line_of = |key: &str| self.values.get(key).and_then(OriginEntry::line);
         let line = line_of(key).or_else(|| line_of("url")).unwrap_or(self.line);
         self.refuse_at(line, key, wrong);
     }
 
-    fn refuse_at(&mut self, line: usize, key: &str, wrong: Wrong) {
+    fn refuse_at(&mut self, line: usize, key: &str, wrong: InvalidAddress) {
         let problem = format!("{} {}", clean(key), wrong.problem);
         self.problems.push(ConfigError::invalid(self.file.to_owned(), line, problem, wrong.right));
     }
@@ -48,7 +48,7 @@ impl<'a> Settling<'a> {
     /// Takes a setting's value to where it's used, if there is one.
     pub fn settle<T>(&mut self, setting: &Setting<T>, into: &mut T) {
         let (key, values) = (setting.key, self.values);
-        if let Kind::Parameters(reserved, set) = setting.kind {
+        if let SettingKind::Parameters(reserved, set) = setting.kind {
             return self.parameters(key.trim_end_matches(".NAME"), reserved, &mut |name, value| {
                 set(into, name, value);
             });
@@ -59,29 +59,34 @@ impl<'a> Settling<'a> {
         }
     }
 
-    fn put<T>(&mut self, setting: &Setting<T>, entry: &Entry, into: &mut T) -> Result<(), Wrong> {
+    fn put<T>(
+        &mut self,
+        setting: &Setting<T>,
+        entry: &OriginEntry,
+        into: &mut T,
+    ) -> Result<(), InvalidAddress> {
         match (&setting.kind, &entry.value) {
-            (Kind::Flag(set), Value::Boolean(on)) => set(into, *on),
-            (Kind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
+            (SettingKind::Flag(set), Value::Boolean(on)) => set(into, *on),
+            (SettingKind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
                 Ok(port) if is_blocked(port) => {
                     let right =
                         "Browsers refuse it, so no answer would come. Choose another, for instance 8990.";
-                    return Err(Wrong::new(format!("can't be {port}"), right));
+                    return Err(InvalidAddress::new(format!("can't be {port}"), right));
                 }
                 Ok(port) => set(into, port),
                 Err(_) => return Err(out_of_range(number, &setting.kind)),
             },
-            (Kind::Numbers(range, set), Value::Array(items)) => {
+            (SettingKind::Numbers(range, set), Value::Array(items)) => {
                 let numbers: Vec<i64> = items.iter().filter_map(Value::as_integer).collect();
                 if numbers.is_empty() {
-                    return Err(Wrong::new("is empty", &format!("Give {}.", setting.kind.takes())));
+                    return Err(InvalidAddress::new("is empty", &format!("Give {}.", setting.kind.takes())));
                 }
                 if let Some(number) = numbers.iter().find(|it| !range.contains(it)) {
                     return Err(out_of_range(number, &setting.kind));
                 }
                 set(into, numbers);
             }
-            (Kind::Texts(check, set), Value::Array(items)) => {
+            (SettingKind::Texts(check, set), Value::Array(items)) => {
                 let texts: Vec<_> = items.iter().filter_map(|it| it.as_str().map(str::to_owned)).collect();
                 let refused = texts
                     .iter()
@@ -100,31 +105,36 @@ impl<'a> Settling<'a> {
         Ok(())
     }
 
-    fn put_text<T>(&self, kind: &Kind<T>, text: &str, into: &mut T) -> Result<(), Wrong> {
+    fn put_text<T>(&self, kind: &SettingKind<T>, text: &str, into: &mut T) -> Result<(), InvalidAddress> {
         match kind {
-            Kind::Text(set) => filled(text).into_iter().for_each(|text| set(into, text.into())),
-            Kind::Words(words) => match words.iter().find(|(word, _)| *word == text) {
+            SettingKind::Text(set) => filled(text).into_iter().for_each(|text| set(into, text.into())),
+            SettingKind::Words(words) => match words.iter().find(|(word, _)| *word == text) {
                 Some((_, set)) => set(into),
                 None => {
                     let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                    return Err(Wrong::new(format!("can't be \"{text}\""), &did_you_mean(text, &words)));
+                    return Err(InvalidAddress::new(
+                        format!("can't be \"{text}\""),
+                        &did_you_mean(text, &words),
+                    ));
                 }
             },
-            Kind::Time(set) => set(into, read::some_time(text)?),
-            Kind::TimeOrZero(set) => set(into, read::time(text)?),
-            Kind::Base(set) => {
+            SettingKind::Time(set) => set(into, read::some_time(text)?),
+            SettingKind::TimeOrZero(set) => set(into, read::time(text)?),
+            SettingKind::Base(set) => {
                 if let Some(text) = filled(text) {
                     address::check_base(text)?;
                     set(into, text.into());
                 }
             }
-            Kind::Address(query, set) => {
+            SettingKind::Address(query, set) => {
                 if let Some(address) = self.address(text, *query)? {
                     set(into, address);
                 }
             }
-            Kind::File(set) => filled(text).into_iter().for_each(|file| set(into, self.folder.join(file))),
-            Kind::Command(set) => {
+            SettingKind::File(set) => {
+                filled(text).into_iter().for_each(|file| set(into, self.folder.join(file)))
+            }
+            SettingKind::Command(set) => {
                 let mut words = read::command(text)?;
                 // A name alone is looked for in PATH; a path begins at the folder of the file that it stands in.
                 if let Some(program) = words.first_mut().filter(|it| it.contains('/')) {
@@ -132,18 +142,22 @@ impl<'a> Settling<'a> {
                 }
                 set(into, words);
             }
-            Kind::Preset(set) => Preset::of(text).into_iter().for_each(|preset| set(into, preset)),
-            Kind::Read(_, read) => read(into, text)?,
-            Kind::Flag(_) | Kind::Port(_) | Kind::Numbers(..) | Kind::Texts(..) | Kind::Parameters(..) => {}
+            SettingKind::Preset(set) => Preset::of(text).into_iter().for_each(|preset| set(into, preset)),
+            SettingKind::Read(_, read) => read(into, text)?,
+            SettingKind::Flag(_)
+            | SettingKind::Port(_)
+            | SettingKind::Numbers(..)
+            | SettingKind::Texts(..)
+            | SettingKind::Parameters(..) => {}
         }
         Ok(())
     }
 
     /// An address with `{url}` filled in; none where it's switched off, or there is no `url` to begin with.
-    fn address(&self, text: &str, query: Query) -> Result<Option<String>, Wrong> {
+    fn address(&self, text: &str, query: Query) -> Result<Option<String>, InvalidAddress> {
         match text {
             "none" => return Ok(None),
-            "" => return Err(Wrong::new("is empty", "To have none, write \"none\".")),
+            "" => return Err(InvalidAddress::new("is empty", "To have none, write \"none\".")),
             _ => {}
         }
         let url = self.text("url").filter(|url| address::check_base(url).is_ok());
@@ -166,14 +180,14 @@ impl<'a> Settling<'a> {
             let Some(template) = entry.value.as_str() else { continue };
             if reserved.contains(&name) {
                 let right = "This program sets it itself; a secret or password never stands in the file.";
-                self.refuse(&key, Wrong::new("isn't free", right));
+                self.refuse(&key, InvalidAddress::new("isn't free", right));
             } else if let Some(unknown) = unknown_placeholder(template) {
                 let problem = format!("has an unknown placeholder {{{unknown}}}");
                 let right = match nearest(unknown, PLACEHOLDERS) {
                     Some(near) => format!("Did you mean {{{near}}}?"),
                     None => format!("There are: {{{}}}.", PLACEHOLDERS.join("}, {")),
                 };
-                self.refuse(&key, Wrong { problem, right: Some(right) });
+                self.refuse(&key, InvalidAddress { problem, right: Some(right) });
             } else if !template.is_empty() {
                 set(name.to_owned(), template.to_owned());
             }
@@ -187,8 +201,8 @@ fn filled(text: &str) -> Option<&str> {
 }
 
 /// A number that is outside its range.
-fn out_of_range<T>(number: &i64, kind: &Kind<T>) -> Wrong {
-    Wrong::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
+fn out_of_range<T>(number: &i64, kind: &SettingKind<T>) -> InvalidAddress {
+    InvalidAddress::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
 }
 
 /// The first `{word}` that isn't known; other braces (JSON in a parameter) are text.

@@ -6,13 +6,13 @@ use std::hash::Hash;
 use jiff::Timestamp;
 
 /// At most `most` values, each of which may be forgotten after its time.
-pub(super) struct Kept<K, V> {
+pub(super) struct ExpiringMap<K, V> {
     values: HashMap<K, (Timestamp, V)>,
     order: VecDeque<K>,
     most: usize,
 }
 
-impl<K: Clone + Eq + Hash, V> Kept<K, V> {
+impl<K: Clone + Eq + Hash, V> ExpiringMap<K, V> {
     pub(super) fn new(most: usize) -> Self {
         Self { values: HashMap::new(), order: VecDeque::new(), most }
     }
@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_there_are_too_many() {
-        let mut kept = Kept::new(2);
+        let mut kept = ExpiringMap::new(2);
         for key in 0..3 {
             kept.insert(key, key, at(100), at(0));
         }
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     fn what_is_over_is_gone_and_its_room_free() {
-        let mut kept = Kept::new(10);
+        let mut kept = ExpiringMap::new(10);
         kept.insert("a", (), at(10), at(0));
         assert!(kept.get(&"a", at(9)).is_some());
         assert!(kept.get(&"a", at(10)).is_none());

@@ -7,9 +7,9 @@ use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::pin::Pin;
 
 /// A client that hands on no answer which could be read in two ways.
-pub(super) struct Whole<'h>(pub &'h Http);
+pub(super) struct StrictClient<'h>(pub &'h Http);
 
-impl<'c> AsyncHttpClient<'c> for Whole<'_> {
+impl<'c> AsyncHttpClient<'c> for StrictClient<'_> {
     type Error = HttpFault;
     type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 'c>>;
 

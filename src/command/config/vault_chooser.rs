@@ -7,7 +7,7 @@ use crate::model::vault_kind::VaultKind;
 
 /// A vault chosen for a new configuration.
 #[derive(Debug, Clone)]
-pub struct Choice {
+pub struct VaultChoice {
     /// Which.
     pub kind: VaultKind,
     /// The sealed vault's recipients: this host's own, made now if it had none.
@@ -17,9 +17,9 @@ pub struct Choice {
 }
 
 /// What knows the vaults.
-pub trait Keeper {
+pub trait VaultChooser {
     /// Probes the kind that was asked for, or finds one that works. Called only where the file names no vault yet.
-    fn choose(&mut self, asked: Option<VaultKind>) -> Result<Choice>;
+    fn choose(&mut self, asked: Option<VaultKind>) -> Result<VaultChoice>;
 
     /// Keeps a profile's client secret, in place of an earlier one.
     fn keep(

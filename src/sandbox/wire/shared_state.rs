@@ -7,15 +7,15 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use jiff::Timestamp;
 
-use super::answers::Broken;
+use super::answers::ServerFailure;
 use crate::sandbox::Options;
-use crate::sandbox::behavior::{Ask, Authority, Facts, Terms};
+use crate::sandbox::behavior::{Authority, GrantFacts, GrantTerms, PendingAuthorization};
 use crate::sandbox::clock::{Clock, MovableClock};
 use crate::sandbox::log::Log;
-use crate::sandbox::mishaps::{Fail, Mishap, Mishaps, Turn};
+use crate::sandbox::mishaps::{Fail, Mishap, MishapTarget, Mishaps};
 
 /// What every handler shares.
-pub(in crate::sandbox) struct House {
+pub(in crate::sandbox) struct SharedState {
     /// Its address, without a trailing slash.
     pub(in crate::sandbox) issuer: String,
     pub(in crate::sandbox) clock: MovableClock,
@@ -28,9 +28,9 @@ pub(in crate::sandbox) struct House {
     log: Option<Log>,
 }
 
-impl House {
+impl SharedState {
     pub(in crate::sandbox) fn new(options: Options, clock: Clock, address: SocketAddr) -> io::Result<Self> {
-        let terms = Terms { lifetime: options.lifetime, access_lifetime: options.access_lifetime };
+        let terms = GrantTerms { lifetime: options.lifetime, access_lifetime: options.access_lifetime };
         Ok(Self {
             issuer: format!("http://{address}"),
             clock: MovableClock::new(clock, options.now),
@@ -47,19 +47,22 @@ impl House {
         self.mishaps.write().unwrap_or_else(PoisonError::into_inner).list = fail;
     }
 
-    pub(super) fn fails(&self, mishap: Mishap, turn: Option<Turn<'_>>) -> bool {
+    pub(super) fn fails(&self, mishap: Mishap, turn: Option<MishapTarget<'_>>) -> bool {
         self.mishaps.read().unwrap_or_else(PoisonError::into_inner).befall(mishap, turn)
     }
 
     /// Whether this request finds nobody at home.
     pub(super) fn is_down(&self) -> bool {
         let nth = self.requests.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
-        self.fails(Mishap::Down, Some(Turn { ubi: "", license: "", nth }))
+        self.fails(Mishap::Down, Some(MishapTarget { ubi: "", license: "", nth }))
     }
 
     /// Changes the state, then writes what happened, then gives the result: nothing is answered that isn't logged.
     /// The lock isn't held while writing.
-    pub(super) fn act<T>(&self, change: impl FnOnce(&mut Authority, Timestamp) -> T) -> Result<T, Broken> {
+    pub(super) fn act<T>(
+        &self,
+        change: impl FnOnce(&mut Authority, Timestamp) -> T,
+    ) -> Result<T, ServerFailure> {
         let now = self.clock.now();
         let (result, events) = {
             let mut authority = self.authority.lock().unwrap_or_else(PoisonError::into_inner);
@@ -73,9 +76,9 @@ impl House {
     }
 
     /// What the page shows: the license that was asked for, whatever will be granted.
-    pub(super) fn shown(&self, ask: &Ask, username: &str) -> Facts {
+    pub(super) fn shown(&self, ask: &PendingAuthorization, username: &str) -> GrantFacts {
         let other = self.fails(Mishap::WrongCompany, Some(ask.turn()));
-        Facts {
+        GrantFacts {
             company: if other { "Other Vendor LLC".to_owned() } else { self.company.clone() },
             application: self.application.clone(),
             ubi: ask.ubi.clone(),
@@ -88,7 +91,7 @@ impl House {
     }
 
     /// What is granted and reported.
-    pub(super) fn granted(&self, ask: &Ask, username: &str) -> Facts {
+    pub(super) fn granted(&self, ask: &PendingAuthorization, username: &str) -> GrantFacts {
         let mut facts = self.shown(ask, username);
         if self.fails(Mishap::WrongLocation, Some(ask.turn())) {
             // A neighbor that differs by a suffix, the way real ones do.

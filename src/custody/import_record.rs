@@ -4,49 +4,51 @@ use super::renew_seals::is_out_of_place;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result, VaultError};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Move, Place, Role};
+use crate::model::flow::{Change, Role, SecretPlace, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::Happened;
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Key, Revision};
 use crate::model::seal::SealKind;
 use crate::model::secret::Sealable;
-use crate::model::transfer::{Effect, Here, Merged};
+use crate::model::transfer::{ImportEffect, MergedRecord, TokensHere};
 use std::cmp::Ordering;
 
 /// One record to be taken in.
 #[derive(Debug)]
-pub struct Taking<'f> {
+pub struct RecordToImport<'f> {
     /// The record as it shall be, merged into the one that was read.
-    pub merged: Merged,
+    pub merged: MergedRecord,
     /// The file's tokens.
     pub tokens: Option<&'f Sealable>,
 }
 
 impl Custody<'_> {
     /// Which tokens of a license are here, beside those that a file has of it.
-    pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<Here> {
+    pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<TokensHere> {
         let key = &record.key;
         let Some(live) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
-            return Ok(Here::None);
+            return Ok(TokensHere::None);
         };
-        let Some(theirs) = theirs else { return Ok(Here::Same) };
+        let Some(theirs) = theirs else { return Ok(TokensHere::Same) };
         let ours = match self.open_tokens(&record.profile, key, &live) {
             Ok(ours) => Granted::from_sealable(&ours, key)?,
-            Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => return Ok(Here::None),
+            Err(Error::Vault(VaultError::Gone { .. } | VaultError::Broken { .. })) => {
+                return Ok(TokensHere::None);
+            }
             // Sealed to other hosts alone: only they can tell.
             Err(Error::Vault(VaultError::Foreign { .. } | VaultError::OtherHost { .. })) => {
-                return Ok(Here::Same);
+                return Ok(TokensHere::Same);
             }
             // What isn't this row's is no grant: the one that comes takes its place.
             Err(e) if is_out_of_place(&e) && !matches!(e, Error::Vault(VaultError::Moved { .. })) => {
-                return Ok(Here::None);
+                return Ok(TokensHere::None);
             }
             Err(e) => return Err(e),
         };
         Ok(match ours.received_at.cmp(&Granted::from_sealable(theirs, key)?.received_at) {
-            Ordering::Less => Here::Older,
-            Ordering::Equal => Here::Same,
-            Ordering::Greater => Here::Newer,
+            Ordering::Less => TokensHere::Older,
+            Ordering::Equal => TokensHere::Same,
+            Ordering::Greater => TokensHere::Newer,
         })
     }
 
@@ -54,13 +56,13 @@ impl Custody<'_> {
     ///
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written a record since it was merged with what the file says.
-    pub fn take_in(&mut self, rows: Vec<Taking<'_>>, from: &str) -> Result<()> {
+    pub fn take_in(&mut self, rows: Vec<RecordToImport<'_>>, from: &str) -> Result<()> {
         self.puts_items()?;
         let now = self.env.clock.now();
         let mut changes = Vec::with_capacity(rows.len());
         let (mut new, mut old) = (Vec::new(), Vec::new());
-        for Taking { merged, tokens } in rows {
-            let Merged { mut record, effect, changes: fields, takes_tokens, .. } = merged;
+        for RecordToImport { merged, tokens } in rows {
+            let MergedRecord { mut record, effect, changes: fields, takes_tokens, .. } = merged;
             let mut moves = Vec::new();
             if record.revision == Revision::default() {
                 let removed = self.ledger.removed_at(&record.profile, &record.key)?;
@@ -78,23 +80,23 @@ impl Custody<'_> {
                 };
                 // An older grant's tokens aren't revoked: that could end the one that takes their place.
                 for it in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
-                    moves.push(Move::Drop(it.id));
+                    moves.push(SecretsChange::Drop(it.id));
                     old.push(it.place);
                 }
-                moves.push(Move::Put(Role::Live, place.clone()));
+                moves.push(SecretsChange::Put(Role::Live, place.clone()));
                 new.push(place);
             }
             let what: Vec<_> = fields.iter().map(|it| it.field).collect();
             let what = match (effect, takes_tokens) {
-                (Effect::Add, false) => format!("from {from}"),
-                (Effect::Add, true) => format!("from {from}, with its tokens"),
+                (ImportEffect::Add, false) => format!("from {from}"),
+                (ImportEffect::Add, true) => format!("from {from}, with its tokens"),
                 (_, false) => format!("from {from}: {}", what.join(", ")),
                 (_, true) => format!("from {from}, with its tokens: {}", what.join(", ")),
             };
             changes.push(Change {
                 moves,
                 ends: None,
-                events: vec![event(&record, Happened::Imported, what.trim_end_matches(": "), now)],
+                events: vec![event(&record, HistoryEventKind::Imported, what.trim_end_matches(": "), now)],
                 record,
             });
         }
@@ -115,7 +117,7 @@ impl Custody<'_> {
     }
 
     /// Nothing was committed: what was put into the vault goes again, unless it may show up committed after all.
-    fn undo(&self, places: Vec<Place>, e: Error) -> Error {
+    fn undo(&self, places: Vec<SecretPlace>, e: Error) -> Error {
         for place in places {
             self.forget_unless_needed(place, &e);
         }

@@ -1,9 +1,9 @@
 //! `status --online`: the provider is asked before the ledger is shown.
 
 use super::args::Args;
-use super::reader::Found;
-use crate::command::{Bench, Call, online};
-use crate::custody::Looked;
+use super::reader::FoundRecords;
+use crate::command::{Invocation, Workspace, online};
+use crate::custody::IntrospectionSummary;
 use crate::error::{Error, Result, clean, counted, first_few};
 use crate::model::authorization::{Authorization, State};
 use crate::model::ids::Key;
@@ -13,9 +13,9 @@ const NAMED: usize = 10;
 
 /// Asks each profile's provider about those grants that are shown and live. What can't be found out is told, and
 /// changes nothing.
-pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[Found<'_>]) -> Result<()> {
+pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>]) -> Result<()> {
     let now = call.env.clock.now();
-    for Found { provider, standings } in shown {
+    for FoundRecords { provider, standings } in shown {
         let living = |record: &&Authorization| {
             let state = record.state(now, provider.due_window, &provider.zone);
             matches!(state, State::Active | State::Due) && !record.held_elsewhere
@@ -34,20 +34,20 @@ pub(super) fn look(args: &Args, call: &Call<'_>, shown: &[Found<'_>]) -> Result<
                 let profile = &provider.profile;
                 call.env
                     .terminal
-                    .say(&format!("Note: nothing could be asked about {profile}'s grants: {e}."));
+                    .info(&format!("Note: nothing could be asked about {profile}'s grants: {e}."));
             }
         }
     }
     Ok(())
 }
 
-fn ask<'a>(call: &Call<'a>, bench: Bench<'a>, keys: &[Key]) -> Result<Looked> {
-    let mut looked = Looked::default();
+fn ask<'a>(call: &Invocation<'a>, bench: Workspace<'a>, keys: &[Key]) -> Result<IntrospectionSummary> {
+    let mut looked = IntrospectionSummary::default();
     bench.work(call, |bench| {
         let client = online::connect(call, &bench.provider, &bench.custody)?;
         bench.custody.connect(client);
         let progress = call.env.terminal.moving();
-        looked = bench.custody.look_up(keys, |done| {
+        looked = bench.custody.introspect_all(keys, |done| {
             progress.show(format!("Asking about grants {done}/{}", keys.len()));
         })?;
         Ok(0)
@@ -55,8 +55,8 @@ fn ask<'a>(call: &Call<'a>, bench: Bench<'a>, keys: &[Key]) -> Result<Looked> {
     Ok(looked)
 }
 
-fn tell(args: &Args, call: &Call<'_>, looked: &Looked) {
-    let say = |line: &str| call.env.terminal.say(line);
+fn tell(args: &Args, call: &Invocation<'_>, looked: &IntrospectionSummary) {
+    let say = |line: &str| call.env.terminal.info(line);
     let grants = |count: usize| counted(count, "grant", "grants");
     if !looked.invalid.is_empty() && !args.check {
         let named: Vec<_> = looked.invalid.iter().map(|key| key.license.to_string()).collect();

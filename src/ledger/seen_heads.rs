@@ -17,7 +17,7 @@ const TAIL: u64 = 16 * 1024;
 
 /// One look at the ledger, or one commit of this host: a line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub(super) struct Seen {
+pub(super) struct SeenHead {
     /// The number of the history's newest link.
     pub(super) seq: i64,
     /// Its hash.
@@ -28,11 +28,11 @@ pub(super) struct Seen {
 
 /// The lines of the file, oldest first: two processes may have written theirs in the other order. What isn't one, because the
 /// power went, is left out.
-pub(super) fn read(file: &Path) -> Vec<Seen> {
+pub(super) fn read(file: &Path) -> Vec<SeenHead> {
     let mut text = Vec::new();
-    let read = files::read_private(file, files::Holds::Secret)
+    let read = files::read_private(file, files::FileSensitivity::Secret)
         .map(|file| file.map(|mut file| file.read_to_end(&mut text)));
-    let mut lines: Vec<Seen> = match read {
+    let mut lines: Vec<SeenHead> = match read {
         Ok(Some(Ok(_))) => {
             text.split(|it| *it == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect()
         }
@@ -43,8 +43,8 @@ pub(super) fn read(file: &Path) -> Vec<Seen> {
 }
 
 /// What was seen last, out of the end of the file: most often nothing else is asked. `None` where that can't be told by so little.
-pub(super) fn newest(file: &Path) -> Option<Seen> {
-    let mut open = files::read_private(file, files::Holds::Secret).ok()??;
+pub(super) fn newest(file: &Path) -> Option<SeenHead> {
+    let mut open = files::read_private(file, files::FileSensitivity::Secret).ok()??;
     let end = open.seek(SeekFrom::End(0)).ok()?;
     let from = end.saturating_sub(TAIL);
     open.seek(SeekFrom::Start(from)).ok()?;
@@ -52,7 +52,7 @@ pub(super) fn newest(file: &Path) -> Option<Seen> {
     open.take(TAIL).read_to_end(&mut text).ok()?;
     // The first one is cut, but at the beginning of the file.
     let lines = text.split(|it| *it == b'\n').skip(usize::from(from > 0));
-    lines.filter_map(|line| serde_json::from_slice::<Seen>(line).ok()).max_by_key(|line| line.seq)
+    lines.filter_map(|line| serde_json::from_slice::<SeenHead>(line).ok()).max_by_key(|line| line.seq)
 }
 
 /// Writes to the file one process at a time: it's written anew now and then, and a line that is added meanwhile would be lost
@@ -74,7 +74,7 @@ fn unusable(file: &Path, e: &std::io::Error) -> Error {
 }
 
 /// Adds a line. It isn't synced: one that a power cut takes only says less.
-pub(super) fn add(file: &Path, seen: &Seen) -> Result<()> {
+pub(super) fn add(file: &Path, seen: &SeenHead) -> Result<()> {
     let fault = |e: std::io::Error| unusable(file, &e);
     let line = serde_json::to_string(seen).map_err(|e| Error::Internal(e.to_string()))? + "\n";
     in_turn(file, || {
@@ -97,7 +97,7 @@ pub(super) fn add(file: &Path, seen: &Seen) -> Result<()> {
 /// The number of the newest token set that this host made live of each record, by profile, UBI and license.
 pub(super) type NewestLive = BTreeMap<(String, String, String), i64>;
 
-pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l Seen>) -> NewestLive {
+pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l SeenHead>) -> NewestLive {
     let mut newest = NewestLive::new();
     for it in lines.into_iter().flat_map(|line| &line.changed).filter(|it| it.live > 0) {
         let known = newest.entry((it.profile.clone(), it.ubi.clone(), it.license.clone())).or_default();
@@ -107,7 +107,7 @@ pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l Seen>) -> Newe
 }
 
 /// The newest of what is said of each record, and the newest line.
-fn shortened(all: Vec<Seen>) -> Vec<Seen> {
+fn shortened(all: Vec<SeenHead>) -> Vec<SeenHead> {
     let live = newest_live(&all);
     let mut said = BTreeSet::new();
     let newest = all.len().saturating_sub(1);
@@ -128,14 +128,14 @@ fn shortened(all: Vec<Seen>) -> Vec<Seen> {
     kept
 }
 
-pub(super) fn keep(file: &Path, lines: &[Seen]) -> Result<()> {
+pub(super) fn keep(file: &Path, lines: &[SeenHead]) -> Result<()> {
     let lines = lines.iter().map(serde_json::to_string).collect::<serde_json::Result<Vec<_>>>();
     let text = lines.map_err(|e| Error::Internal(e.to_string()))?.join("\n") + "\n";
     files::replace_private(file, text.as_bytes())
 }
 
 /// The licenses that these lines say were changed, each once.
-pub(super) fn licenses_of(lines: &[Seen]) -> Vec<String> {
+pub(super) fn licenses_of(lines: &[SeenHead]) -> Vec<String> {
     let licenses: BTreeSet<_> = lines.iter().flat_map(|it| &it.changed).map(|it| &it.license).collect();
     licenses.into_iter().cloned().collect()
 }
@@ -144,7 +144,7 @@ pub(super) fn licenses_of(lines: &[Seen]) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn line(seq: i64, license: &str) -> Seen {
+    fn line(seq: i64, license: &str) -> SeenHead {
         let changed = Changed {
             profile: "ny".into(),
             ubi: "604001".into(),
@@ -152,7 +152,7 @@ mod tests {
             generation: seq,
             live: seq,
         };
-        Seen { seq, hash: "00".repeat(32), changed: vec![changed] }
+        SeenHead { seq, hash: "00".repeat(32), changed: vec![changed] }
     }
 
     #[test]

@@ -1,11 +1,11 @@
 //! A license that `deactivate` is asked to give up, and what of it.
 
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::granted::AwaitingGrant;
 
 /// What of a license goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(super) enum DeactivationScope {
     /// The license, with every grant of it.
     License,
     /// Only another admin's grant, which awaits approval.
@@ -15,13 +15,13 @@ pub(super) enum Extent {
 }
 
 /// A license that is meant.
-pub(super) struct Chosen<'s> {
-    pub(super) standing: &'s Standing,
+pub(super) struct DeactivationTarget<'s> {
+    pub(super) standing: &'s AuthorizationWithFlows,
     /// What goes; `None` where nothing of it is left.
-    pub(super) extent: Option<Extent>,
+    pub(super) extent: Option<DeactivationScope>,
 }
 
-impl Extent {
+impl DeactivationScope {
     /// What goes where the license is meant as a whole: a living one whose discarded grant is still to be revoked stays
     /// in use, so that a command that was to be run once more never ends the reporting.
     pub(super) fn of(record: &Authorization) -> Self {

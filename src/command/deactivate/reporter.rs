@@ -1,24 +1,24 @@
 //! Telling what becomes of each license, in the form that was asked for, as it happens.
 
-use super::super::Call;
-use super::super::form::Form;
-use super::chosen::Chosen;
-use super::words;
+use super::super::Invocation;
+use super::super::form::AnswerForm;
+use super::messages;
+use super::targets::DeactivationTarget;
 use crate::error::{Error, Result, licenses};
 use crate::ledger::Ledger;
-use crate::model::authorization::Standing;
+use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::ids::{Key, Ubi};
-use crate::model::outcome::{Ending, Outcome, exit_of, partial_of};
+use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::provider::Provider;
 use crate::model::reminder::EventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{Happening, RunEvent, Subject, results};
+use crate::report::{RunEvent, RunEventKind, Subject, results};
 use std::collections::{BTreeSet, HashMap};
 
 /// What has been told so far.
-pub(super) struct Telling<'c, 'a> {
-    form: Form,
-    call: &'c Call<'a>,
+pub(super) struct DeactivateReporter<'c, 'a> {
+    form: AnswerForm,
+    call: &'c Invocation<'a>,
     provider: &'c Provider,
     planned: usize,
     /// What each license's events have in common, where events are told.
@@ -34,13 +34,13 @@ pub(super) struct Telling<'c, 'a> {
     complained: BTreeSet<String>,
 }
 
-impl<'c, 'a> Telling<'c, 'a> {
+impl<'c, 'a> DeactivateReporter<'c, 'a> {
     /// Of these licenses.
     pub(super) fn new(
-        form: Form,
-        call: &'c Call<'a>,
+        form: AnswerForm,
+        call: &'c Invocation<'a>,
         provider: &'c Provider,
-        chosen: &[Chosen<'_>],
+        chosen: &[DeactivationTarget<'_>],
         ledger: &Ledger,
         awaiting: bool,
     ) -> Result<Self> {
@@ -63,37 +63,38 @@ impl<'c, 'a> Telling<'c, 'a> {
     }
 
     /// What is going to be done.
-    pub(super) fn planned(&self, chosen: &[Chosen<'_>]) -> Result<()> {
-        if self.form != Form::Jsonl {
+    pub(super) fn planned(&self, chosen: &[DeactivationTarget<'_>]) -> Result<()> {
+        if self.form != AnswerForm::Jsonl {
             return Ok(());
         }
         for it in chosen {
             let record = &it.standing.record;
             let why = match &it.extent {
-                Some(extent) => words::intent(record, extent),
-                None => words::nothing(self.awaiting).into(),
+                Some(extent) => messages::intent(record, extent),
+                None => messages::nothing(self.awaiting).into(),
             };
             let Some(common) = self.common.get(&record.key) else { continue };
             let (provider, standing) = (self.provider, Some(it.standing));
             let subject = Subject { key: &record.key, common, standing, provider };
             let at = self.call.env.clock.now();
-            self.event(&RunEvent::about(Happening::Planned, at, subject, Some(why), None))?;
+            self.event(&RunEvent::about(RunEventKind::Planned, at, subject, Some(why), None))?;
         }
         Ok(())
     }
 
     /// What would be done, by company.
-    pub(super) fn would(&mut self, chosen: &[Chosen<'_>]) -> Result<()> {
+    pub(super) fn would(&mut self, chosen: &[DeactivationTarget<'_>]) -> Result<()> {
         self.planned(chosen)?;
         self.dry = true;
         let mut company: Option<&Ubi> = None;
         for it in chosen {
             let key = &it.standing.record.key;
             let (ending, said) = match &it.extent {
-                Some(extent) => {
-                    (Ending::Skipped, format!("Would {}.\n", words::intent(&it.standing.record, extent)))
-                }
-                None => (Ending::Unchanged, words::nothing_left(key, self.awaiting)),
+                Some(extent) => (
+                    OutcomeKind::Skipped,
+                    format!("Would {}.\n", messages::intent(&it.standing.record, extent)),
+                ),
+                None => (OutcomeKind::Unchanged, messages::nothing_left(key, self.awaiting)),
             };
             let said = match company.replace(&key.ubi) {
                 _ if self.planned == 1 => said,
@@ -108,9 +109,9 @@ impl<'c, 'a> Telling<'c, 'a> {
     /// How one ended.
     pub(super) fn ended(&mut self, outcome: Outcome, said: &str) -> Result<()> {
         match self.form {
-            Form::Text => self.call.env.terminal.answer(said)?,
-            Form::Json => {}
-            Form::Jsonl => {
+            AnswerForm::Text => self.call.env.terminal.answer(said)?,
+            AnswerForm::Json => {}
+            AnswerForm::Jsonl => {
                 if let Some(common) = self.common.get(&outcome.key) {
                     let at = self.call.env.clock.now();
                     self.event(&RunEvent::ended(&outcome, at, common, self.provider))?;
@@ -122,15 +123,15 @@ impl<'c, 'a> Telling<'c, 'a> {
         if let Some(error) = outcome.error.as_ref().filter(|_| !at_the_end)
             && self.complained.insert(error.to_string())
         {
-            self.call.env.terminal.complain(error);
+            self.call.env.terminal.error(error);
         }
         self.outcomes.push(outcome);
         Ok(())
     }
 
     /// One whose turn didn't come before Ctrl-C.
-    pub(super) fn untouched(&mut self, standing: &Standing) {
-        let outcome = Outcome::of(standing.record.key.clone(), Ending::Skipped, Some(standing.clone()));
+    pub(super) fn untouched(&mut self, standing: &AuthorizationWithFlows) {
+        let outcome = Outcome::of(standing.record.key.clone(), OutcomeKind::Skipped, Some(standing.clone()));
         self.untouched.push(Outcome { error: Some(interrupted()), ..outcome });
     }
 
@@ -143,27 +144,27 @@ impl<'c, 'a> Telling<'c, 'a> {
         let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
         let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
-            Form::Text if self.planned == 0 => terminal.answer(match self.awaiting {
+            AnswerForm::Text if self.planned == 0 => terminal.answer(match self.awaiting {
                 true => "Nothing to do: no grant of such a license awaits approval.\n",
                 false => "Nothing to do: no such license is left to give up.\n",
             })?,
-            Form::Text if self.planned > 1 && self.dry => {
-                let would = self.outcomes.iter().filter(|it| it.ending == Ending::Skipped).count();
+            AnswerForm::Text if self.planned > 1 && self.dry => {
+                let would = self.outcomes.iter().filter(|it| it.ending == OutcomeKind::Skipped).count();
                 terminal.answer(&format!("{would} of {} would be given up.\n", licenses(self.planned)))?;
             }
-            Form::Text if self.planned > 1 => terminal.answer(&words::sum(counts))?,
-            Form::Text => {}
-            Form::Json => {
+            AnswerForm::Text if self.planned > 1 => terminal.answer(&messages::sum(counts))?,
+            AnswerForm::Text => {}
+            AnswerForm::Json => {
                 self.outcomes.append(&mut self.untouched);
                 let document = results(&self.outcomes, self.provider, now);
                 terminal.answer(&self.call.json_text(&document)?)?;
             }
-            Form::Jsonl => {
+            AnswerForm::Jsonl => {
                 self.event(&RunEvent::summary(now, counts, exit, self.error(stopped).as_ref()))?;
             }
         }
         if stopped {
-            terminal.complain(&interrupted());
+            terminal.error(&interrupted());
         }
         Ok(exit)
     }

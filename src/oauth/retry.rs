@@ -1,7 +1,7 @@
 //! Asking again what may safely be asked twice: with growing waits and jitter, never sooner than the provider asks.
 
 use crate::error::{Error, ProviderError, Result};
-use crate::system::{Clock, Event, Interrupts};
+use crate::system::{Clock, InterruptCounter, OnceEvent};
 use backon::{ExponentialBuilder, Retryable, Sleeper};
 use std::future::pending;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 /// How patiently the provider is asked again while it's away or overloaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Patience {
+pub struct RetryPolicy {
     /// How often it's asked in all.
     tries: usize,
     /// The first wait; each further one is about twice as long.
@@ -22,7 +22,7 @@ pub struct Patience {
     only_unsent: bool,
 }
 
-impl Patience {
+impl RetryPolicy {
     /// For a look at which a person waits: whoever stays away is told of within seconds.
     pub const LOOK: Self = Self {
         tries: 3,
@@ -77,10 +77,10 @@ impl Patience {
 
 /// Asks until there is an answer, or patience ends; each wait is told before. Ctrl-C cuts a wait short: one try more,
 /// and it's over.
-pub async fn again<T, F: Future<Output = Result<T>>>(
-    patience: Patience,
+pub async fn retry<T, F: Future<Output = Result<T>>>(
+    patience: RetryPolicy,
     clock: Arc<dyn Clock>,
-    run: Option<Interrupts>,
+    run: Option<InterruptCounter>,
     told: impl FnMut(&Error, Duration),
     ask: impl FnMut() -> F,
 ) -> Result<T> {
@@ -93,24 +93,24 @@ pub async fn again<T, F: Future<Output = Result<T>>>(
     // Where nothing was sent, nobody was overloaded by many who come back at once.
     let waits = if patience.only_unsent { waits } else { waits.with_jitter() };
     ask.retry(waits)
-        .when(|e| patience.allows(e) && !hurried.as_ref().is_some_and(Interrupts::any))
+        .when(|e| patience.allows(e) && !hurried.as_ref().is_some_and(InterruptCounter::any))
         .adjust(|e, backoff| patience.wait(e, backoff, began.elapsed()))
         .notify(told)
-        .sleep(Pace { clock, run })
+        .sleep(RetryPace { clock, run })
         .await
 }
 
 /// Waits by a clock, until somebody interrupts.
-struct Pace {
+struct RetryPace {
     clock: Arc<dyn Clock>,
-    run: Option<Interrupts>,
+    run: Option<InterruptCounter>,
 }
 
-impl Sleeper for Pace {
-    type Sleep = Event;
+impl Sleeper for RetryPace {
+    type Sleep = OnceEvent;
 
-    fn sleep(&self, wait: Duration) -> Event {
-        let enough: Event = match self.run.clone() {
+    fn sleep(&self, wait: Duration) -> OnceEvent {
+        let enough: OnceEvent = match self.run.clone() {
             Some(run) => Box::pin(run.come(1)),
             None => Box::pin(pending()),
         };
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn the_provider_is_never_asked_sooner_than_it_wants_nor_waited_for_longer_than_a_minute() {
         const SECOND: Duration = Duration::from_secs(1);
-        let wait = |asked, backoff, passed| Patience::REVOCATION.wait(&overloaded(asked), backoff, passed);
+        let wait = |asked, backoff, passed| RetryPolicy::REVOCATION.wait(&overloaded(asked), backoff, passed);
         assert_eq!(wait(None, Some(SECOND), Duration::ZERO), Some(SECOND));
         assert_eq!(wait(Some(7), Some(SECOND), Duration::ZERO), Some(SECOND * 7));
         assert_eq!(wait(Some(0), Some(SECOND), Duration::ZERO), Some(SECOND));

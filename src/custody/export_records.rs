@@ -5,15 +5,15 @@ use super::finish_exports::{NAMED, give_its_name};
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, Result, first_few};
 use crate::ledger::changed;
-use crate::model::authorization::{Authorization, Standing};
-use crate::model::flow::{Change, Move, Role, StoredSecret};
-use crate::model::history::Happened;
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
+use crate::model::flow::{Change, Role, SecretsChange, StoredSecret};
+use crate::model::history::HistoryEventKind;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 
 /// Records that are about to leave: sealed already, not yet given away.
 #[derive(Debug)]
-pub struct HandedOver {
+pub struct SealedExport {
     /// The sealed bundle.
     pub bytes: Vec<u8>,
     /// How many records are in it.
@@ -22,7 +22,7 @@ pub struct HandedOver {
     leaving: Vec<(Authorization, Vec<StoredSecret>)>,
 }
 
-impl HandedOver {
+impl SealedExport {
     /// How many token sets are in it.
     pub fn token_sets(&self) -> usize {
         self.leaving.len()
@@ -33,11 +33,11 @@ impl Custody<'_> {
     /// Seals records with their live tokens. Nothing is changed yet: first the bundle must be safe in its file.
     pub fn pack(
         &self,
-        standings: &[Standing],
+        standings: &[AuthorizationWithFlows],
         backup: bool,
         recipients: &[String],
         armored: bool,
-    ) -> Result<HandedOver> {
+    ) -> Result<SealedExport> {
         let mut leaving = Vec::new();
         let mut rows = Vec::with_capacity(standings.len());
         for standing in standings {
@@ -57,12 +57,12 @@ impl Custody<'_> {
             rows.push((record, tokens));
         }
         let bytes = seal(&rows, backup, recipients, armored)?;
-        Ok(HandedOver { bytes, records: rows.len(), leaving })
+        Ok(SealedExport { bytes, records: rows.len(), leaving })
     }
 
     /// A bundle is about to be written whose tokens leave: noted first, so that whoever comes after a process that was killed
     /// knows of the file. The name that the file has until then.
-    pub fn announce(&mut self, packed: &HandedOver, file: Option<&Path>) -> Result<Option<PathBuf>> {
+    pub fn announce(&mut self, packed: &SealedExport, file: Option<&Path>) -> Result<Option<PathBuf>> {
         let licenses = packed.leaving.iter().map(|(record, _)| record.key.license.to_string()).collect();
         let export = self.leaving.insert(self.ledger.begin_export(file, licenses)?);
         Ok(export.unfinished())
@@ -84,7 +84,7 @@ impl Custody<'_> {
 
     /// The bundle is safe. Unless it's a backup its tokens are given away: they go from here, and the records say so;
     /// one commit for all, refused whole where anything was changed meanwhile that the bundle has.
-    pub fn hand_over(&mut self, packed: HandedOver, backup: bool, to: &str) -> Result<()> {
+    pub fn hand_over(&mut self, packed: SealedExport, backup: bool, to: &str) -> Result<()> {
         let now = self.env.clock.now();
         let detail =
             if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
@@ -98,7 +98,7 @@ impl Custody<'_> {
     /// What becomes of the records whose tokens a bundle has, as they are now.
     fn leaving(
         &self,
-        packed: &HandedOver,
+        packed: &SealedExport,
         backup: bool,
         detail: &str,
         now: Timestamp,
@@ -118,12 +118,12 @@ impl Custody<'_> {
             if !backup {
                 after.held_elsewhere = true;
                 after.generation = record.generation.next();
-                moves = places.iter().map(|it| Move::Drop(it.id)).collect();
+                moves = places.iter().map(|it| SecretsChange::Drop(it.id)).collect();
             }
             changes.push(Change {
                 moves,
                 ends: None,
-                events: vec![event(&after, Happened::Exported, detail, now)],
+                events: vec![event(&after, HistoryEventKind::Exported, detail, now)],
                 record: after,
             });
         }
@@ -132,7 +132,7 @@ impl Custody<'_> {
 }
 
 /// Refuses a license that someone is at now, or of which a dead process left something to be finished.
-pub fn quiet(standing: &Standing) -> Result<()> {
+pub fn quiet(standing: &AuthorizationWithFlows) -> Result<()> {
     let license = standing.record.key.license.to_string();
     match standing.flows.iter().find(|flow| !flow.waits_for_anybody()) {
         None => Ok(()),

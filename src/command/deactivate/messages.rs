@@ -1,38 +1,40 @@
 //! What is said of giving up: what it would be, what came of it, and the sum of several.
 
-use super::chosen::Extent;
+use super::targets::DeactivationScope;
 use crate::custody::Revocation;
 use crate::error::{Error, ProviderError, licenses};
-use crate::model::authorization::{Authorization, Standing};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::ids::Key;
 use crate::model::run_counts::RunCounts;
 
 /// What will be given up of one license, after "to".
-pub(super) fn intent(record: &Authorization, extent: &Extent) -> String {
+pub(super) fn intent(record: &Authorization, extent: &DeactivationScope) -> String {
     let license = &record.key.license;
     match extent {
-        Extent::License => match record.held_by.as_deref() {
+        DeactivationScope::License => match record.held_by.as_deref() {
             Some(other) => {
                 format!("deactivate {license} and discard the grant of {other} that awaits approval for it")
             }
             None => format!("deactivate {license}"),
         },
-        Extent::Awaiting(grant) => {
+        DeactivationScope::Awaiting(grant) => {
             let granted = record.created_at.is_some() && record.deactivated_at.is_none();
             let own = if granted { "; its own grant stays" } else { "" };
             format!("discard only the grant of {} that awaits approval for {license}{own}", grant.granted_by)
         }
-        Extent::Unwanted => format!("revoke the discarded grant for {license}, which itself stays as it is"),
+        DeactivationScope::Unwanted => {
+            format!("revoke the discarded grant for {license}, which itself stays as it is")
+        }
     }
 }
 
 /// The same of all of them; up to so many are named.
-pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
+pub(super) fn intents(going: &[(&AuthorizationWithFlows, DeactivationScope)], named: usize) -> String {
     if let [(only, extent)] = going {
         return intent(&only.record, extent);
     }
     let (whole, beside): (Vec<_>, Vec<_>) = going.iter().partition(|(it, extent)| {
-        *extent == Extent::License && (it.record.held_by.is_none() || going.len() > named)
+        *extent == DeactivationScope::License && (it.record.held_by.is_none() || going.len() > named)
     });
     if going.len() > named {
         let waiting = whole.iter().filter(|(it, _)| it.record.held_by.is_some()).count();
@@ -51,7 +53,7 @@ pub(super) fn intents(going: &[(&Standing, Extent)], named: usize) -> String {
 }
 
 /// Their licenses, with the UBI where they aren't all of one company.
-pub(super) fn names(of: &[&(&Standing, Extent)]) -> Vec<String> {
+pub(super) fn names(of: &[&(&AuthorizationWithFlows, DeactivationScope)]) -> Vec<String> {
     let keys: Vec<_> = of.iter().map(|(it, _)| &it.record.key).collect();
     let one_company = keys.windows(2).all(|pair| pair[0].ubi == pair[1].ubi);
     keys.iter().map(|key| if one_company { key.license.to_string() } else { key.to_string() }).collect()
@@ -123,7 +125,7 @@ const NOT_ASKED: &str = "At BioTrack: not asked (--local-only); the grant stays 
 /// revocation once more.
 pub(super) fn discarded(
     key: &Key,
-    extent: &Extent,
+    extent: &DeactivationScope,
     revocation: &Revocation,
     lives: bool,
     again: &str,
@@ -131,7 +133,9 @@ pub(super) fn discarded(
     let license = &key.license;
     let own = if lives { "; the license's own grant is untouched" } else { "" };
     let here = match extent {
-        Extent::Awaiting(grant) => format!("{license}: the grant of {} is discarded{own}.", grant.granted_by),
+        DeactivationScope::Awaiting(grant) => {
+            format!("{license}: the grant of {} is discarded{own}.", grant.granted_by)
+        }
         _ if lives => format!("{license}: the license's own grant is untouched."),
         _ => format!("{license}: nothing else of it is changed."),
     };

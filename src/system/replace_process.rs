@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// Whether another program took this process's place.
 #[derive(Debug)]
-pub enum Place {
+pub enum ReplaceOutcome {
     /// It ran beside this one, where a process can't be replaced, and ended with this code.
     Taken(u8),
     /// It couldn't be run.
@@ -13,20 +13,20 @@ pub enum Place {
 }
 
 /// What puts another program in this process's place: the system, or what stands in its place in a test.
-pub trait Successor: Send + Sync {
+pub trait ProcessReplacer: Send + Sync {
     /// Puts the program there, with these variables beside the environment's own. It comes back only where that fails, or
     /// where the system can't do it.
-    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> Place;
+    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome;
 }
 
 /// The limits that this process had before it gave up its own core files.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Before {
+pub(super) struct SavedLimits {
     #[cfg(unix)]
     core: Option<rustix::process::Rlimit>,
 }
 
-impl Before {
+impl SavedLimits {
     /// From here on the process leaves no core file, and other processes of this user can't read its memory.
     #[cfg(unix)]
     pub(super) fn give_up_cores() -> Self {
@@ -50,12 +50,12 @@ impl Before {
     }
 }
 
-impl Successor for Before {
+impl ProcessReplacer for SavedLimits {
     /// Puts the program in this process's place: the same number, terminal, group and parent, so that signals and exit
     /// code are its own. An exec makes it dumpable again, takes caught signals back to what they were by default, and
     /// closes every file that is ours.
     #[cfg(unix)]
-    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> Place {
+    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome {
         use rustix::process::{Resource, setrlimit};
         if let Some(core) = self.core {
             let _ = setrlimit(Resource::Core, core);
@@ -64,15 +64,17 @@ impl Successor for Before {
             Command::new(program).args(arguments).envs(variables.iter().copied()),
         );
         Self::give_up_cores();
-        Place::Kept(failed)
+        ReplaceOutcome::Kept(failed)
     }
 
     /// Runs the program and waits; Ctrl-C reaches it through the console that both share.
     #[cfg(not(unix))]
-    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> Place {
+    fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome {
         match Command::new(program).args(arguments).envs(variables.iter().copied()).status() {
-            Ok(status) => Place::Taken(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-            Err(e) => Place::Kept(e),
+            Ok(status) => {
+                ReplaceOutcome::Taken(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+            }
+            Err(e) => ReplaceOutcome::Kept(e),
         }
     }
 }
