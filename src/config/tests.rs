@@ -247,7 +247,7 @@ fn the_published_secret_goes_with_its_own_client_only() {
 
 #[test]
 fn one_address_elsewhere_needs_the_certificate_store() {
-    let text = "[profiles.s]\npreset = \"generic\"\nurl = \"http://127.0.0.1:1\"\n";
+    let text = "[profiles.s]\npreset = \"generic\"\nurl = \"http://127.0.0.1:2\"\n";
     assert!(good(text).provider("s").unwrap().on_loopback());
     let elsewhere = format!("\u{feff}{text}token_url = \"https://a.example/t\"\r\n");
     assert!(!good(&elsewhere).provider("s").unwrap().on_loopback());
@@ -255,7 +255,7 @@ fn one_address_elsewhere_needs_the_certificate_store() {
 
 #[test]
 fn a_presets_value_can_be_changed_and_switched_off() {
-    let text = "[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:1\"\nrevocation_url = \"none\"\n\
+    let text = "[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:2\"\nrevocation_url = \"none\"\n\
                 grant_expiry = \"\"\nfacts.license = \"loc\"\nfacts.ubi = \"\"\nauthorize_parameters.ubi = \"\"\n\
                 authorize_parameters.claims = '{\"id_token\":null}'\n";
     let provider = good(text).provider("s").unwrap();

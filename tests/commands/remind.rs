@@ -224,7 +224,7 @@ fn times_that_cannot_be_are_refused() {
 #[test]
 fn every_profile_is_reminded_of_where_that_is_asked() {
     let rig = Rig::new();
-    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:2 --vault sealed";
     rig.run(init).exits(0);
     configure(&rig, &[("due", &quoted(&hook(&rig, "due")))]);
     rig.provider.grants_for(SignedDuration::from_hours(6 * 24));
