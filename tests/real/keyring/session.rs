@@ -294,22 +294,25 @@ pub fn look_up_after_login(account: &str) -> String {
     look_up(account)
 }
 
-/// Has another program read an item.
+/// Has another program read an item that is there.
 pub fn look_up(account: &str) -> String {
-    let output = secret_tool(&["lookup", "--", "service", "biotrack-auth", "username", account]);
-    assert!(output.status.success(), "{account}: {output:?}");
+    let arguments = ["lookup", "--", "service", "biotrack-auth", "username", account];
+    let output = secret_tool(&arguments, |output| output.status.success());
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Another program's run that had a session to the end. KWallet spoils about one key exchange in a hundred, and forgets
-/// sessions; this program gives up there, and a person would start it again.
-fn secret_tool(arguments: &[&str]) -> Output {
-    let run = || Command::new("secret-tool").args(arguments).output().unwrap();
-    let is_spoiled = |output: &Output| {
-        let said = String::from_utf8_lossy(&output.stderr);
-        ["public key size is invalid", "Can't find session"].iter().any(|sign| said.contains(sign))
-    };
-    std::iter::repeat_with(run).take(5).find(|output| !is_spoiled(output)).expect("a session that lasts")
+/// Another program's run that had a whole session. KWallet spoils about one key exchange in a hundred, and forgets sessions:
+/// this program fails there, with a message or without, and a person would start it again.
+fn secret_tool(arguments: &[&str], is_whole: impl Fn(&Output) -> bool) -> Output {
+    let mut last = None;
+    for _ in 0..5 {
+        let output = Command::new("secret-tool").args(arguments).output().unwrap();
+        if is_whole(&output) {
+            return output;
+        }
+        last = Some(output);
+    }
+    panic!("secret-tool {arguments:?}: {last:?}");
 }
 
 /// The same with one of the others.
@@ -333,7 +336,10 @@ pub fn log_in_again() {
 /// The accounts of all items that the program has in the keyring, by the word of another program.
 pub fn accounts() -> Vec<String> {
     // It answers 1 where there is none; attributes go to standard error.
-    let output = secret_tool(&["search", "--all", "service", "biotrack-auth"]);
+    let output = secret_tool(&["search", "--all", "service", "biotrack-auth"], |output| {
+        let said = String::from_utf8_lossy(&output.stderr);
+        !["public key size is invalid", "Can't find session"].iter().any(|sign| said.contains(sign))
+    });
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     text.lines().filter_map(|line| line.strip_prefix("attribute.username = ")).map(Into::into).collect()
 }
