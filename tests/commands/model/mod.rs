@@ -125,7 +125,7 @@ impl TwoProcesses {
     fn what_is_shown_lives(&self, world: &World) -> bool {
         let ledger = world.read();
         let record = &ledger.record;
-        if self.is_told(world) || record.invalid {
+        if self.is_told(world) || record.invalid || record.removed {
             return true;
         }
         if record.exported {
@@ -208,8 +208,14 @@ fn without_any_one_rule_a_grant_is_lost() {
             [Job::Renew, Job::Deactivate],
         ),
     ];
-    for (rule, rules, pair) in without {
-        let wrong = found(rules, vec![pair.map(|job| vec![job])]);
+    let lines = without.map(|(rule, rules, pair)| (rule, rules, pair.map(|job| vec![job])));
+    let removal = (
+        "a record stays as long as a question of it may have been answered",
+        Rules { removal_waits_for_what_may_be_answered: false, ..TODAY },
+        [vec![Job::Deactivate, Job::Renew], vec![Job::Remove]],
+    );
+    for (rule, rules, line) in lines.into_iter().chain([removal]) {
+        let wrong = found(rules, vec![line]);
         assert!(!wrong.is_empty(), "without the rule that {rule}, too, nothing is lost");
     }
 }
