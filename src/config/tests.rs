@@ -70,6 +70,18 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ("redirect.path = \"//a\"", 3, "redirect.path can't be", "/callback"),
         ("redirect.path = \"/a/../b\"", 3, "redirect.path can't be", "/callback"),
         ("redirect.public_url = \"http://a.example/\"", 3, "plain http to a.example", "https://"),
+        (
+            "redirect.public_url = \"https://a.example:6000/\"",
+            3,
+            "public_url is at port 6000",
+            "browsers refuse",
+        ),
+        (
+            "authorize_url = \"https://a.example:5060/x\"",
+            3,
+            "authorize_url is at port 5060",
+            "browsers refuse",
+        ),
         ("lifetime = \"100\"", 3, "lifetime can't be \"100\"", "14d"),
         ("lifetime = \"0d\"", 3, "lifetime can't be zero", "100d"),
         ("timeout = \"0s\"", 3, "timeout can't be zero", "20s"),

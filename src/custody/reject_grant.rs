@@ -3,9 +3,9 @@
 use super::received_grant::ReceivedGrant;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event};
-use crate::error::{CustodyError, Error, ProviderError, Result};
+use crate::error::{CustodyError, Error, Kind, ProviderError, Result};
 use crate::model::flow::{Change, FlowEnd, Move, Role};
-use crate::model::history::Happened;
+use crate::model::history::{Event, Happened};
 use crate::model::ids::FlowId;
 use crate::model::seal::SealKind;
 use crate::oauth::Patience;
@@ -55,7 +55,10 @@ impl Custody<'_> {
             Ok(Change {
                 moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
-                events: vec![event(record, Happened::Failed, &detail, now)],
+                events: vec![Event {
+                    failure: Some(Kind::Mismatch),
+                    ..event(record, Happened::Failed, &detail, now)
+                }],
                 record: record.clone(),
             })
         })?;

@@ -307,5 +307,6 @@ pub(super) fn event(record: &Authorization, happened: Happened, detail: &str, at
         key: record.key.clone(),
         happened,
         detail: detail.to_owned(),
+        failure: None,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::authorization::{Authorization, Column, Part};
 use super::column::{Kind, Source, Value};
+use super::odd_cell::{Odd, odd};
 use crate::error::{Complaint, Error, Result, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,12 +32,30 @@ impl WrittenRecord {
     /// # Errors
     /// The first value that can't be right.
     pub fn incoming(&self, number: usize) -> Result<Incoming, Complaint> {
-        let license = self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default();
+        let license = self.license();
         self.read().map_err(|e| Complaint {
             line: None,
             column: None,
             problem: format!("authorization {number} ({license}): {e}"),
         })
+    }
+
+    /// The license, as far as there is one.
+    pub fn license(&self) -> String {
+        self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default()
+    }
+
+    /// What is odd about its texts: the column, and a sentence without its subject. None of it is refused, for whatever stands in
+    /// one ledger can move to another.
+    pub fn odd(&self) -> Vec<(&'static str, String)> {
+        let columns = Authorization::COLUMNS.iter().filter(|it| matches!(it.part, Part::Key | Part::Detail));
+        let texts = columns.filter_map(|it| Some((it.name, self.0.get(it.name)?.as_str()?)));
+        texts
+            .filter_map(|(column, text)| match odd(column, text)? {
+                Odd::Wrong(why) => Some((column, why)),
+                Odd::Unusual(why) => Some((column, why.to_owned())),
+            })
+            .collect()
     }
 
     fn read(&self) -> Result<Incoming> {

@@ -70,6 +70,6 @@ pub(super) fn understood(
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
-        Err(e) => Err(meaning(e, host, "the refresh", sent)),
+        Err(e) => Err(meaning(e, provider, host, "the refresh", sent)),
     }
 }

@@ -255,7 +255,7 @@ fn a_client_that_is_still_not_accepted_keeps_the_code_and_asks_nobody() {
     rig.provider.replies("/oauth/token", vec![refusal; 2]);
     rig.run(&register(LICENSE)).exits(8).err.clear();
     let again = rig.run(&register(LICENSE)).exits(8);
-    assert!(again.err.contains("config set-secret. The consent is kept"), "{}", again.err);
+    assert!(again.err.contains("config show --origin. The consent is kept"), "{}", again.err);
     rig.grant(LICENSE);
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
 }

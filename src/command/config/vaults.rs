@@ -44,7 +44,12 @@ impl Keeper for Vaults<'_> {
 
 impl Vaults<'_> {
     fn keyring(&self, why: &str) -> Result<Choice> {
-        self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]))?;
+        let probed = self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]));
+        probed.map_err(|e| match e {
+            Error::Vault(VaultError::Locked) => e,
+            Error::Vault(e) => VaultError::Unchosen(Box::new(e)).into(),
+            e => e,
+        })?;
         Ok(Choice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
     }
 

@@ -110,6 +110,6 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
 fn change(mut record: Authorization, happened: Happened, at: Timestamp) -> Change {
     record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
-    let event = Event { at, profile, key, happened, detail: "made up".into() };
+    let event = Event { at, profile, key, happened, detail: "made up".into(), failure: None };
     Change { record, moves: Vec::new(), ends: None, events: vec![event] }
 }

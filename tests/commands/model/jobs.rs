@@ -299,7 +299,7 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
             });
             At::Over
         }
-        (Job::Edit, At::Start) if world.read().record.removed => At::Over,
+        (Job::Import | Job::Edit, At::Start) if world.read().record.removed => At::Over,
         (Job::Import | Job::Edit, At::Start) => At::Read(world.read().record, Vec::new()),
         (Job::Import | Job::Edit, At::Read(read, _)) => {
             let now = world.read().record;
@@ -312,9 +312,7 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
                 world.terminals[terminal].at = At::Start;
                 return true;
             }
-            world.synced(|ledger| {
-                ledger.record = Record { removed: false, revision: now.revision + 1, ..read }
-            });
+            world.synced(|ledger| ledger.record = Record { revision: now.revision + 1, ..read });
             At::Over
         }
 
@@ -343,9 +341,10 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
                 world.terminals[terminal].at = At::Start;
                 return true;
             }
+            // Whoever removes it hears that a grant of it may still stand, where that is uncertain.
+            waive(world, None);
             world.synced(|ledger| {
                 ledger.flows.clear();
-                // One that comes back counts its writes from the beginning.
                 let Record { generation, .. } = ledger.record;
                 ledger.record = Record { removed: true, generation, ..Record::default() };
             });

@@ -99,7 +99,7 @@ pub struct Flow {
 /// The record's columns that commands decide by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
-    /// There is none: it was taken out of the ledger, which goes on counting its secrets.
+    /// There is none any more: it was taken out of the ledger.
     pub removed: bool,
     pub deactivated: bool,
     pub exported: bool,
