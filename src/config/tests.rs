@@ -248,7 +248,7 @@ fn without_an_address_that_alone_is_missing() {
 fn the_published_secret_goes_with_its_own_client_only() {
     let with = |line: &str| {
         let text =
-            format!("[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://localhost:1/\"\n{line}\n");
+            format!("[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://localhost:2/\"\n{line}\n");
         good(&text).provider("s").unwrap()
     };
     assert!(with("").published_secret.is_some());
