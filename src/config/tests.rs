@@ -254,7 +254,7 @@ fn the_published_secret_goes_with_its_own_client_only() {
     assert!(with("").published_secret.is_some());
     assert!(with("client_id = \"mine\"").published_secret.is_none());
     assert!(with("client_auth = \"none\"").published_secret.is_none());
-    assert_eq!(with("").issuer.as_deref(), Some("http://localhost:1"), "a slash at the end isn't doubled");
+    assert_eq!(with("").issuer.as_deref(), Some("http://localhost:2"), "a slash at the end isn't doubled");
 }
 
 #[test]
