@@ -1,6 +1,7 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
+use crate::error::Kind;
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
 use std::collections::BTreeSet;
@@ -35,8 +36,8 @@ pub(super) fn queue(
 ) -> Result<(), DbError> {
     if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
         tx.execute(
-            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-            values![seq, &event.profile, occasion.word()],
+            "INSERT INTO hook_queue (seq, profile, occasion, failure) VALUES (?1, ?2, ?3, ?4)",
+            values![seq, &event.profile, occasion.word(), event.failure.map(Kind::word)],
         )?;
     }
     Ok(())
