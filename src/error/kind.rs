@@ -125,7 +125,7 @@ impl Kind {
     }
 }
 
-/// An error as JSON: DESIGN's `{"code","exit","message","hint"}`.
+/// An error as JSON: `{"code","exit","message","hint"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// The kind.

@@ -98,7 +98,7 @@ pub struct AuthorizationWithFlows {
 }
 
 impl Authorization {
-    /// Its state at an instant. A weekend's expiry counts as the Friday before for the window (DESIGN, Selecting).
+    /// Its state at an instant. A weekend's expiry counts as the Friday before for the window.
     pub fn state(&self, now: Timestamp, window: SignedDuration, zone: &TimeZone) -> State {
         if self.deactivated_at.is_some() {
             return State::Deactivated;

@@ -1,4 +1,4 @@
-//! Every way in which the sandbox misbehaves ends in its documented exit code (DESIGN, Exit codes).
+//! Every way in which the sandbox misbehaves ends in its documented exit code.
 
 use crate::support::{Rig, Run, admin, register, send};
 use biotrack_auth::sandbox::Mishap;
