@@ -22,6 +22,8 @@ const NAMED: usize = 10;
 /// No grant is touched and nobody is asked. A living grant stays in use, whoever granted it; the new admin user is asked
 /// from the next renewal on. A grant that still comes by a link of the former admin user awaits approval.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("which").args(["selector", "user"]).required(true))]
 #[command(after_help = "\
 Examples:
   biotrack-auth edit 101-X0007-D1 --name \"Hudson Street\" --tag downstate --untag new
@@ -29,7 +31,7 @@ Examples:
   biotrack-auth edit --user ann@old.example --username ann@new.example      # wherever ann@old.example is asked")]
 pub struct Args {
     /// Which license: the license, UBI/LICENSE, an OCM license or a store's name
-    #[arg(value_name = "SELECTOR", required_unless_present = "user", conflicts_with = "user")]
+    #[arg(value_name = "SELECTOR")]
     selector: Option<String>,
 
     /// Every license assigned to this admin user

@@ -36,6 +36,9 @@ pub enum VaultError {
         /// The platform's word.
         reason: String,
     },
+    /// The same, where a new configuration has no vault yet.
+    #[error("{0}")]
+    Unchosen(Box<VaultError>),
     /// What the ledger says should be in the vault isn't.
     #[error("the vault has no entry {item}, which the ledger names")]
     Gone {
@@ -215,6 +218,20 @@ pub enum Unopened {
 }
 
 impl VaultError {
+    /// What makes a keyring work.
+    fn keyring_advice(&self) -> &'static str {
+        match self {
+            Self::Locked => "Unlock it (log in to the desktop), then run the command again.",
+            Self::NotSetUp { .. } => {
+                "Make one that is used by default (in KWallet a wallet, in GNOME Keyring a keyring, in KeePassXC a group that is exposed to the Secret Service), then run the command again."
+            }
+            Self::Silent { .. } => {
+                "It may be waiting for a password on the desktop: unlock it, then run the command again."
+            }
+            _ => "Log in to the desktop, or start the keyring.",
+        }
+    }
+
     /// What to do about it. `selector` names the license whose secret it is, where that is known, behind a command.
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         let renew = match selector {
@@ -222,12 +239,13 @@ impl VaultError {
             None => "What is missing, and the command for each license: biotrack-auth doctor".into(),
         };
         Some(match self {
-            Self::NoKeyring { .. } | Self::Keyring { .. } => {
-                "Log in to the desktop, or start the keyring. A host without one takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed."
+            Self::NoKeyring { .. } | Self::Keyring { .. } | Self::NotSetUp { .. } | Self::Silent { .. } => {
+                return Some(format!("{} A host without a desktop takes the sealed vault: biotrack-auth config vault sealed.", self.keyring_advice()));
             }
-            Self::Locked => "Unlock it (log in to the desktop), then run the command again.",
-            Self::NotSetUp { .. } => "Make one that is used by default (in KWallet a wallet, in GNOME Keyring a keyring, in KeePassXC a group that is exposed to the Secret Service), then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
-            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. A host without a desktop takes the sealed vault when its configuration is made: biotrack-auth config init --vault sealed.",
+            Self::Unchosen(e) => {
+                return Some(format!("{} A host without a desktop takes the sealed vault: biotrack-auth config init --vault sealed.", e.keyring_advice()));
+            }
+            Self::Locked => self.keyring_advice(),
             Self::Gone { .. } | Self::Broken { .. } => {
                 let alone = selector.map(|selector| {
                     format!("; or give it up here alone: biotrack-auth deactivate --local-only {selector}")

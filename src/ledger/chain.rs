@@ -29,7 +29,7 @@ pub(super) fn append(event: &HistoryEvent, context: &WriteContext) {
     let key = (event.key.ubi.to_string(), event.key.license.to_string());
     let link = new_link(event.at, profile, key, event.happened.word(), detail, context);
     let hook = hook_queue::occasion(event.happened).filter(|occasion| context.hooks.contains(occasion));
-    context.written.borrow_mut().unchained.push((link, hook));
+    context.written.borrow_mut().unchained.push((link, hook.map(|occasion| (occasion, event.failure))));
 }
 
 /// Chains an event of the whole ledger, behind what the transaction has noted so far.
@@ -79,9 +79,9 @@ pub(super) fn append_noted(tx: Db<'_>, written: &RefCell<WrittenRows>) -> Result
         Db::Sqlite(_) => chain_in_a_file(tx, &mut links)?,
         Db::Postgres(_) => chain_on_a_server(tx, &mut links)?,
     }
-    for (link, occasion) in links.iter().zip(hooks) {
-        if let Some(occasion) = occasion {
-            hook_queue::queue(tx, link, occasion)?;
+    for (link, hook) in links.iter().zip(hooks) {
+        if let Some(hook) = hook {
+            hook_queue::queue(tx, link, hook)?;
         }
     }
     written.borrow_mut().head = links.pop().map(|last| (last.seq, last.hash));

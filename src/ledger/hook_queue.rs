@@ -1,6 +1,7 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
+use crate::error::Kind;
 use crate::model::history::{ChainLink, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
 
@@ -25,11 +26,15 @@ pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     }
 }
 
-/// Queues the hook of an event in the event's own commit.
-pub(super) fn queue(tx: Db<'_>, event: &ChainLink, occasion: HookEventKind) -> Result<(), DbError> {
+/// Queues the hook of an event in the event's own commit; a failure's is told which kind it was.
+pub(super) fn queue(
+    tx: Db<'_>,
+    event: &ChainLink,
+    (occasion, failure): (HookEventKind, Option<Kind>),
+) -> Result<(), DbError> {
     tx.execute(
-        "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-        values![event.seq, &event.profile, occasion.word()],
+        "INSERT INTO hook_queue (seq, profile, occasion, failure) VALUES (?1, ?2, ?3, ?4)",
+        values![event.seq, &event.profile, occasion.word(), failure.map(Kind::word)],
     )?;
     Ok(())
 }

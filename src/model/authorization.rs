@@ -9,7 +9,7 @@ mod json;
 pub use columns::{Authorization, Column, ColumnScope};
 pub use commands::{
     accept_waiting, ask_again, discard_waiting, hand_out_again, next, next_of, register_again, selector,
-    take_the_answer, token_for,
+    set_secret, take_the_answer, token_for,
 };
 pub use json::{ExportedRecord, ReportedRecord};
 

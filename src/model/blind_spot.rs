@@ -65,7 +65,7 @@ impl BlindSpot {
     pub fn hint(&self) -> String {
         match self {
             Self::UnnamedProfile { profile, .. } => format!(
-                "Put [profiles.{0}] back into the configuration, or make it anew: biotrack-auth config init --profile {0}. Licenses that aren't needed any more: biotrack-auth deactivate.",
+                "Put [profiles.{0}] back into the configuration, or make it anew: biotrack-auth config init --profile {0}. Then deactivate the licenses that aren't needed any more.",
                 clean(profile)
             ),
             Self::ClockBehind { .. } => "Set the clock (timedatectl shows whether it is synchronized). Where the event's time was wrong, the next event puts that right.".into(),

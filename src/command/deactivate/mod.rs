@@ -37,6 +37,8 @@ const NAMED: usize = 10;
 /// only what is left. Above 10, their number must be typed. A revocation that BioTrack is too busy for is asked again
 /// a few times; after that the tokens are kept for it, and the next `deactivate` tries again.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("which").args(["selectors", "tag"]).required(true).multiple(true))]
 #[command(after_help = "\
 Examples:
   biotrack-auth deactivate 101-X0007-D1
@@ -47,7 +49,7 @@ Examples:
   biotrack-auth deactivate --tag downstate --yes --format jsonl")]
 pub struct Args {
     /// Which: a license, UBI/LICENSE, an OCM license or a store's name; several may be given
-    #[arg(value_name = "SELECTOR", required_unless_present = "tag")]
+    #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 
     /// Every license with this tag; with SELECTOR, only those of them

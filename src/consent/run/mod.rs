@@ -618,7 +618,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.flows.stop(|at| {
             let (complete, again) =
                 (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
-            let next = format!("{again}, or within 10 minutes, if Grant Access was clicked: {complete}");
+            let next = format!("{again}\nWithin 10 minutes, if Grant Access was clicked: {complete}");
             Error::Interrupted { next: Some(next) }
         });
         self.settle_what_is_over();
