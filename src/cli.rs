@@ -231,7 +231,10 @@ fn wants_json(arguments: &[OsString]) -> bool {
 /// Reports an error that happened before there was an `Env`: no home folder, or an environment that can't be used.
 pub fn unstarted(arguments: &[OsString], error: &Error) -> u8 {
     use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
+    // A monitoring daemon is told on standard output alone, as of every other error.
+    if is_exec(arguments) || !is_check(arguments) {
+        let _ = writeln!(std::io::stderr(), "error: {error}\n  {}", error.hint().unwrap_or_default());
+    }
     let exit = broken_off(arguments).unwrap_or_else(|| error.exit());
     let told = match () {
         () if is_exec(arguments) => None,

@@ -6,7 +6,7 @@ import time
 from . import machine
 from .bench import FLOOR, OURS, ratio
 
-PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "performance.md"
+PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "internals" / "performance.md"
 BEGIN, END = "<!-- figures: benches/run --write -->", "<!-- end of figures -->"
 
 

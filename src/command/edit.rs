@@ -22,6 +22,8 @@ const NAMED: usize = 10;
 /// The command touches no grant and asks no admin. A valid grant stays in use, whoever granted it; the next renewal asks the
 /// new admin user. A grant that still arrives through a link of the former admin user awaits approval.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("which").args(["selector", "user"]).required(true))]
 #[command(after_help = "\
 Examples:
   biotrack-auth edit 101-X0007-D1 --name \"Hudson Street\" --tag downstate --untag new
@@ -29,7 +31,7 @@ Examples:
   biotrack-auth edit --user ann@old.example --username ann@new.example      # every license assigned to ann@old.example")]
 pub struct Args {
     /// Select a license by license, UBI/LICENSE, OCM license or store name
-    #[arg(value_name = "SELECTOR", required_unless_present = "user", conflicts_with = "user")]
+    #[arg(value_name = "SELECTOR")]
     selector: Option<String>,
 
     /// Select every license assigned to this admin user

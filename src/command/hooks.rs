@@ -68,7 +68,7 @@ pub(super) fn event_of(
     provider: &Provider,
     ledger: &Ledger,
 ) -> Result<Option<HookContext>> {
-    let QueuedHook { seq, at, key, occasion, detail, event } = waiting;
+    let QueuedHook { seq, at, key, occasion, .. } = waiting;
     let Some(standing) = ledger.standing(&provider.profile, key)? else { return Ok(None) };
     let row = Row::at(call.env.clock.now(), &standing, provider);
     let id = EventId::of_event(ledger.id(), *seq);
@@ -77,22 +77,23 @@ pub(super) fn event_of(
         id: id.clone(),
         common: ledger.event_key(&provider.profile, key, GrantOf::Before(*seq))?,
         at: *at,
-        error: (*occasion == HookEventKind::Failed).then(|| why_it_failed(event, detail, &row)),
+        error: (*occasion == HookEventKind::Failed).then(|| why_it_failed(waiting, &row)),
         threshold: None,
-        detail: Some(detail.clone()),
+        detail: Some(waiting.detail.clone()),
     };
     let event = HookEvent::of(cause, &row);
     Ok(Some(HookContext { id, about: about(&[&standing]), event }))
 }
 
-/// Why it failed, as far as the history keeps it: what was told, and whether an answer was lost, or the grant is dead.
-fn why_it_failed(event: &str, detail: &str, row: &Row<'_>) -> Report {
-    let code = match event {
+/// Why it failed: what was told then, and the kind of failure that was noted with it. Where none was, the event says it.
+fn why_it_failed(waiting: &QueuedHook, row: &Row<'_>) -> Report {
+    let by_its_event = || match &waiting.event {
         it if it == HistoryEventKind::Uncertain.word() => Kind::Network,
         it if it == HistoryEventKind::Invalid.word() => Kind::NeedsPerson,
         _ => Kind::Failed,
     };
-    Report { code, exit: code.exit(), message: detail.to_owned(), hint: row.next_command() }
+    let code = waiting.failure.unwrap_or_else(by_its_event);
+    Report { code, exit: code.exit(), message: waiting.detail.clone(), hint: row.next_command() }
 }
 
 /// The stores that a hook is about, by license and name.

@@ -10,7 +10,7 @@ use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::slips::slips;
 use crate::model::transfer::{
-    ExportDocument, ImportEffect, ImportedRow, MergedRecord, Tokens, TokensHere, merge,
+    ExportDocument, ImportEffect, ImportedRow, MergedRecord, Tokens, TokensHere, WrittenRecord, merge,
 };
 use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
@@ -25,6 +25,8 @@ use std::path::{Path, PathBuf};
 /// newer grant. A column that the CSV lacks stays as it is; an empty cell clears the value. A grant without its tokens is
 /// marked as exported. The import is one commit, or nothing.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("what").args(["file", "adopt"]).required(true).multiple(true))]
 #[command(after_help = "\
 Examples:
   biotrack-auth import stores.csv --dry-run
@@ -33,7 +35,7 @@ Examples:
   biotrack-auth import --adopt                             # use the tokens of a restored backup on this host")]
 pub struct Args {
     /// Import this file (`-` for standard input)
-    #[arg(value_name = "FILE", required_unless_present = "adopt")]
+    #[arg(value_name = "FILE")]
     file: Option<PathBuf>,
 
     /// Show the changes, and change nothing
@@ -223,6 +225,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
         if !(1..=SCHEMA).contains(&document.schema) {
             return Err(refused(one("was written by a newer biotrack-auth".into())));
         }
+        tell_odd(&document.authorizations, call);
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
         for (at, record) in document.authorizations.into_iter().enumerate() {
             match record.incoming(at + 1) {
@@ -241,6 +244,22 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
         tokens: Tokens::None,
         adopted: false,
     })
+}
+
+/// What is odd about texts of a JSON file. A spreadsheet may stand before whatever wrote it.
+fn tell_odd(records: &[WrittenRecord], call: &Invocation<'_>) {
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for record in records {
+        for odd in record.odd() {
+            found.entry(odd).or_default().push(record.license());
+        }
+    }
+    for ((column, why), licenses) in &found {
+        call.env.terminal.info(&format!("Note: {}: {column} {why}.", first_few(licenses, NAMED)));
+    }
+    if !found.is_empty() {
+        call.env.terminal.info("What is noted is taken as it's written.");
+    }
 }
 
 fn bytes(path: &Path, name: &str, call: &Invocation<'_>) -> Result<Vec<u8>> {

@@ -8,6 +8,7 @@ use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
 use crate::ledger::GrantOf;
 use crate::model::authorization::{hand_out_again, next_of};
+use crate::model::blocked_ports::is_blocked;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::report::RunEvent;
@@ -119,6 +120,9 @@ fn public(args: &Args, bench: &Workspace<'_>) -> Result<Url> {
     let url = Url::parse(text).map_err(|e| wrong(format!("is invalid: {e}")))?;
     if url.scheme() != "https" {
         return Err(wrong("doesn't begin with https://".into()));
+    }
+    if let Some(port) = url.port().filter(|port| is_blocked(*port)) {
+        return Err(wrong(format!("has port {port}, which browsers refuse")));
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
         return Err(wrong("may contain only a host and a path".into()));

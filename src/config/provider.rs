@@ -5,6 +5,7 @@ use super::presets::Preset;
 use super::profile_validator::ProfileValidator;
 use super::settings;
 use super::suggest::did_you_mean;
+use crate::model::blocked_ports::is_blocked;
 use crate::model::provider::{ClientAuth, Pkce, Provider};
 use url::Url;
 
@@ -42,6 +43,17 @@ fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
     if provider.pkce == Pkce::Off && provider.client_auth == ClientAuth::None {
         let right = "A client without a secret needs PKCE: pkce = \"S256\".";
         s.refuse("pkce", InvalidAddress::new("can't be off where client_auth is none", right));
+    }
+    let (page, public) = (&provider.authorize_url, &provider.redirect.public_url);
+    for (key, address) in [("authorize_url", page), ("redirect.public_url", public)] {
+        let port = address.as_deref().and_then(|it| Url::parse(it).ok()?.port());
+        if let Some(port) = port.filter(|port| is_blocked(*port)) {
+            let problem = format!("is at port {port}");
+            s.refuse(
+                key,
+                InvalidAddress::new(problem, "Admin users open it, and browsers refuse that port."),
+            );
+        }
     }
     for (key, address) in addresses(provider) {
         let Ok(parsed) = Url::parse(address) else { continue };

@@ -11,10 +11,10 @@ const HEAD: &str = "<!-- Made of the declarations in src/config/settings: `cargo
 
 # Settings
 
-Every setting of `config.toml`. What the file doesn't say comes from the preset that a profile names, then from the defaults here;
-`biotrack-auth config show --origin` says what holds and who gave it, `biotrack-auth config check` whether it's right.
-`biotrack-auth config set KEY VALUE` changes one and keeps the rest of the file; a profile's key is `profiles.NAME.KEY` there.
-Texts stand in quotes. A key with a dot may also stand in a table: `redirect.port` as `port` under `[profiles.NAME.redirect]`.
+Every setting of `config.toml`. If the file doesn't set one, its value comes from the profile's preset, then from the default below.
+`biotrack-auth config show --origin` shows each value and its source; `biotrack-auth config check` checks them all.
+`biotrack-auth config set KEY VALUE` changes one setting and leaves the rest of the file as it is; a profile's key is `profiles.NAME.KEY` there.
+Put texts in quotes. You can also write a key with a dot in a table: `redirect.port` is `port` under `[profiles.NAME.redirect]`.
 The [provider guide](provider.md) says what to settle with a provider first.
 ";
 

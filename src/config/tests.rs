@@ -70,6 +70,18 @@ fn each_refusal_names_its_line_and_what_would_be_right() {
         ("redirect.path = \"//a\"", 3, "redirect.path can't be", "/callback"),
         ("redirect.path = \"/a/../b\"", 3, "redirect.path can't be", "/callback"),
         ("redirect.public_url = \"http://a.example/\"", 3, "plain http to a.example", "https://"),
+        (
+            "redirect.public_url = \"https://a.example:6000/\"",
+            3,
+            "public_url is at port 6000",
+            "browsers refuse",
+        ),
+        (
+            "authorize_url = \"https://a.example:5060/x\"",
+            3,
+            "authorize_url is at port 5060",
+            "browsers refuse",
+        ),
         ("lifetime = \"100\"", 3, "lifetime can't be \"100\"", "14d"),
         ("lifetime = \"0d\"", 3, "lifetime can't be zero", "100d"),
         ("timeout = \"0s\"", 3, "timeout can't be zero", "20s"),
@@ -261,18 +273,18 @@ fn without_an_address_that_alone_is_missing() {
 fn the_published_secret_goes_with_its_own_client_only() {
     let with = |line: &str| {
         let text =
-            format!("[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://localhost:1/\"\n{line}\n");
+            format!("[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://localhost:2/\"\n{line}\n");
         good(&text).provider("s").unwrap()
     };
     assert!(with("").published_secret.is_some());
     assert!(with("client_id = \"mine\"").published_secret.is_none());
     assert!(with("client_auth = \"none\"").published_secret.is_none());
-    assert_eq!(with("").issuer.as_deref(), Some("http://localhost:1"), "a slash at the end isn't doubled");
+    assert_eq!(with("").issuer.as_deref(), Some("http://localhost:2"), "a slash at the end isn't doubled");
 }
 
 #[test]
 fn one_address_elsewhere_needs_the_certificate_store() {
-    let text = "[profiles.s]\npreset = \"generic\"\nurl = \"http://127.0.0.1:1\"\n";
+    let text = "[profiles.s]\npreset = \"generic\"\nurl = \"http://127.0.0.1:2\"\n";
     assert!(good(text).provider("s").unwrap().on_loopback());
     let elsewhere = format!("\u{feff}{text}token_url = \"https://a.example/t\"\r\n");
     assert!(!good(&elsewhere).provider("s").unwrap().on_loopback());
@@ -280,7 +292,7 @@ fn one_address_elsewhere_needs_the_certificate_store() {
 
 #[test]
 fn a_presets_value_can_be_changed_and_switched_off() {
-    let text = "[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:1\"\nrevocation_url = \"none\"\n\
+    let text = "[profiles.s]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:2\"\nrevocation_url = \"none\"\n\
                 grant_expiry = \"\"\nfacts.license = \"loc\"\nfacts.ubi = \"\"\nauthorize_parameters.ubi = \"\"\n\
                 authorize_parameters.claims = '{\"id_token\":null}'\n";
     let provider = good(text).provider("s").unwrap();

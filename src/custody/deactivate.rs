@@ -192,7 +192,7 @@ impl Custody<'_> {
                 Ok(granted) => grants.push(granted),
                 Err(e) => {
                     // Nothing was done yet, and nothing is deleted because a read failed.
-                    self.close(flow.get(), key, None)?;
+                    self.close(flow.get(), key)?;
                     return Err(e);
                 }
             }

@@ -46,10 +46,7 @@ impl Custody<'_> {
         };
         match (&row.stage, end) {
             (FlowStage::Answered(_), _) => self.resume(true, row).map(Some),
-            (_, Some((end, told))) => {
-                let told = told.as_ref().map(|(happened, why)| (*happened, why.as_str()));
-                self.end(end, &key, told).map(|()| None)
-            }
+            (_, Some((end, told))) => self.end(end, &key, told).map(|()| None),
             (FlowStage::Arrived(_), None) => self.give_back(flow).map(|()| None),
             (_, None) => self.resume(true, row).map(Some),
         }

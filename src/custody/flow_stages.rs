@@ -1,10 +1,11 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
+use super::in_flight::EndReason;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
 use crate::model::flow::{Change, Flow, FlowEnd, FlowStage, Logged};
-use crate::model::history::HistoryEventKind;
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
 use crate::oauth::CodeExchange;
@@ -199,7 +200,8 @@ impl Custody<'_> {
             Error::Provider(e) if e.is_refusal() => FlowEnd::Closed(flow.clone()),
             _ => FlowEnd::Reopened(flow.clone(), self.open_until()),
         };
-        self.end(end, &key, Some((happened, &error.to_string()))).err().unwrap_or(error)
+        let why = EndReason { happened, detail: error.to_string(), failure: Some(error.kind()) };
+        self.end(end, &key, Some(why)).err().unwrap_or(error)
     }
 
     /// Nobody waits for an answer here any more: it's open for whoever brings one within minutes, and then it lapses. `why` goes
@@ -209,9 +211,13 @@ impl Custody<'_> {
         if let Some(kept) = self.granted_meanwhile(flow)? {
             return Ok(Some(kept));
         }
-        let (key, why) = (asked.key.clone(), why.map(ToString::to_string));
-        let told = why.as_deref().map(|why| (HistoryEventKind::Failed, why));
-        self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, told)?;
+        let key = asked.key.clone();
+        let why = why.map(|why| EndReason {
+            happened: HistoryEventKind::Failed,
+            detail: why.to_string(),
+            failure: Some(why.kind()),
+        });
+        self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, why)?;
         Ok(None)
     }
 
@@ -236,39 +242,33 @@ impl Custody<'_> {
         self.env.clock.now().saturating_add(CODE_LIVES).unwrap_or(Timestamp::MAX)
     }
 
-    /// Closes a question, and says why where there is anything to say. The memo goes with it.
-    pub(super) fn close(
-        &mut self,
-        flow: &FlowId,
-        key: &Key,
-        told: Option<(HistoryEventKind, &str)>,
-    ) -> Result<()> {
-        self.end(FlowEnd::Closed(flow.clone()), key, told)
+    /// Closes a question of which there is nothing to say. The memo goes with it.
+    pub(super) fn close(&mut self, flow: &FlowId, key: &Key) -> Result<()> {
+        self.end(FlowEnd::Closed(flow.clone()), key, None)
     }
 
     /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
-    pub(super) fn end(
-        &mut self,
-        end: FlowEnd,
-        key: &Key,
-        told: Option<(HistoryEventKind, &str)>,
-    ) -> Result<()> {
+    pub(super) fn end(&mut self, end: FlowEnd, key: &Key, why: Option<EndReason>) -> Result<()> {
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
-            if matches!(told, Some((HistoryEventKind::Uncertain, _))) {
+            if why.as_ref().is_some_and(|why| why.happened == HistoryEventKind::Uncertain) {
                 record.uncertain_at = Some(now);
             }
+            let told = why.iter().map(|why| HistoryEvent {
+                failure: why.failure,
+                ..event(record, why.happened, &why.detail, now)
+            });
             Change {
                 moves: Vec::new(),
                 ends: Some(end.clone()),
-                events: told.iter().map(|(happened, detail)| event(record, *happened, detail, now)).collect(),
+                events: told.collect(),
                 record: record.clone(),
             }
         });
         if let (Err(_), Some(asked)) = (&committed, end.flow().and_then(|flow| self.in_flight.get_mut(flow)))
         {
             // A process that goes on commits it later.
-            asked.end = Some((end, told.map(|(happened, why)| (happened, why.to_owned()))));
+            asked.end = Some((end, why));
         }
         self.forget(committed?.memos);
         Ok(())

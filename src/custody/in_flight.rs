@@ -1,6 +1,6 @@
 //! What this process remembers of a flow until it's closed.
 
-use crate::error::LedgerError;
+use crate::error::{Kind, LedgerError};
 use crate::model::flow::{Flow, FlowEnd, Owner, Purpose, Sealed, SecretPlace};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key, Username};
@@ -9,6 +9,16 @@ use crate::model::secret::Fingerprint;
 use crate::oauth::FlowSecrets;
 use crate::vault::Seal;
 use jiff::Timestamp;
+
+/// Why a question ended without a grant.
+#[derive(Debug, Clone)]
+pub(super) struct EndReason {
+    pub(super) happened: HistoryEventKind,
+    /// For the history, in words.
+    pub(super) detail: String,
+    /// For the event's hook.
+    pub(super) failure: Option<Kind>,
+}
 
 /// What is remembered of a question until it's closed.
 pub(super) struct InFlight {
@@ -37,7 +47,7 @@ pub(super) struct InFlight {
     /// The code that was sent, where only the spool knows that.
     pub(super) sent_unnoted: Option<Fingerprint>,
     /// How it ended, where the ledger couldn't take that; with what goes into the history.
-    pub(super) end: Option<(FlowEnd, Option<(HistoryEventKind, String)>)>,
+    pub(super) end: Option<(FlowEnd, Option<EndReason>)>,
     /// The ledger has the code: whoever takes the question over may send it.
     pub(super) handed_in: bool,
     /// It was asked here, and its next answer may come here as well.

@@ -1,11 +1,11 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
 use super::flow_stages::CODE_LIVES;
-use super::in_flight::InFlight;
+use super::in_flight::{EndReason, InFlight};
 use super::received_grant::AnswerSeal;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, unknown};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, Sealed};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
@@ -139,8 +139,13 @@ impl Custody<'_> {
         match next_step(&flow.stage, online, self.ledger.is_of_this_host(&flow)) {
             NextStep::Leave => {
                 // Its own deadline stands: nobody has it for longer because a process died.
-                let why = (flow.deadline <= self.env.clock.now() || !flow.purpose.is_consent())
-                    .then_some((HistoryEventKind::Failed, "the program ended before an answer came"));
+                let why = (flow.deadline <= self.env.clock.now() || !flow.purpose.is_consent()).then(|| {
+                    EndReason {
+                        happened: HistoryEventKind::Failed,
+                        detail: "the program ended before an answer came".into(),
+                        failure: Some(Kind::Interrupted),
+                    }
+                });
                 let end = match why {
                     Some(_) => FlowEnd::Closed(flow.id.clone()),
                     None => FlowEnd::LeftOpen(flow.id.clone(), flow.deadline),
@@ -155,7 +160,12 @@ impl Custody<'_> {
                     true => FlowEnd::Reopened(flow.id.clone(), self.open_until()),
                     false => FlowEnd::Closed(flow.id.clone()),
                 };
-                self.end(end, &flow.key, Some((HistoryEventKind::Uncertain, why)))?;
+                let why = EndReason {
+                    happened: HistoryEventKind::Uncertain,
+                    detail: why.into(),
+                    failure: Some(Kind::Network),
+                };
+                self.end(end, &flow.key, Some(why))?;
                 Ok(match flow.purpose {
                     Purpose::Deactivate | Purpose::BreakFirst => RecoveryOutcome::UncertainDeactivation,
                     _ => RecoveryOutcome::Uncertain,

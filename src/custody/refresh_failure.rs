@@ -41,7 +41,14 @@ mod tests {
 
     fn refused(code: &str) -> Error {
         let host = "biotrack.example".into();
-        ProviderError::TokenRefused { host, what: "the refresh", code: code.into(), description: None }.into()
+        ProviderError::TokenRefused {
+            host,
+            what: "the refresh",
+            code: code.into(),
+            description: None,
+            set_secret: None,
+        }
+        .into()
     }
 
     fn overloaded(status: u16) -> Error {

@@ -191,7 +191,7 @@ impl Custody<'_> {
             match classify_error(&error) {
                 RefreshFailure::Dead => return self.dead(&it, live, error),
                 RefreshFailure::Unsent if !it.sent_before => {
-                    self.close(&it.flow.id, &key, None)?;
+                    self.close(&it.flow.id, &key)?;
                     return Err(error);
                 }
                 RefreshFailure::LostOnTheWay if may_ask_again && !interrupts.any() => {
@@ -261,7 +261,7 @@ impl Custody<'_> {
     fn forsake(&mut self, it: &Refreshing) -> Result<()> {
         match it.sent_before {
             true => self.close_lost(&it.flow),
-            false => self.close(&it.flow.id, &it.flow.key, None),
+            false => self.close(&it.flow.id, &it.flow.key),
         }
     }
 

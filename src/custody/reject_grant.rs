@@ -3,9 +3,9 @@
 use super::received_grant::ReceivedGrant;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event};
-use crate::error::{CustodyError, Error, ProviderError, Result};
+use crate::error::{CustodyError, Error, Kind, ProviderError, Result};
 use crate::model::flow::{Change, FlowEnd, Role, SecretsChange};
-use crate::model::history::HistoryEventKind;
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::FlowId;
 use crate::model::seal::SealKind;
 use crate::oauth::RetryPolicy;
@@ -58,7 +58,10 @@ impl Custody<'_> {
             Ok(Change {
                 moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
-                events: vec![event(record, HistoryEventKind::Failed, &detail, now)],
+                events: vec![HistoryEvent {
+                    failure: Some(Kind::Mismatch),
+                    ..event(record, HistoryEventKind::Failed, &detail, now)
+                }],
                 record: record.clone(),
             })
         })?;

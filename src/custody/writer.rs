@@ -312,5 +312,6 @@ pub(super) fn event(
         key: record.key.clone(),
         happened,
         detail: detail.to_owned(),
+        failure: None,
     }
 }

@@ -59,6 +59,55 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Usage,
+        Self::Config,
+        Self::NotFound,
+        Self::Ambiguous,
+        Self::Busy,
+        Self::NeedsPerson,
+        Self::Timeout,
+        Self::Denied,
+        Self::Mismatch,
+        Self::Vault,
+        Self::Ledger,
+        Self::Provider,
+        Self::Network,
+        Self::Mail,
+        Self::Interrupted,
+        Self::Partial,
+        Self::Failed,
+    ];
+
+    /// Its word, as JSON and the ledger have it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Usage => "usage",
+            Self::Config => "config",
+            Self::NotFound => "not_found",
+            Self::Ambiguous => "ambiguous",
+            Self::Busy => "busy",
+            Self::NeedsPerson => "needs_person",
+            Self::Timeout => "timeout",
+            Self::Denied => "denied",
+            Self::Mismatch => "mismatch",
+            Self::Vault => "vault",
+            Self::Ledger => "ledger",
+            Self::Provider => "provider",
+            Self::Network => "network",
+            Self::Mail => "mail",
+            Self::Interrupted => "interrupted",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// The one with this word.
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+
     /// The exit code of this kind, out of [`EXIT_CODES`].
     pub fn exit(self) -> u8 {
         match self {
@@ -76,7 +125,7 @@ impl Kind {
     }
 }
 
-/// An error as JSON.
+/// An error as JSON: `{"code","exit","message","hint"}`.
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// The kind.
@@ -94,26 +143,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_kind_exits_with_a_documented_code() {
-        for kind in [
-            Kind::Usage,
-            Kind::Config,
-            Kind::NotFound,
-            Kind::Ambiguous,
-            Kind::Busy,
-            Kind::NeedsPerson,
-            Kind::Timeout,
-            Kind::Denied,
-            Kind::Mismatch,
-            Kind::Vault,
-            Kind::Ledger,
-            Kind::Provider,
-            Kind::Network,
-            Kind::Mail,
-            Kind::Interrupted,
-            Kind::Partial,
-            Kind::Failed,
-        ] {
+    fn every_kind_has_its_word_and_exits_with_a_documented_code() {
+        for kind in Kind::ALL {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
             assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()), "{kind:?}");
         }
     }

@@ -86,6 +86,8 @@ pub enum ProviderError {
         code: String,
         /// The server's words, cleaned and cut.
         description: Option<String>,
+        /// The command that gives the vault another client secret, where the profile has one.
+        set_secret: Option<String>,
     },
     /// The provider called a grant invalid, but an earlier refresh of it was never answered: the refusal may concern only the token that
     /// the lost answer replaced.
@@ -172,7 +174,13 @@ pub enum ProviderError {
     },
 }
 
-const SET_SECRET: &str = "Set the secret that BioTrack gave you: biotrack-auth config set-secret.";
+/// What helps where the client isn't accepted.
+fn right_client(set_secret: Option<&String>) -> String {
+    match set_secret {
+        Some(set_secret) => format!("Set the secret that BioTrack gave you: {set_secret}."),
+        None => "Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+    }
+}
 
 /// Whether a refusal at the token endpoint is about the client, and not about what it asked for: its code or token is as good as
 /// before (RFC 6749 5.2). Keycloak says `unauthorized_client` where the secret is wrong.
@@ -319,10 +327,13 @@ impl ProviderError {
                 "server_error" | "temporarily_unavailable" => format!("In a few minutes, run {again}."),
                 _ => "Compare the profile with the settings that BioTrack gave you: biotrack-auth config show --origin.".into(),
             },
-            Self::TokenRefused { code, what: "the code", .. } if is_of_the_client(code) => {
-                format!("{SET_SECRET} The consent is kept: run {again} within 10 minutes of the admin's click, and the admin need not click again.")
+            Self::TokenRefused { code, what: "the code", set_secret, .. } if is_of_the_client(code) => {
+                let right_client = right_client(set_secret.as_ref());
+                format!("{right_client} The consent is kept: run {again} within 10 minutes of the admin's click, and the admin need not click again.")
             }
-            Self::TokenRefused { code, .. } if is_of_the_client(code) => SET_SECRET.into(),
+            Self::TokenRefused { code, set_secret, .. } if is_of_the_client(code) => {
+                right_client(set_secret.as_ref())
+            }
             Self::TokenRefused { what: "the revocation", .. } => {
                 "Trying again doesn't help. Ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
             }

@@ -36,6 +36,9 @@ pub enum VaultError {
         /// The platform's word.
         reason: String,
     },
+    /// The same, where a new configuration has no vault yet.
+    #[error("{0}")]
+    Unchosen(Box<VaultError>),
     /// What the ledger says should be in the vault isn't.
     #[error("the ledger names the vault entry {item}, which doesn't exist")]
     Gone {
@@ -215,6 +218,20 @@ pub enum Unopened {
 }
 
 impl VaultError {
+    /// What makes a keyring work.
+    fn keyring_advice(&self) -> &'static str {
+        match self {
+            Self::Locked => "Unlock it (sign in to the desktop), then run the command again.",
+            Self::NotSetUp { .. } => {
+                "Create a default one (a wallet in KWallet, a keyring in GNOME Keyring, a group that is exposed to the Secret Service in KeePassXC), then run the command again."
+            }
+            Self::Silent { .. } => {
+                "It may be waiting for a password on the desktop: unlock it, then run the command again."
+            }
+            _ => "Sign in to the desktop, or start the keyring.",
+        }
+    }
+
     /// What to do about it. `selector` names the license whose secret it is, where that is known, behind a command.
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         let renew = match selector {
@@ -222,12 +239,13 @@ impl VaultError {
             None => "To see what is missing, and the command for each license: biotrack-auth doctor".into(),
         };
         Some(match self {
-            Self::NoKeyring { .. } | Self::Keyring { .. } => {
-                "Sign in to the desktop, or start the keyring. On a host without a keyring, choose the sealed vault: biotrack-auth config init --vault sealed."
+            Self::NoKeyring { .. } | Self::Keyring { .. } | Self::NotSetUp { .. } | Self::Silent { .. } => {
+                return Some(format!("{} On a host without a desktop, use the sealed vault: biotrack-auth config vault sealed.", self.keyring_advice()));
             }
-            Self::Locked => "Unlock it (sign in to the desktop), then run the command again.",
-            Self::NotSetUp { .. } => "Create a default one (a wallet in KWallet, a keyring in GNOME Keyring, a group that is exposed to the Secret Service in KeePassXC), then run the command again. On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.",
-            Self::Silent { .. } => "It may be waiting for a password on the desktop: unlock it, then run the command again. On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.",
+            Self::Unchosen(e) => {
+                return Some(format!("{} On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.", e.keyring_advice()));
+            }
+            Self::Locked => self.keyring_advice(),
             Self::Gone { .. } | Self::Broken { .. } => {
                 let alone = selector.map(|selector| {
                     format!("; or deactivate it without revoking the grant: biotrack-auth deactivate --local-only {selector}")

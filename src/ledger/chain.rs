@@ -1,12 +1,13 @@
 //! The chain of the history: how links are added, and followed.
 
-use super::engine::{Db, DbError, Row, SqlValue, unexpected_value, values};
+use super::engine::{Db, DbError, Row, unexpected_value, values};
 use super::hook_queue;
-use super::write_context::WriteContext;
+use super::write_context::{WriteContext, WrittenRows};
 use crate::model::history::{Anchor, BrokenLink, Chain, ChainLink, HistoryEvent, LedgerEventKind};
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 
 pub(super) const COLUMNS: &str =
     "seq, at, profile, ubi, license, event, user, host, detail, hash, database_role";
@@ -21,28 +22,17 @@ fn hash_of(link: &ChainLink, before: &[u8]) -> Vec<u8> {
     Sha256::new().chain_update(before).chain_update(line.to_string()).finalize().to_vec()
 }
 
-pub(super) fn append(tx: Db<'_>, event: &HistoryEvent, context: &WriteContext) -> Result<(), DbError> {
-    let (seq, hash) = chain(
-        tx,
-        ChainLink {
-            seq: 0,
-            at: for_machines(event.at),
-            profile: event.profile.clone(),
-            ubi: event.key.ubi.to_string(),
-            license: event.key.license.to_string(),
-            event: event.happened.word().to_owned(),
-            user: context.who.user.clone(),
-            host: context.who.host.clone(),
-            detail: event.detail.clone(),
-            hash: Vec::new(),
-            database_role: None,
-        },
-    )?;
-    context.written.borrow_mut().head = Some((seq, hash));
-    hook_queue::queue(tx, event, seq, &context.hooks)
+/// Notes an event for the history: it's chained with the others of its transaction, once that has done all else. The head is
+/// everybody's, and every call to a server lengthens the time for which they wait for it.
+pub(super) fn append(event: &HistoryEvent, context: &WriteContext) {
+    let HistoryEvent { profile, detail, .. } = event;
+    let key = (event.key.ubi.to_string(), event.key.license.to_string());
+    let link = new_link(event.at, profile, key, event.happened.word(), detail, context);
+    let hook = hook_queue::occasion(event.happened).filter(|occasion| context.hooks.contains(occasion));
+    context.written.borrow_mut().unchained.push((link, hook.map(|occasion| (occasion, event.failure))));
 }
 
-/// An event of the whole ledger.
+/// Chains an event of the whole ledger, behind what the transaction has noted so far.
 pub(super) fn append_chore(
     tx: Db<'_>,
     chore: LedgerEventKind,
@@ -50,30 +40,52 @@ pub(super) fn append_chore(
     detail: &str,
     context: &WriteContext,
 ) -> Result<(), DbError> {
-    let link = ChainLink {
+    let link = new_link(at, "", Default::default(), chore.word(), detail, context);
+    context.written.borrow_mut().unchained.push((link, None));
+    append_noted(tx, &context.written)
+}
+
+fn new_link(
+    at: Timestamp,
+    profile: &str,
+    (ubi, license): (String, String),
+    event: &str,
+    detail: &str,
+    context: &WriteContext,
+) -> ChainLink {
+    ChainLink {
         seq: 0,
         at: for_machines(at),
-        profile: String::new(),
-        ubi: String::new(),
-        license: String::new(),
-        event: chore.word().to_owned(),
+        profile: profile.to_owned(),
+        ubi,
+        license,
+        event: event.to_owned(),
         user: context.who.user.clone(),
         host: context.who.host.clone(),
         detail: detail.to_owned(),
         hash: Vec::new(),
         database_role: None,
-    };
-    let head = chain(tx, link)?;
-    context.written.borrow_mut().head = Some(head);
-    Ok(())
+    }
 }
 
-/// Numbers a link, chains it to the head and makes it the head.
-fn chain(tx: Db<'_>, link: ChainLink) -> Result<(i64, Vec<u8>), DbError> {
-    match tx {
-        Db::Sqlite(_) => chain_in_a_file(tx, link),
-        Db::Postgres(_) => chain_on_a_server(tx, &link),
+/// Chains what a transaction has noted, in that order, and queues the hooks of it.
+pub(super) fn append_noted(tx: Db<'_>, written: &RefCell<WrittenRows>) -> Result<(), DbError> {
+    let (mut links, hooks): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut written.borrow_mut().unchained).into_iter().unzip();
+    if links.is_empty() {
+        return Ok(());
     }
+    match tx {
+        Db::Sqlite(_) => chain_in_a_file(tx, &mut links)?,
+        Db::Postgres(_) => chain_on_a_server(tx, &mut links)?,
+    }
+    for (link, hook) in links.iter().zip(hooks) {
+        if let Some(hook) = hook {
+            hook_queue::queue(tx, link, hook)?;
+        }
+    }
+    written.borrow_mut().head = links.pop().map(|last| (last.seq, last.hash));
+    Ok(())
 }
 
 /// What a link says, in the order in which it's hashed, and in which a server's function takes it.
@@ -82,41 +94,60 @@ fn texts_of(link: &ChainLink) -> [&str; 8] {
     [at, profile, ubi, license, event, user, host, detail]
 }
 
-/// A server has its owner's function do it, which also notes the session's role: no other role can put a link there.
-fn chain_on_a_server(tx: Db<'_>, link: &ChainLink) -> Result<(i64, Vec<u8>), DbError> {
-    let head = tx.row(
-        "SELECT seq, hash FROM append_to_history(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        &texts_of(link).map(SqlValue::from),
-        |row| Ok((row.get(0)?, row.get(1)?)),
+/// A server has its owner's function do it, which also notes the session's role: no other role can put a link there. One call
+/// chains them all.
+fn chain_on_a_server(tx: Db<'_>, links: &mut [ChainLink]) -> Result<(), DbError> {
+    let lines: serde_json::Value =
+        links.iter().map(|link| serde_json::Value::from(&texts_of(link)[..])).collect();
+    let lines = lines.to_string();
+    let mut chained = links.iter_mut();
+    tx.each(
+        "SELECT link.seq, link.hash
+         FROM (SELECT line FROM json_array_elements(?1::text::json) WITH ORDINALITY AS it (line, place) ORDER BY place) AS it,
+             append_to_history(line->>0, line->>1, line->>2, line->>3, line->>4, line->>5, line->>6, line->>7) AS link",
+        values![&lines],
+        |row| {
+            let link = chained.next().ok_or_else(|| unexpected_value(0, "one link more than there were"))?;
+            (link.seq, link.hash) = (row.get(0)?, row.get(1)?);
+            Ok(true)
+        },
     )?;
-    head.ok_or_else(|| unexpected_value(0, "no link"))
+    match chained.next() {
+        None => Ok(()),
+        Some(_) => Err(unexpected_value(0, "no link")),
+    }
 }
 
-fn chain_in_a_file(tx: Db<'_>, mut link: ChainLink) -> Result<(i64, Vec<u8>), DbError> {
-    let (last, before) = head(tx)?.unwrap_or_default();
-    link.seq = last + 1;
-    link.hash = hash_of(&link, &before);
-    tx.execute(
-        &format!("INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL)"),
-        values![
-            link.seq,
-            &link.at,
-            &link.profile,
-            &link.ubi,
-            &link.license,
-            &link.event,
-            &link.user,
-            &link.host,
-            &link.detail,
-            &link.hash,
-        ],
-    )?;
+fn chain_in_a_file(tx: Db<'_>, links: &mut [ChainLink]) -> Result<(), DbError> {
+    let (mut last, mut before) = head(tx)?.unwrap_or_default();
+    for link in links {
+        link.seq = last + 1;
+        link.hash = hash_of(link, &before);
+        tx.execute(
+            &format!(
+                "INSERT INTO history ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, NULL)"
+            ),
+            values![
+                link.seq,
+                &link.at,
+                &link.profile,
+                &link.ubi,
+                &link.license,
+                &link.event,
+                &link.user,
+                &link.host,
+                &link.detail,
+                &link.hash,
+            ],
+        )?;
+        (last, before) = (link.seq, link.hash.clone());
+    }
     tx.execute(
         "INSERT INTO history_head (only, seq, hash) VALUES (1, ?1, ?2)
          ON CONFLICT (only) DO UPDATE SET seq = excluded.seq, hash = excluded.hash",
-        values![link.seq, &link.hash],
+        values![last, &before],
     )?;
-    Ok((link.seq, link.hash))
+    Ok(())
 }
 
 pub(super) fn head(db: Db<'_>) -> Result<Option<(i64, Vec<u8>)>, DbError> {

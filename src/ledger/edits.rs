@@ -62,7 +62,7 @@ impl Ledger {
                 return Err(changed(key).into());
             }
             removed.hooks = forget_what_hangs_on(tx, profile, key)?;
-            chain::append(tx, event, &context)?;
+            chain::append(event, &context);
             context.written.borrow_mut().changes(profile, key, record.generation.0, 0);
             Ok(removed)
         })

@@ -1,12 +1,12 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
-use crate::model::history::{HistoryEvent, HistoryEventKind};
+use crate::error::Kind;
+use crate::model::history::{ChainLink, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
-use std::collections::BTreeSet;
 
 /// Which occasion an event is, where it is one.
-fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
+pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     match happened {
         HistoryEventKind::Granted | HistoryEventKind::Renewed => Some(HookEventKind::Granted),
         HistoryEventKind::Failed | HistoryEventKind::Uncertain | HistoryEventKind::Invalid => {
@@ -26,18 +26,15 @@ fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     }
 }
 
-/// Queues an event's hook in the event's own commit, where one is wanted.
+/// Queues the hook of an event in the event's own commit; a failure's is told which kind it was.
 pub(super) fn queue(
     tx: Db<'_>,
-    event: &HistoryEvent,
-    seq: i64,
-    wanted: &BTreeSet<HookEventKind>,
+    event: &ChainLink,
+    (occasion, failure): (HookEventKind, Option<Kind>),
 ) -> Result<(), DbError> {
-    if let Some(occasion) = occasion(event.happened).filter(|occasion| wanted.contains(occasion)) {
-        tx.execute(
-            "INSERT INTO hook_queue (seq, profile, occasion) VALUES (?1, ?2, ?3)",
-            values![seq, &event.profile, occasion.word()],
-        )?;
-    }
+    tx.execute(
+        "INSERT INTO hook_queue (seq, profile, occasion, failure) VALUES (?1, ?2, ?3, ?4)",
+        values![event.seq, &event.profile, occasion.word(), failure.map(Kind::word)],
+    )?;
     Ok(())
 }

@@ -111,7 +111,7 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Resu
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        chain::append(tx, event, context)?;
+        chain::append(event, context);
     }
     let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(Role::Live, _)));
     let live = if is_live { record.generation.0 } else { 0 };

@@ -3,7 +3,7 @@
 use super::cells::key;
 use super::engine::{unexpected_value, values};
 use super::store::Ledger;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 use crate::model::blind_spot::CLOCK_TOLERANCE;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
@@ -31,6 +31,8 @@ pub struct QueuedHook {
     pub detail: String,
     /// What happened: one of [`HistoryEventKind`]'s words.
     pub event: String,
+    /// Which kind of failure it was, where that was noted.
+    pub failure: Option<Kind>,
 }
 
 /// Which of a license's grants an event is about.
@@ -53,7 +55,8 @@ impl Ledger {
     /// The events whose hooks wait, oldest first.
     pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<QueuedHook>> {
         let read = self.engine.db().rows(
-            "SELECT history.seq, history.at, ubi, license, occasion, detail, event FROM hook_queue
+            "SELECT history.seq, history.at, ubi, license, occasion, detail, event, failure
+             FROM hook_queue
              JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
             values![profile],
             |row| {
@@ -65,6 +68,7 @@ impl Ledger {
                         .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                     event: row.get(6)?,
+                    failure: row.get::<Option<&str>>(7)?.and_then(Kind::of),
                 })
             },
         );

@@ -304,7 +304,7 @@ impl Ledger {
 
     /// Remembers what a commit wrote, now that it's done.
     fn remembers(&mut self) {
-        let WrittenRows { head, changed } = std::mem::take(&mut *self.written.borrow_mut());
+        let WrittenRows { head, changed, .. } = std::mem::take(&mut *self.written.borrow_mut());
         if head.is_none() && changed.is_empty() {
             return;
         }
@@ -358,6 +358,7 @@ impl Ledger {
         self.written.take();
         let file = self.heads();
         let (path, known, engine, seen) = (&self.path, self.connection, &self.engine, &self.seen);
+        let written = &self.written;
         let mut connection = known;
         let mut went_back = false;
         let done = engine.transaction(|tx| {
@@ -367,7 +368,9 @@ impl Ledger {
                 let licenses = "the licenses that the next command names".to_owned();
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
             }
-            work(tx)
+            let done = work(tx)?;
+            chain::append_noted(tx, written)?;
+            Ok(done)
         });
         if went_back {
             // It's noted at once for all hosts, and a process that goes on, a listener, measures by what is there now.

@@ -1,5 +1,7 @@
 //! What a transaction knows of its writer, and what it has written so far.
 
+use crate::error::Kind;
+use crate::model::history::ChainLink;
 use crate::model::ids::{Key, License, Ubi};
 use crate::model::reminder::HookEventKind;
 use crate::system::Invoker;
@@ -18,6 +20,8 @@ pub(super) struct WriteContext {
 /// What a transaction has written so far.
 #[derive(Debug, Default)]
 pub(super) struct WrittenRows {
+    /// Events that aren't chained to the history yet, with the hooks that are wanted for them, and what those hear of a failure.
+    pub(super) unchained: Vec<(ChainLink, Option<(HookEventKind, Option<Kind>)>)>,
     pub(super) head: Option<(i64, Vec<u8>)>,
     pub(super) changed: Vec<Changed>,
 }

@@ -9,7 +9,7 @@ mod json;
 pub use columns::{Authorization, Column, ColumnScope};
 pub use commands::{
     accept_waiting, ask_again, discard_waiting, hand_out_again, next, next_of, register_again, selector,
-    take_the_answer, token_for,
+    set_secret, take_the_answer, token_for,
 };
 pub use json::{ExportedRecord, ReportedRecord};
 
@@ -98,7 +98,7 @@ pub struct AuthorizationWithFlows {
 }
 
 impl Authorization {
-    /// Its state at an instant. A weekend's expiry counts as the Friday before for the window (DESIGN, Selecting).
+    /// Its state at an instant. A weekend's expiry counts as the Friday before for the window.
     pub fn state(&self, now: Timestamp, window: SignedDuration, zone: &TimeZone) -> State {
         if self.deactivated_at.is_some() {
             return State::Deactivated;

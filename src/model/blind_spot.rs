@@ -65,7 +65,7 @@ impl BlindSpot {
     pub fn hint(&self) -> String {
         match self {
             Self::UnnamedProfile { profile, .. } => format!(
-                "Put [profiles.{0}] back into the configuration, or create it again: biotrack-auth config init --profile {0}. To deactivate licenses that are no longer needed: biotrack-auth deactivate.",
+                "Put [profiles.{0}] back into the configuration, or create it again: biotrack-auth config init --profile {0}. Then deactivate the licenses that are no longer needed.",
                 clean(profile)
             ),
             Self::ClockBehind { .. } => "Set the clock (timedatectl shows whether it is synchronized). If the event's time was wrong, the next event corrects it.".into(),

@@ -46,7 +46,7 @@ pub struct GrantComparison {
     pub other_admin: Option<String>,
 }
 
-/// Compares: facts trimmed and exactly, the username without case (DESIGN, What is compared).
+/// Compares: facts trimmed and exactly, the username without case.
 pub fn compare(
     provider: &Provider,
     key: &Key,

@@ -1,6 +1,7 @@
 //! What happened: one event for everything that changes.
 
 use super::ids::Key;
+use crate::error::Kind;
 use jiff::Timestamp;
 
 /// What happened to a license.
@@ -108,6 +109,8 @@ pub struct HistoryEvent {
     pub happened: HistoryEventKind,
     /// More, in words; no secrets.
     pub detail: String,
+    /// Which kind of failure it was, where that is known: the event's hook is told, and the history has the words alone.
+    pub failure: Option<Kind>,
 }
 
 /// A line of the history, as a card shows it.

@@ -114,7 +114,7 @@ impl Username {
     }
 }
 
-/// Whether two texts name one account: blanks at both ends and case don't count (DESIGN, What is compared).
+/// Whether two texts name one account: blanks at both ends and case don't count.
 pub fn same_account(one: &str, other: &str) -> bool {
     one.trim().to_lowercase() == other.trim().to_lowercase()
 }

@@ -85,7 +85,7 @@ pub fn partial_of(outcomes: &[Outcome], again: String) -> Option<Error> {
     Some(Error::Partial { failed: failed.len(), total: outcomes.len(), alike, again })
 }
 
-/// One exit code out of several: all alike gives that one, else 3 (DESIGN, Exit codes).
+/// One exit code out of several: all alike gives that one, else 3.
 pub fn exit_of(outcomes: &[Outcome]) -> u8 {
     let mut codes: Vec<u8> =
         outcomes.iter().map(|outcome| outcome.error.as_ref().map_or(0, Error::exit)).collect();

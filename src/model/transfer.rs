@@ -2,6 +2,7 @@
 
 use super::authorization::{Authorization, Column, ColumnScope};
 use super::column::{ColumnKind, ColumnValue, Source};
+use super::odd_cell::{OddText, odd};
 use crate::error::{Error, Result, RowProblem, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,12 +32,32 @@ impl WrittenRecord {
     /// # Errors
     /// The first value that can't be right.
     pub fn incoming(&self, number: usize) -> Result<ImportedRow, RowProblem> {
-        let license = self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default();
+        let license = self.license();
         self.read().map_err(|e| RowProblem {
             line: None,
             column: None,
             problem: format!("authorization {number} ({license}): {e}"),
         })
+    }
+
+    /// The license, as far as there is one.
+    pub fn license(&self) -> String {
+        self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default()
+    }
+
+    /// What is odd about its texts: the column, and a sentence without its subject. None of it is refused, for whatever stands in
+    /// one ledger can move to another.
+    pub fn odd(&self) -> Vec<(&'static str, String)> {
+        let columns = Authorization::COLUMNS
+            .iter()
+            .filter(|it| matches!(it.part, ColumnScope::Key | ColumnScope::Detail));
+        let texts = columns.filter_map(|it| Some((it.name, self.0.get(it.name)?.as_str()?)));
+        texts
+            .filter_map(|(column, text)| match odd(column, text)? {
+                OddText::Wrong(why) => Some((column, why)),
+                OddText::Unusual(why) => Some((column, why.to_owned())),
+            })
+            .collect()
     }
 
     fn read(&self) -> Result<ImportedRow> {

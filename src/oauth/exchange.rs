@@ -8,6 +8,7 @@ use super::server_text::short;
 use super::strict_http::StrictClient;
 use super::token_client::client;
 use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::model::authorization::set_secret;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, License, Username};
@@ -88,13 +89,14 @@ pub(super) fn parse_response(
             Err(ProviderError::CodeLapsed { license: license.to_string() }.into())
         }
         // defense: S28 refusal-repeats-nothing-sent
-        Err(e) => Err(classify_error(e, host, "the code", sent)),
+        Err(e) => Err(classify_error(e, provider, host, "the code", sent)),
     }
 }
 
 /// What a failed token request means. An outage is never a refusal.
 pub(super) fn classify_error(
     e: RequestTokenError<HttpFault, BasicErrorResponse>,
+    provider: &Provider,
     host: &str,
     what: &'static str,
     sent: &KnownSecrets<'_>,
@@ -112,6 +114,7 @@ pub(super) fn classify_error(
             what,
             code: short(&sent.hidden_in(refused.error().as_ref())),
             description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
+            set_secret: set_secret(provider),
         }
         .into(),
         // The body is never shown: it may hold a token.

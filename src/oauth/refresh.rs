@@ -77,6 +77,6 @@ pub(super) fn parse_response(
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
-        Err(e) => Err(classify_error(e, host, "the refresh", sent)),
+        Err(e) => Err(classify_error(e, provider, host, "the refresh", sent)),
     }
 }

@@ -6,6 +6,7 @@ use super::members::members;
 use super::redact::KnownSecrets;
 use super::server_text::short;
 use crate::error::{ProviderError, Result};
+use crate::model::authorization::set_secret;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::provider::{ClientAuth, Provider, host_of};
@@ -36,11 +37,21 @@ pub async fn revoke<T>(
         .map_err(|e| failed(&host, SETTING, WHAT, HttpFault::Connect(e.to_string())))?;
     let answer = http.send(request).await.map_err(|fault| failed(&host, SETTING, WHAT, fault))?;
     let sent = [granted.refresh.as_ref(), Some(&granted.access), secret];
-    parse_response(&answer, &host, &KnownSecrets::of(sent.into_iter().flatten().map(Secret::expose)))
+    parse_response(
+        &answer,
+        provider,
+        &host,
+        &KnownSecrets::of(sent.into_iter().flatten().map(Secret::expose)),
+    )
 }
 
 /// What an answer means. A refusal is told as the provider's word: asking again later doesn't help against it.
-fn parse_response(answer: &HttpResponse, host: &str, sent: &KnownSecrets<'_>) -> Result<()> {
+fn parse_response(
+    answer: &HttpResponse,
+    provider: &Provider,
+    host: &str,
+    sent: &KnownSecrets<'_>,
+) -> Result<()> {
     let status = answer.status();
     if status.is_success() {
         return Ok(());
@@ -60,6 +71,7 @@ fn parse_response(answer: &HttpResponse, host: &str, sent: &KnownSecrets<'_>) ->
         what: WHAT,
         code: short(&sent.hidden_in(&code)),
         description: text("error_description").map(|words| short(&sent.hidden_in(&words))),
+        set_secret: set_secret(provider),
     }
     .into())
 }
@@ -104,7 +116,12 @@ mod tests {
     fn said(status: u16, body: &str) -> String {
         let mut answer = HttpResponse::new(body.as_bytes().to_vec());
         *answer.status_mut() = status.try_into().unwrap();
-        match parse_response(&answer, "biotrack.example", &KnownSecrets::of(["a-refresh-token"])) {
+        match parse_response(
+            &answer,
+            &Provider::default(),
+            "biotrack.example",
+            &KnownSecrets::of(["a-refresh-token"]),
+        ) {
             Ok(()) => "revoked".into(),
             Err(e) => e.to_string(),
         }

@@ -13,7 +13,7 @@ struct Metric {
     lines: Vec<String>,
 }
 
-/// The gauges of DESIGN (JSON, Prometheus). `profiles`: those reported on, so that an empty one shows its zeros.
+/// The gauges. `profiles`: those reported on, so that an empty one shows its zeros.
 pub fn prometheus(
     rows: &[Row<'_>],
     profiles: &[String],

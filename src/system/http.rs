@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, SystemClock};
 use super::files::{self, FileSensitivity};
+use super::stopped::{READING, was_stopped_at};
 use super::variables::{Variables, proxy_address};
 use crate::error::{Error, ProviderError, Result};
 use jiff::Timestamp;
@@ -11,9 +12,10 @@ use std::future::Future;
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
 
 /// The most of an answer that is ever read.
 const ANSWER_CAP: usize = 1024 * 1024;
@@ -59,6 +61,7 @@ impl Network for SystemNetwork {
 
 /// A client over the network.
 struct Client {
+    deadline: Duration,
     client: reqwest::Client,
     /// For addresses on this machine: never through a proxy.
     direct: reqwest::Client,
@@ -128,12 +131,13 @@ impl Http {
 impl Client {
     /// Builds it. Must be called inside the runtime's context.
     fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
-        let direct = Self::build(options, true)?;
+        let (deadline, direct) = (options.deadline, Self::build(options, true)?);
         if options.loopback {
-            return Ok(Self { client: direct.clone(), direct, proxy: None });
+            return Ok(Self { deadline, client: direct.clone(), direct, proxy: None });
         }
         named_certificates(variables)?;
-        Ok(Self { client: Self::build(options, false)?, direct, proxy: Proxy::named_by(variables) })
+        let client = Self::build(options, false)?;
+        Ok(Self { deadline, client, direct, proxy: Proxy::named_by(variables) })
     }
 
     fn build(options: &HttpOptions, direct: bool) -> Result<reqwest::Client> {
@@ -145,9 +149,6 @@ impl Client {
             .user_agent(concat!("biotrack-auth/", env!("CARGO_PKG_VERSION")))
             // defense: S44 redirects-are-not-followed
             .redirect(reqwest::redirect::Policy::none())
-            // defense: S41 a-deadline-for-each-request
-            // defense: S41 the-deadline-is-for-all-of-it
-            .timeout(options.deadline)
             .connect_timeout(options.deadline.min(Duration::from_secs(10)))
             .tcp_nodelay(true);
         // Whatever a name server or a hosts file says of that name.
@@ -176,7 +177,23 @@ impl Client {
         Ok(builder.build().map_err(|e| setup(root_cause(&e)))?)
     }
 
-    /// Sends one request, once, and reads its capped answer.
+    /// Sends one request, once, and reads its capped answer. One deadline is for all of it; what came for a process that was stopped
+    /// beyond that is read all the same: a code may have brought its grant.
+    async fn exchange_in_time(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
+        // defense: S41 a-deadline-for-each-request
+        let deadline = self.deadline;
+        let until = Instant::now() + deadline;
+        let mut exchange = pin!(self.exchange(request));
+        match timeout(deadline, &mut exchange).await {
+            Ok(answer) => answer,
+            Err(_) if was_stopped_at(until) => {
+                timeout(READING, exchange).await.unwrap_or(Err(HttpFault::Timeout))
+            }
+            Err(_) => Err(HttpFault::Timeout),
+        }
+    }
+
+    /// The same, however long it takes.
     async fn exchange(&self, request: HttpRequest) -> Result<HttpResponse, HttpFault> {
         let request: reqwest::Request =
             request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
@@ -261,7 +278,7 @@ pub fn is_this_machine(host: &url::Host<&str>) -> bool {
 
 impl Transport for Client {
     fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
-        Box::pin(self.exchange(request))
+        Box::pin(self.exchange_in_time(request))
     }
 }
 

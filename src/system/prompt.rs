@@ -3,6 +3,7 @@
 use super::paste::Burst;
 use super::printer::{Printer, To};
 use super::tty::{TerminalModes, WakeReason};
+use super::wrap::wrapped;
 use dialoguer::console::{Term, truncate_str};
 use secrecy::SecretString;
 use std::io;
@@ -20,10 +21,10 @@ const DELETE: [u8; 2] = [8, 127];
 
 /// Asks for a value; what is typed is shown, and the terminal itself lets it be edited.
 pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
-    let shown = match default {
+    let shown = in_words(&match default {
         None | Some("") => format!("{question}: "),
         Some(default) => format!("{question} [{default}]: "),
-    };
+    });
     loop {
         let line = line(&shown)?;
         match (line.trim(), default) {
@@ -37,7 +38,7 @@ pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
 /// Asks for a secret: nothing of it is shown, and what was typed before the question is thrown away.
 pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
     let modes = TerminalModes::secret()?;
-    let shown = format!("{question}: ");
+    let shown = in_words(&format!("{question}: "));
     say(&shown);
     let mut secret: Vec<u8> = Vec::new();
     let done = 'typed: loop {
@@ -75,7 +76,7 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
 /// Asks for a yes by a single key; no is the default.
 pub(super) fn confirm(question: &str) -> io::Result<bool> {
     let modes = TerminalModes::single_key()?;
-    let shown = format!("{question} [y/N] ");
+    let shown = in_words(&format!("{question} [y/N] "));
     say(&shown);
     let answer = loop {
         match modes.wait(None)? {
@@ -170,6 +171,11 @@ fn list(among: &[String], at: usize, columns: usize) -> String {
         format!("{} {it}\n", if place == at { '>' } else { ' ' })
     };
     among.iter().enumerate().map(line).collect()
+}
+
+/// A question that the terminal doesn't break inside of a word.
+fn in_words(question: &str) -> String {
+    wrapped(question, columns(), 0)
 }
 
 /// As wide as the terminal is now: it may have been made narrower meanwhile.

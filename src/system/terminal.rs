@@ -232,7 +232,7 @@ impl Terminal {
 
     /// Says a line on standard error that nobody can do without: errors, an address to open.
     pub fn always(&self, line: &str) {
-        self.talk(&clean_lines(line));
+        self.talk(&self.wrapped(&clean_lines(line), 0));
     }
 
     /// Says lines as [`Self::always`] does, from another place, for as long as that likes.
@@ -244,18 +244,19 @@ impl Terminal {
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
     pub fn error(&self, error: &Error) {
         let (bold, plain) = if self.color_err() { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
-        let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())));
+        let said = self.wrapped(&format!("error: {}", clean_lines(&error.to_string())), 2);
         self.talk(&format!("{bold}error:{plain}{}", said.strip_prefix("error:").unwrap_or(&said)));
         if let Some(hint) = error.hint() {
-            self.talk(&self.wrapped(&format!("  {}", clean_lines(&hint).replace('\n', "\n  "))));
+            let hint = format!("  {}", clean_lines(&hint).replace('\n', "\n  "));
+            self.talk(&self.wrapped(&hint, 2));
         }
     }
 
-    /// A text as wide as the terminal that the talk goes to.
-    fn wrapped(&self, text: &str) -> String {
+    /// A text as wide as the terminal that the talk goes to; its further lines are moved in by so much.
+    fn wrapped(&self, text: &str, indent: usize) -> String {
         let is_the_systems = self.err_is_terminal && self.columns.is_none();
         let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
-        size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), 2))
+        size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), indent))
     }
 
     /// Shows the help where a command was left out: our own words, with the colors that they have.

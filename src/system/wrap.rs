@@ -3,13 +3,15 @@
 use dialoguer::console::measure_text_width;
 
 /// What begins a command to paste.
-const COMMAND: &str = "biotrack-auth";
+const COMMANDS: [&str; 2] = ["biotrack-auth", "ssh"];
 
-/// The text in lines no wider than that, where its words and commands allow it; the further lines are moved in.
+/// The text in lines no wider than that, where its words and commands allow it; the further lines are moved in by so much, or as
+/// far as the line itself is.
 pub(super) fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut lines = Vec::new();
     for line in text.split('\n') {
         let (mut whole, mut at) = (String::new(), 0);
+        let indent = indent.max(line.len() - line.trim_start_matches(' ').len());
         for piece in pieces(line) {
             let wide = measure_text_width(piece);
             if at > 0 && at + 1 + wide > width {
@@ -35,7 +37,8 @@ fn pieces(line: &str) -> Vec<&str> {
     let mut in_command = false;
     for (at, _) in line.match_indices(' ').chain([(line.len(), "")]) {
         let word = line[begins..at].rsplit(' ').next().unwrap_or_default();
-        in_command = word.trim_start_matches(['`', '(']).starts_with(COMMAND) || in_command;
+        let bare = word.trim_start_matches(['`', '(']);
+        in_command |= COMMANDS.iter().any(|command| bare.starts_with(command));
         let ends = word.ends_with(['.', ';', ',', ':', '`', ')']);
         if at < start || at > begins && in_command && !ends && at < line.len() {
             continue;
@@ -63,6 +66,7 @@ mod tests {
         );
         assert_eq!(wrapped("short\n  moved in", 50, 2), "short\n  moved in");
         assert_eq!(wrapped("", 10, 2), "");
+        assert_eq!(wrapped("  Admin user  ann (theirs)", 20, 0), "  Admin user  ann\n  (theirs)");
         let long = "x".repeat(90);
         assert_eq!(wrapped(&format!("see {long} there"), 40, 2), format!("see\n  {long}\n  there"));
     }

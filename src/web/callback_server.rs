@@ -1,5 +1,6 @@
 //! A listener behind a TLS proxy: it takes the answers of many admins, whoever asked them. It never writes.
 
+use super::event;
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
 use super::reception::{self, Reception};
 use super::reply::BrowserReply;
@@ -143,7 +144,7 @@ impl CallbackServer {
 
     /// The next event, or `None` once the time is over.
     pub fn next(&self, until: Instant) -> Option<ServerEvent> {
-        self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+        event::next_of(&self.events, until)
     }
 
     /// A place among the few exchanges at once, where one is free: there is one again when an answer comes.

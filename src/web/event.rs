@@ -7,6 +7,18 @@ use crate::error::{Error, Result};
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::secret::Secret;
+use crate::system::{READING, was_stopped_at};
+use std::sync::mpsc::Receiver;
+use std::time::Instant;
+
+/// The next event, or `None` once the time is over. Where this process was stopped beyond that, what came meanwhile is waited for.
+pub(super) fn next_of<T>(events: &Receiver<T>, until: Instant) -> Option<T> {
+    let in_time = events.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
+    in_time.or_else(|| match was_stopped_at(until) {
+        true => events.recv_timeout(READING).ok(),
+        false => None,
+    })
+}
 
 /// What comes while grants are in flight.
 #[derive(Debug)]

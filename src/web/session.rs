@@ -1,7 +1,7 @@
 //! Grants in flight over one listener: opens addresses, waits, and yields what comes as values. It never writes.
 
 use super::callback_router::{self, CallbackRouter};
-use super::event::SessionEvent;
+use super::event::{self, SessionEvent};
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
 use super::socket;
 use super::worklist::Worklist;
@@ -15,12 +15,7 @@ use crate::system::{BrowserChoice, Env, LaunchOutcome, Listening, TypedInput, pr
 use crate::web::listener::{Host, Listener, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
-
-/// Whoever is this late was stopped, or was busy, when the time was over.
-const UNTIL_STOPPED: Duration = Duration::from_millis(250);
-/// How long what waits in a socket may take to be read.
-const READING: Duration = Duration::from_secs(2);
+use std::time::Instant;
 
 /// A listener with the questions it waits for.
 pub struct ListeningSession {
@@ -187,15 +182,8 @@ impl ListeningSession {
     }
 
     /// The next step, or `None` once the time is over. Measured by the machine's steady clock.
-    ///
-    /// Where this process was stopped (Ctrl-Z, SIGSTOP) beyond that time, what came meanwhile waits in a socket, and whoever
-    /// reads it has just been woken, too: that is waited for.
     pub fn next(&self, until: Instant) -> Option<SessionEvent> {
-        let in_time = self.events.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
-        in_time.or_else(|| match until.elapsed() > UNTIL_STOPPED {
-            true => self.events.recv_timeout(READING).ok(),
-            false => None,
-        })
+        event::next_of(&self.events, until)
     }
 
     /// A step that is there already.

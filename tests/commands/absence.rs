@@ -163,7 +163,7 @@ fn to_monitoring_it_is_unknown_even_where_nothing_else_is_registered() {
     let rig = renamed(&[store("L-1", PAST), store("L-2", FAR)]);
     snapshot!(rig.run("status --check --all-profiles --allow-empty").exits(3));
     rig.adds_to_profile(
-        "[profiles.local-sandbox]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:1\"\n",
+        "[profiles.local-sandbox]\npreset = \"local-sandbox\"\nurl = \"http://127.0.0.1:2\"\n",
     );
     // It's named again: what is in it is judged as ever.
     let judged = rig.run("status --check --all-profiles").exits(2).out;

@@ -217,7 +217,7 @@ fn a_lapsed_link_is_refused_with_the_command_for_a_new_one() {
 #[test]
 fn the_answer_of_another_profile_says_which() {
     let rig = Rig::new();
-    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:2 --vault sealed";
     rig.run(init).exits(0);
     let back = handed_back(&rig, &format!("{REGISTER} --profile other"));
     snapshot!(rig.with(Person::piping(back.as_str())).run(&format!("complete - --profile {PROFILE}")));

@@ -131,7 +131,7 @@ mod init {
             rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
             let questions = [("Use the sealed vault instead", answer)];
             rig.with(Person::answering(&questions))
-                .run("config init --preset local-sandbox --url http://127.0.0.1:1")
+                .run("config init --preset local-sandbox --url http://127.0.0.1:2")
         };
         snapshot!("sealed_is_refused", offered(&rig, "n"));
         assert!(!rig.file("config.toml").exists());
@@ -142,14 +142,14 @@ mod init {
     fn unattended_without_a_keyring_the_vault_must_be_named() {
         let rig = Rig::bare();
         rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
-        snapshot!(rig.run("config init --preset local-sandbox --url http://127.0.0.1:1"));
+        snapshot!(rig.run("config init --preset local-sandbox --url http://127.0.0.1:2"));
         assert!(!rig.file("config.toml").exists());
     }
 
     #[test]
     fn where_the_keyring_works_it_is_chosen() {
         let rig = Rig::bare();
-        snapshot!(rig.run("config init --preset local-sandbox --url http://127.0.0.1:1"));
+        snapshot!(rig.run("config init --preset local-sandbox --url http://127.0.0.1:2"));
         assert!(rig.keyring.accounts().is_empty(), "the probe is gone again");
     }
 
@@ -418,8 +418,8 @@ mod ledger_move {
     fn a_server_that_is_away_changes_nothing() {
         let rig = granted();
         let before = file(&rig);
-        // Nothing listens at port 1.
-        snapshot!(rig.run("config ledger move postgres://ann@127.0.0.1:1/ledger"));
+        // Nothing listens at port 2.
+        snapshot!(rig.run("config ledger move postgres://ann@127.0.0.1:2/ledger"));
         assert_eq!(file(&rig), before);
         rig.run("token L-1").is(0, "access-1\n", "");
     }
@@ -447,7 +447,7 @@ mod ledger_move {
 fn an_identity_file_without_a_byte_is_none() {
     let rig = Rig::bare();
     rig.write("identity.txt", "");
-    let init = "config init --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    let init = "config init --preset local-sandbox --url http://127.0.0.1:2 --vault sealed";
     rig.run(init).exits(0);
     rig.grant("L-1").exits(0);
     rig.run("token L-1").exits(0);

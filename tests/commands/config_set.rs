@@ -13,14 +13,14 @@ recipients = [\"RECIPIENT\"]
 
 [profiles.local-sandbox]
 preset = \"local-sandbox\"
-url = \"http://127.0.0.1:9\" # of the sandbox
+url = \"http://127.0.0.1:2\" # of the sandbox
 due_window = \"14d\"   # two weeks
 
 #timeout = \"20s\"  # to be looked at
 
 [profiles.second] # another one
 preset = \"local-sandbox\"
-url = \"http://127.0.0.1:9\"
+url = \"http://127.0.0.1:2\"
 ";
 
 fn rig() -> Rig {
@@ -137,11 +137,11 @@ fn what_cannot_be_right_is_refused_with_what_was_meant_and_never_written() {
 fn a_file_that_is_wrong_is_put_right_setting_by_setting() {
     let rig = rig();
     let wrong =
-        file(&rig).replace("\"14d\"", "\"soon\"").replace("url = \"http://127.0.0.1:9\"\n", "url = 7\n");
+        file(&rig).replace("\"14d\"", "\"soon\"").replace("url = \"http://127.0.0.1:2\"\n", "url = 7\n");
     rig.write("config.toml", &wrong.replace("RECIPIENT", &rig.recipient()));
     rig.run("status").exits(2);
     snapshot!("one_put_right", rig.run("config set profiles.local-sandbox.due_window 14d"));
-    rig.run("config set url http://127.0.0.1:9 --profile second").exits(0);
+    rig.run("config set url http://127.0.0.1:2 --profile second").exits(0);
     rig.run("config check").exits(0);
     rig.write("config.toml", "this isn't [TOML");
     rig.run("config set hooks.days 3").exits(2);

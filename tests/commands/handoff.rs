@@ -51,7 +51,7 @@ fn a_link_is_in_the_json() {
 #[test]
 fn a_link_of_another_profile_names_it_in_the_next_command() {
     let rig = Rig::new();
-    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:2 --vault sealed";
     rig.run(init).exits(0);
     snapshot!(rig.run(&format!("{REGISTER} --profile other")));
 }

@@ -27,6 +27,7 @@ fn old() -> Rig {
         key: key("L-1"),
         happened: HistoryEventKind::Asked,
         detail: String::new(),
+        failure: None,
     };
     let record = store("L-1", "2002-01-01T00:00:00Z");
     let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();

@@ -2,7 +2,7 @@
 
 use crate::odd::impossible;
 use crate::rig::seed::{asked, named, store};
-use crate::rig::{Person, Rig};
+use crate::rig::{PROFILE, Person, Rig};
 use crate::snapshot;
 use biotrack_auth::error::is_unprintable;
 use biotrack_auth::model::authorization::Authorization;
@@ -368,4 +368,13 @@ fn a_license_that_cannot_be_one_is_refused() {
         }
     }
     assert_eq!(rig.run("status --json").json()["summary"]["total"], 0);
+}
+
+#[test]
+fn what_a_spreadsheet_did_before_the_json_was_written_is_noted() {
+    let rig = Rig::new();
+    let odd = json!({ "profile": PROFILE, "ubi": "6.04E+08", "license": "101–X0020–D1", "name": "#REF!",
+        "username": "liu@queens,example" });
+    let file = rig.write("odd.json", &json!({ "schema": 2, "authorizations": [odd] }).to_string());
+    snapshot!(rig.run(&format!("import {file} --dry-run")));
 }

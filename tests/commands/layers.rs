@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// HOUSE, Rooms: what each may import besides `model`, `error` and itself.
+/// What each room may import besides `model`, `error` and itself.
 const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("main", &["cli", "system"]),
     ("lib", &[]),

@@ -15,6 +15,7 @@ mod custody;
 mod deactivate;
 mod deactivate_several;
 mod doctor;
+mod documents;
 mod edit;
 mod exec;
 mod export;

@@ -56,7 +56,7 @@ fn each_is_marked_and_each_marker_is_listed() {
 
 #[test]
 fn each_was_caught_and_is_in_the_table() {
-    let table = include_str!("../../docs/defenses.md");
+    let table = include_str!("../../docs/internals/defenses.md");
     let (listed, marked) = (listed(), marked());
     for (name, one) in &listed {
         let tests = |of: &Value| of.get("tests").and_then(Value::as_array).cloned();
@@ -66,7 +66,7 @@ fn each_was_caught_and_is_in_the_table() {
         let tests = tests.collect::<Vec<_>>().join(", ");
         let (lines, says) = (&marked[name], one["says"].as_str().unwrap());
         let row = format!("| {lines} | `{name}` | {says} | {tests} | caught |");
-        assert!(table.contains(&row), "docs/defenses.md hasn't: {row}");
+        assert!(table.contains(&row), "docs/internals/defenses.md hasn't: {row}");
     }
     assert_eq!(table.lines().filter(|line| line.starts_with("| S")).count(), listed.len());
 }

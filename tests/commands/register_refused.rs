@@ -255,7 +255,7 @@ fn a_client_that_is_still_not_accepted_keeps_the_code_and_asks_nobody() {
     rig.provider.replies("/oauth/token", vec![refusal; 2]);
     rig.run(&register(LICENSE)).exits(8).err.clear();
     let again = rig.run(&register(LICENSE)).exits(8);
-    assert!(again.err.contains("config set-secret. The consent is kept"), "{}", again.err);
+    assert!(again.err.contains("config show --origin. The consent is kept"), "{}", again.err);
     rig.grant(LICENSE);
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
 }
@@ -384,7 +384,7 @@ fn an_endpoint_that_does_not_answer_is_named_before_anybody_is_asked() {
             let line = line.replace("--browser scripted --no-wait", "--no-wait");
             let refused = rig.run(&line).exits(8);
             assert!(
-                refused.err.contains(&format!("127.0.0.1:1 ({setting}) can't be reached")),
+                refused.err.contains(&format!("127.0.0.1:2 ({setting}) can't be reached")),
                 "{}",
                 refused.err
             );
@@ -418,7 +418,7 @@ fn a_wrong_client_is_told_before_anybody_is_asked() {
     for refusal in refusals {
         rig.provider.tests_come_to([refusal.clone()]);
         let refused = rig.run(&register(LICENSE)).exits(2);
-        let told = "error: 127.0.0.1:1 doesn't accept the client id biotrack-auth-sandbox with the secret in the vault\n  No admin was asked. Check client_id, and set the secret that BioTrack gave you: biotrack-auth config set-secret\n";
+        let told = "error: 127.0.0.1:2 doesn't accept the client id biotrack-auth-sandbox with the secret in the vault\n  No admin was asked. Check client_id, and set the secret that BioTrack gave you: biotrack-auth config set-secret\n";
         assert_eq!(refused.err, told, "{refusal:?}");
     }
     rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);

@@ -1,10 +1,10 @@
 //! `remind` and the hooks, as cron meets them: each reminder once, what failed again.
 #![cfg(unix)] // Hooks are programs: sh stands on every such system.
 
-use crate::rig::{Person, Rig, Visit, fits, register};
+use crate::rig::{Person, Reply, Rig, Visit, fits, register};
 use crate::snapshot;
 use jiff::SignedDuration;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const LICENSE: &str = "101-X0007-D1";
 
@@ -224,7 +224,7 @@ fn times_that_cannot_be_are_refused() {
 #[test]
 fn every_profile_is_reminded_of_where_that_is_asked() {
     let rig = Rig::new();
-    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:1 --vault sealed";
+    let init = "config init --profile other --preset local-sandbox --url http://127.0.0.1:2 --vault sealed";
     rig.run(init).exits(0);
     configure(&rig, &[("due", &quoted(&hook(&rig, "due")))]);
     rig.provider.grants_for(SignedDuration::from_hours(6 * 24));
@@ -256,6 +256,26 @@ fn grants_failures_and_deactivations_have_hooks() {
     insta::assert_snapshot!("what_the_deactivated_hook_gets", event(&got(&rig, "deactivated")[0]));
     rig.run("remind").exits(0);
     assert_eq!(["granted", "failed", "deactivated"].map(|name| got(&rig, name).len()), [1, 1, 1]);
+}
+
+#[test]
+fn the_failed_hook_says_which_kind_of_failure_it_was() {
+    let rig = Rig::new();
+    configure(&rig, &[("failed", &quoted(&hook(&rig, "failed")))]);
+    let kinds = || -> Vec<_> {
+        let told = got(&rig, "failed");
+        told.iter().map(|it| format!("{} {}", it["error"]["code"].as_str().unwrap(), it["exit"])).collect()
+    };
+    rig.visits([Visit::Denies]);
+    rig.run(&register("L-1")).exits(6);
+    rig.visits([Visit::Leaves]);
+    rig.run(&format!("{} --timeout 5s", register("L-2"))).exits(5);
+    rig.provider.replies("/oauth/token", [Reply::Changed(json!({ "location": "L-9" }))]);
+    rig.run(&register("L-3")).exits(6);
+    rig.provider.replies("/oauth/token", [Reply::Lost]);
+    rig.run(&register("L-4")).exits(8);
+    assert_eq!(kinds(), ["denied 6", "timeout 5", "mismatch 6", "network 8"]);
+    assert!(got(&rig, "failed").iter().all(|it| it["error"]["exit"] == it["exit"]));
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_license_is_given_up_even_while_the_provider_is_away() {
     rig.register("L-1").exits(0);
     let config = rig.file("config.toml");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:2")).unwrap();
     rig.run(&["deactivate", "L-1", "--yes"]).exits(8).answers("NOT revoked yet");
     assert_eq!(rig.only()["conditions"], json!(["revocation_pending"]));
     fs::write(&config, text).unwrap();
@@ -91,7 +91,7 @@ fn every_failed_command_about_one_license_tells_its_error_in_the_same_place() {
     );
     let config = rig.file("config.toml");
     let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:2")).unwrap();
     let answer = rig.run(&crate::support::register("L-2", &["--json"])).exits(8).json();
     assert_eq!(
         (&answer["results"][0]["outcome"], &answer["results"][0]["error"]["code"]),

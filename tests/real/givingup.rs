@@ -6,7 +6,7 @@ use serde_json::json;
 use std::fs;
 
 /// A revocation address where nobody listens.
-const NOBODY: &str = "revocation_url = \"http://127.0.0.1:9/revoke\"";
+const NOBODY: &str = "revocation_url = \"http://127.0.0.1:2/revoke\"";
 
 /// Adds a line to the profile while the work is done.
 fn with_setting(rig: &Rig, line: &str, work: impl FnOnce()) {

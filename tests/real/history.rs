@@ -50,6 +50,7 @@ fn what_is_old_is_pruned_only_with_a_yes() {
         key: key("L-1"),
         happened: HistoryEventKind::Asked,
         detail: String::new(),
+        failure: None,
     };
     let mut ledger = rig.ledger();
     let record = store("L-1", "2002-01-01T00:00:00Z");

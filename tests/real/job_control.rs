@@ -2,6 +2,7 @@
 //! heard, a browser is a person's own, and a process that was stopped looks for the answer that waits.
 
 use crate::support::asked::Asked;
+use crate::support::proxy::Proxy;
 use crate::support::screen::Screen;
 use crate::support::{Rig, admin, outside, register};
 use std::fs;
@@ -180,6 +181,29 @@ fn an_answer_that_waits_for_a_process_stopped_beyond_its_time_is_taken() {
     asked.ended().exits(0);
     assert!(admin.wait().unwrap().success());
     assert_eq!(rig.only()["state"], "active");
+}
+
+/// The code has left when the process is stopped, and its grant waits in a socket: beyond the time that an admin has, and beyond
+/// what the provider has to answer in.
+#[test]
+fn a_grant_that_waits_for_a_process_stopped_in_the_midst_of_the_exchange_is_stored() {
+    const TIMEOUT: Duration = Duration::from_secs(5);
+    let rig = Rig::new();
+    rig.adds_to_profile("timeout = \"5s\"");
+    let proxy = Proxy::of(&rig);
+    let asked = Asked::start(&rig, &register("L-1", &["--no-browser", "--timeout", "5s"]));
+    let id = asked.id().to_string();
+    let mut admin = Command::new(admin()).arg(&asked.address).spawn().unwrap();
+    proxy.seen.recv().unwrap();
+    assert!(outside("kill").args(["-STOP", &id]).status().unwrap().success());
+    let began = Instant::now();
+    proxy.go.send(()).unwrap();
+    until("its time is over", || began.elapsed() > TIMEOUT + Duration::from_secs(1));
+    assert!(outside("kill").args(["-CONT", &id]).status().unwrap().success());
+    asked.ended().exits(0);
+    assert!(admin.wait().unwrap().success());
+    assert_eq!(rig.only()["state"], "active");
+    assert_eq!(rig.counted("token_issued"), 1);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Every way in which the sandbox misbehaves ends in its documented exit code (DESIGN, Exit codes).
+//! Every way in which the sandbox misbehaves ends in its documented exit code.
 
 use crate::support::{Rig, Run, admin, register, send};
 use biotrack_auth::sandbox::Mishap;
@@ -103,7 +103,7 @@ fn a_provider_that_is_away_is_8_before_anyone_is_asked() {
     let rig = Rig::new();
     let config = rig.file("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    std::fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:9")).unwrap();
+    std::fs::write(&config, text.replace(&rig.sandbox().address(), "http://127.0.0.1:2")).unwrap();
     rig.register("L-1").exits(8).says("can't be reached");
     assert_eq!(rig.status()["summary"]["total"], 0);
 }

@@ -74,7 +74,7 @@ fn an_outage_marks_nothing_and_is_0_with_a_note() {
     rig.sandbox().set_fail(&[]);
     // Where nobody listens; where a page says nothing; where there is no such place.
     for address in
-        ["http://127.0.0.1:9/introspect".to_owned(), format!("{}/oauth/token", rig.sandbox().address())]
+        ["http://127.0.0.1:2/introspect".to_owned(), format!("{}/oauth/token", rig.sandbox().address())]
     {
         std::fs::write(&config, format!("{text}\nintrospection_url = \"{address}\"\n")).unwrap();
         let document = look(&rig, &[]).says("could not check L-1").json();

@@ -93,7 +93,7 @@ fn a_paste_that_is_too_long_is_refused_and_nothing_of_it_reaches_the_shell() {
 /// A shell in which a question for a secret stands.
 fn asked_for_a_secret(rig: &Rig) -> Screen {
     let profile =
-        "[profiles.other]\npreset = \"generic\"\nissuer = \"http://127.0.0.1:9\"\nclient_id = \"c\"\n";
+        "[profiles.other]\npreset = \"generic\"\nissuer = \"http://127.0.0.1:2\"\nclient_id = \"c\"\n";
     let config = rig.home().join("config.toml");
     std::fs::OpenOptions::new().append(true).open(config).unwrap().write_all(profile.as_bytes()).unwrap();
     // A shell that doesn't see to the terminal itself.

@@ -184,7 +184,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
     rig.sandbox().set_fail(&[]);
     let config = rig.file("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
-    rig.adds_to_profile("token_url = \"http://127.0.0.1:9/token\"");
+    rig.adds_to_profile("token_url = \"http://127.0.0.1:2/token\"");
     rig.run(&ALWAYS).exits(8).answers_nothing().says("can't be reached");
     unchanged();
     for (code, says) in [

@@ -10,7 +10,6 @@ from ..series import Sample
 
 def measure(bench):
     size = bench.program.stat().st_size / 1_000_000
-    bench.goal("binary, stripped", "≤ 10 MB", size, " MB", most=10)
     bench.note(f"The binary has {size:.2f} MB; it's made of {crates()} crates and {lines():,} lines of our own in src/, "
                "tests in them counted.")
     if bench.build:

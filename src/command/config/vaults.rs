@@ -42,7 +42,12 @@ impl VaultChooser for Vaults<'_> {
 
 impl Vaults<'_> {
     fn keyring(&self, why: &str) -> Result<VaultChoice> {
-        self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]))?;
+        let probed = self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]));
+        probed.map_err(|e| match e {
+            Error::Vault(VaultError::Locked) => e,
+            Error::Vault(e) => VaultError::Unchosen(Box::new(e)).into(),
+            e => e,
+        })?;
         Ok(VaultChoice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
     }
 

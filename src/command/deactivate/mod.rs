@@ -37,6 +37,8 @@ const NAMED: usize = 10;
 /// licenses, you confirm by typing their number. If BioTrack is too busy to revoke a grant, the command retries a few
 /// times; after that it keeps the tokens, and the next `deactivate` tries again.
 #[derive(Debug, clap::Args)]
+#[group(skip)]
+#[command(group = clap::ArgGroup::new("which").args(["selectors", "tag"]).required(true).multiple(true))]
 #[command(after_help = "\
 Examples:
   biotrack-auth deactivate 101-X0007-D1
@@ -47,7 +49,7 @@ Examples:
   biotrack-auth deactivate --tag downstate --yes --format jsonl")]
 pub struct Args {
     /// Select a license by license, UBI/LICENSE, OCM license or store name; may be given several times
-    #[arg(value_name = "SELECTOR", required_unless_present = "tag")]
+    #[arg(value_name = "SELECTOR")]
     selectors: Vec<String>,
 
     /// Select every license with this tag; with SELECTOR, only licenses that match both

@@ -110,6 +110,6 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
 fn change(mut record: Authorization, happened: HistoryEventKind, at: Timestamp) -> Change {
     record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
-    let event = HistoryEvent { at, profile, key, happened, detail: "made up".into() };
+    let event = HistoryEvent { at, profile, key, happened, detail: "made up".into(), failure: None };
     Change { record, moves: Vec::new(), ends: None, events: vec![event] }
 }

@@ -619,7 +619,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.flows.stop(|at| {
             let (complete, again) =
                 (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
-            let next = format!("{again}. If Grant Access was clicked, run within 10 minutes: {complete}");
+            let next = format!("{again}\nIf Grant Access was clicked, run within 10 minutes: {complete}");
             Error::Interrupted { next: Some(next) }
         });
         self.settle_what_is_over();

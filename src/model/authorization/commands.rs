@@ -3,6 +3,7 @@
 use super::columns::Authorization;
 use crate::error::shell;
 use crate::model::ids::Key;
+use crate::model::provider::{ClientAuth, Provider};
 
 /// A command on one record, by its unmistakable `UBI/LICENSE`; with `--profile` where it isn't the default one.
 pub fn next(command: &str, record: &Authorization, other_profile: bool) -> String {
@@ -12,6 +13,12 @@ pub fn next(command: &str, record: &Authorization, other_profile: bool) -> Strin
 /// The same on several records, or on a profile as a whole, with flags.
 pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key]) -> String {
     line(command, flags, profile, keys, &[])
+}
+
+/// The command that gives the vault another client secret; none where the profile's is published, or it has none.
+pub fn set_secret(provider: &Provider) -> Option<String> {
+    let is_ours = provider.published_secret.is_none() && provider.client_auth != ClientAuth::None;
+    is_ours.then(|| next_of("config", &["set-secret"], provider.other(), &[]))
 }
 
 /// The same with its flags behind the records, which reads better, where nothing hinders that.

@@ -19,17 +19,23 @@ pub struct ReportedRecord<'r>(pub Cow<'r, Authorization>);
 #[derive(Debug, Clone, Copy)]
 pub struct ExportedRecord<'r>(pub &'r Authorization);
 
-impl Serialize for ReportedRecord<'_> {
-    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
-        let mut members = to.serialize_map(None)?;
-        for column in columns(ColumnScope::is_reported) {
+impl ReportedRecord<'_> {
+    /// Writes some of its members, in this order.
+    ///
+    /// # Errors
+    /// The document can't be written.
+    pub fn write<M: SerializeMap>(&self, members: &mut M, names: &[&str]) -> Result<(), M::Error> {
+        for name in names {
+            let Some(column) = columns(ColumnScope::is_reported).find(|column| column.name == *name) else {
+                continue;
+            };
             let value = match column.name {
                 UBI if self.0.key.ubi.known().is_none() => ColumnValue::Nothing,
                 _ => column.value(&self.0),
             };
             members.serialize_entry(column.name, &value)?;
         }
-        members.end()
+        Ok(())
     }
 }
 

@@ -4,14 +4,14 @@ use crate::model::authorization::{Condition, ReportedRecord, State};
 use crate::report::row::Row;
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 
 /// One authorization: the record and its state at this instant.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct AuthorizationJson<'r> {
-    #[serde(flatten)]
+    #[schemars(flatten)]
     record: ReportedRecord<'r>,
     state: State,
     conditions: Vec<Condition>,
@@ -38,7 +38,7 @@ pub struct AuthorizationJson<'r> {
 }
 
 /// How a renewal is in progress.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InHand {
     /// Its admin was invited.
@@ -48,7 +48,7 @@ pub enum InHand {
 }
 
 /// What is known about a grant's expiry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Expires {
     /// It expires at `expires_at`.
@@ -60,7 +60,7 @@ pub enum Expires {
 }
 
 /// How a grant was verified.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Proof {
     /// The provider's introspection endpoint.
@@ -74,7 +74,7 @@ pub enum Proof {
 }
 
 /// One admin's mailed link. The link itself is never shown.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, serde::Serialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Invitation {
     /// The mailbox.
@@ -96,6 +96,42 @@ pub struct Invitation {
     /// When the link expires.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub expires_at: Timestamp,
+}
+
+/// In the order of questions: whose it is, how it stands, since and until when, what is known of it, what comes next. What was told
+/// and what follows from it are among each other.
+impl Serialize for AuthorizationJson<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        const WHOSE: &[&str] = &[
+            "profile",
+            "ubi",
+            "license",
+            "ocm_license",
+            "name",
+            "username",
+            "granted_by",
+            "contact",
+            "tags",
+        ];
+        let (record, mut members) = (&self.record, to.serialize_map(None)?);
+        record.write(&mut members, WHOSE)?;
+        members.serialize_entry("state", &self.state)?;
+        members.serialize_entry("conditions", &self.conditions)?;
+        record.write(&mut members, &["unconfirmed"])?;
+        members.serialize_entry("in_hand", &self.in_hand)?;
+        members.serialize_entry("deputies", &self.deputies)?;
+        record.write(&mut members, &["created_at", "renewed_at"])?;
+        members.serialize_entry("expires", &self.expires)?;
+        record.write(&mut members, &["expires_at", "expires_estimated"])?;
+        members.serialize_entry("pending_until", &self.pending_until)?;
+        members.serialize_entry("days_left", &self.days_left)?;
+        members.serialize_entry("verified_at", &self.verified_at)?;
+        members.serialize_entry("verified_by", &self.verified_by)?;
+        record.write(&mut members, &["last_used_at"])?;
+        members.serialize_entry("invitation", &self.invitation)?;
+        members.serialize_entry("next_command", &self.next_command)?;
+        members.end()
+    }
 }
 
 impl<'r> AuthorizationJson<'r> {

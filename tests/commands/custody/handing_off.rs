@@ -229,7 +229,7 @@ fn a_refusal_closes_the_question_and_somebody_elses_answer_does_not() {
     );
 
     let link = process(&rig, |it| it.hand_out("L-1"));
-    let back = link.granted(&rig).replace("iss=http%3A%2F%2F127.0.0.1%3A1", "iss=http%3A%2F%2Fevil.example");
+    let back = link.granted(&rig).replace("iss=http%3A%2F%2F127.0.0.1%3A2", "iss=http%3A%2F%2Fevil.example");
     process(&rig, |it| {
         let told = it.complete(&back).unwrap_err();
         assert!(told.to_string().contains("the redirect came from http://evil.example"), "{told}");

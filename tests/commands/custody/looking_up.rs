@@ -42,7 +42,7 @@ fn a_dead_grant_is_marked_invalid_once_both_its_tokens_were_called_inactive_twic
     assert_eq!(times(&rig, "introspected"), 4);
     assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Invalid, vec![(Role::Live, 1)]));
     assert_eq!(times(&rig, "refused"), 1);
-    let told = "invalid 127.0.0.1:1 refused the refresh: the grant is no longer valid";
+    let told = "invalid 127.0.0.1:2 refused the refresh: the grant is no longer valid";
     assert!(last_line(&rig, "L-1").starts_with(told), "{}", last_line(&rig, "L-1"));
 }
 

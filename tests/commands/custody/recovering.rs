@@ -15,7 +15,7 @@ fn granted(rig: Rig) -> Rig {
 /// Why not a byte of a request left.
 fn unreachable() -> Error {
     ProviderError::Unreachable {
-        host: "127.0.0.1:1".into(),
+        host: "127.0.0.1:2".into(),
         setting: "token_url",
         reason: "Connection refused".into(),
     }

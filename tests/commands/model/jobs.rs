@@ -19,6 +19,8 @@ pub struct Rules {
     pub approval_settles_nothing: bool,
     /// A deactivation says that a grant may still stand whose answer was lost.
     pub deactivation_tells_the_uncertain: bool,
+    /// A record stays as long as a question of it may have been answered.
+    pub removal_waits_for_what_may_be_answered: bool,
 }
 
 pub const TODAY: Rules = Rules {
@@ -29,6 +31,7 @@ pub const TODAY: Rules = Rules {
     writes_over_what_it_read: true,
     approval_settles_nothing: true,
     deactivation_tells_the_uncertain: true,
+    removal_waits_for_what_may_be_answered: true,
 };
 
 /// One step of a terminal's command; `false` where it has to wait for the other. `lost`: the answer of this step's request.
@@ -46,7 +49,7 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
         },
 
         // A consent.
-        (Job::Renew, At::Start) => match busy(world) {
+        (Job::Renew, At::Start) => match busy(world) || world.read().record.removed {
             true => At::Over,
             false => {
                 recover(world, rules);
@@ -177,7 +180,7 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
         }
 
         // A deactivation.
-        (Job::Deactivate, At::Claimed) => match busy(world) {
+        (Job::Deactivate, At::Claimed) => match busy(world) || world.read().record.removed {
             true => At::Over,
             false => {
                 recover(world, rules);
@@ -296,18 +299,55 @@ pub fn step(world: &mut World, rules: Rules, terminal: usize, lost: bool) -> boo
             });
             At::Over
         }
-        (Job::Import, At::Start) => At::Read(world.read().record, Vec::new()),
-        (Job::Import, At::Read(read, _)) => {
+        (Job::Import | Job::Edit, At::Start) if world.read().record.removed => At::Over,
+        (Job::Import | Job::Edit, At::Start) => At::Read(world.read().record, Vec::new()),
+        (Job::Import | Job::Edit, At::Read(read, _)) => {
             let now = world.read().record;
-            let same = match rules.writes_over_what_it_read {
-                true => now.revision == read.revision,
-                false => now.generation == read.generation,
-            };
+            let same = now.removed == read.removed
+                && match rules.writes_over_what_it_read {
+                    true => now.revision == read.revision,
+                    false => now.generation == read.generation,
+                };
             if !same {
                 world.terminals[terminal].at = At::Start;
                 return true;
             }
             world.synced(|ledger| ledger.record = Record { revision: now.revision + 1, ..read });
+            At::Over
+        }
+
+        // What is taken out of the ledger.
+        (Job::Remove, At::Start) => {
+            let Ledger { record, flows, .. } = world.read();
+            let has_ended = record.deactivated && !record.revocation_pending;
+            let left_over = flows.iter().any(|it| it.stage != Stage::Asked && !world.is_worked_on(it));
+            match has_ended && world.read().secrets().is_empty() && !left_over {
+                true => At::Read(*record, Vec::new()),
+                false => At::Over,
+            }
+        }
+        (Job::Remove, At::Read(read, _)) => {
+            let ledger = world.read();
+            let waits = |flow: &Flow| {
+                let noted_all =
+                    flow.owner.boot == world.boot || !rules.removal_waits_for_what_may_be_answered;
+                flow.purpose == Purpose::Consent && flow.stage == Stage::Asked && noted_all
+            };
+            if ledger.flows.iter().any(|flow| !waits(flow) || world.is_worked_on(flow)) {
+                world.over(terminal);
+                return true;
+            }
+            if ledger.record.revision != read.revision || !ledger.secrets().is_empty() {
+                world.terminals[terminal].at = At::Start;
+                return true;
+            }
+            // Whoever removes it hears that a grant of it may still stand, where that is uncertain.
+            waive(world, None);
+            world.synced(|ledger| {
+                ledger.flows.clear();
+                let Record { generation, .. } = ledger.record;
+                ledger.record = Record { removed: true, generation, ..Record::default() };
+            });
             At::Over
         }
         (job, at) => unreachable!("{job:?} is never {at:?}"),

@@ -99,6 +99,8 @@ pub struct Flow {
 /// The record's columns that commands decide by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Record {
+    /// There is none any more: it was taken out of the ledger.
+    pub removed: bool,
     pub deactivated: bool,
     pub exported: bool,
     pub invalid: bool,
@@ -157,10 +159,21 @@ pub enum Job {
     MoveSecrets,
     /// `import` of a record's other columns, with a question to a person.
     Import,
+    Edit,
+    Remove,
 }
 
-pub const JOBS: [Job; 7] =
-    [Job::Renew, Job::Refresh, Job::Deactivate, Job::Approve, Job::Export, Job::MoveSecrets, Job::Import];
+pub const JOBS: [Job; 9] = [
+    Job::Renew,
+    Job::Refresh,
+    Job::Deactivate,
+    Job::Approve,
+    Job::Export,
+    Job::MoveSecrets,
+    Job::Import,
+    Job::Edit,
+    Job::Remove,
+];
 
 /// Where a command is, with what it remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

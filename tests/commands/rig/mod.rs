@@ -304,7 +304,7 @@ impl Rig {
         self.browser.wait();
         person.said_all();
         schema::check(words, &out.text());
-        hints::check(words, &out.text(), &err.text());
+        self.can_run(words, hints::told(words, &out.text(), &err.text()));
         Done {
             code,
             out: self.shown(&out.text()),

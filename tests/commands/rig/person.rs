@@ -71,6 +71,8 @@ struct Script {
     keys: Mutex<Vec<TypedInput>>,
     standard_input: Mutex<Vec<u8>>,
     terminal: bool,
+    /// Every question is answered with Ctrl-C.
+    interrupts: bool,
     hand: Hand,
     /// What others do while the next questions wait for their answers, one after the other.
     meanwhile: Mutex<VecDeque<Meanwhile>>,
@@ -91,6 +93,12 @@ impl Person {
     /// Somebody who is asked nothing.
     pub fn watching() -> Self {
         Self::answering(&[])
+    }
+
+    /// Somebody who interrupts whatever is asked.
+    pub fn interrupting() -> Self {
+        let script = Script { terminal: true, interrupts: true, ..Script::default() };
+        Self { there: true, columns: None, script: Arc::new(script) }
     }
 
     /// Nobody; standard input holds this.
@@ -154,6 +162,9 @@ struct ScriptedInput {
 
 impl ScriptedInput {
     fn answer(&self, question: &str, shown: bool) -> io::Result<String> {
+        if self.script.interrupts {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
         let next = self.script.answers.lock().unwrap().pop_front();
         let (part, answer) = next.unwrap_or_else(|| panic!("nobody expected the question \"{question}\""));
         assert!(question.contains(&part), "\"{question}\" was asked where \"{part}\" was expected");

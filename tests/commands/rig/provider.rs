@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use url::{Url, form_urlencoded};
 
 /// Where it says that it is. Nothing listens there.
-pub const URL: &str = "http://127.0.0.1:1";
+pub const URL: &str = "http://127.0.0.1:2";
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 

@@ -6,7 +6,7 @@ use crate::support::Rig;
 use std::fs;
 
 const INIT: &[&str] =
-    &["config", "init", "--preset", "local-sandbox", "--url", "http://127.0.0.1:1", "--vault", "sealed"];
+    &["config", "init", "--preset", "local-sandbox", "--url", "http://127.0.0.1:2", "--vault", "sealed"];
 
 /// Nothing is in the home but what the rig itself needs there.
 fn empty(rig: &Rig) {

@@ -197,7 +197,7 @@ fn as_root_no_secret_goes_to_a_session_of_another_user() {
             "--preset",
             "local-sandbox",
             "--url",
-            "http://127.0.0.1:1",
+            "http://127.0.0.1:2",
             "--vault",
             "keyring",
             "--no-input",

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod cron;
+mod jq;
 mod listen;
 mod many;
 mod monitoring;

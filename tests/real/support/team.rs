@@ -133,6 +133,8 @@ impl Server {
             // It's never the machine that fails here, only processes: what the kernel has is safe.
             "fsync=off".into(),
             "max_connections=200".into(),
+            // No compiler: a statement that the server would compile, which takes far longer than any of ours, fails.
+            "jit_provider=plpgsql".into(),
         ];
         let mut command = self.as_its_user(&Self::program("postgres"));
         command.args(["-D", text(&data), "-p", &port]);

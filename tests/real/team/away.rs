@@ -64,32 +64,40 @@ const PUBLIC: &str = "redirect.public_url = \"https://auth.example.com/callback\
 /// A host that listens on a server of this test's own, by this address; with a link that waits for its answer.
 fn listening(address: &str) -> (Team, Listener, String) {
     let team = Team::on(address, 1);
-    let config = team.home(0).join("config.toml");
-    let text = fs::read_to_string(&config).unwrap();
-    fs::write(&config, format!("{text}\n{PUBLIC}\n")).unwrap();
+    has_a_public_address(&team, 0);
     let back = answer_to(&team, "L-1");
     let listener = Listener::start(team.command(0, &["listen", "--port", "0"]));
     // Which questions are open it has looked up once it takes requests.
-    assert!(listener.asks("/healthz").contains("\"ok\":true"));
+    team.rig.until(|| listener.asks("/healthz").contains("\"ok\":true"));
     (team, listener, back)
 }
 
+pub fn has_a_public_address(team: &Team, host: usize) {
+    let config = team.home(host).join("config.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n{PUBLIC}\n")).unwrap();
+}
+
 /// Where the browser of a license's admin is sent back to.
-fn answer_to(team: &Team, license: &str) -> String {
+pub fn answer_to(team: &Team, license: &str) -> String {
     let link = team.run(0, &register(license, &["--no-wait", "-q"])).exits(0).out;
     let back = granted(link.trim_end());
     format!("{}?{}", back.path(), back.query().unwrap())
 }
 
 fn by(line: &Line, server: &Server) -> String {
+    by_line(line, server, &server.database())
+}
+
+/// A database of a server over a line.
+pub fn by_line(line: &Line, server: &Server, database: &str) -> String {
     let passwords = server.for_clients("passwords").display().to_string();
-    let database = server.database();
     format!("postgres://postgres@127.0.0.1:{}/{database}?sslmode=disable&passfile={passwords}", line.port)
 }
 
 /// What an admin reads whose answer is finished without their doing.
 #[track_caller]
-fn is_kept(page: &str) {
+pub fn is_kept(page: &str) {
     assert!(page.starts_with("200") && page.contains("kept"), "{page}");
     assert!(!page.contains("postgres") && !page.contains("ledger"), "{page}");
 }

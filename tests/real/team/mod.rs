@@ -7,6 +7,7 @@ mod cut;
 mod documented;
 mod failover;
 mod listening;
+mod many;
 mod moving;
 mod old_server;
 mod server;

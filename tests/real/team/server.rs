@@ -181,6 +181,9 @@ fn another_schema_is_refused_by_who_reads_writes_or_is_at_work_already() {
 fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret() {
     let team = Team::of(shared(), 1);
     team.run(0, &register("L-1", &[])).exits(0);
+    let asked =
+        ["register", "--ubi", "604001", "--license", "L-3", "--username", "ann@example.com", "--no-wait"];
+    team.run(0, &asked).exits(0);
     let database = database(&team);
     shared().grants_roles(&database);
     let [reader, writer] =
@@ -198,7 +201,13 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
     ] {
         reads.run(0, words).exits(0);
     }
-    for words in [vec!["token", "L-1"], register("L-2", &[]), vec!["deactivate", "L-1", "--yes"]] {
+    for words in [
+        vec!["token", "L-1"],
+        register("L-2", &[]),
+        vec!["deactivate", "L-1", "--yes"],
+        vec!["edit", "L-1", "--name", "Hudson St"],
+        vec!["remove", "L-3"],
+    ] {
         reads.run(0, &words).exits(7).says("permission denied").says("Check the role, its privileges");
     }
     let writes = on(&writer);
@@ -208,6 +217,8 @@ fn neither_reader_nor_writer_changes_the_history_and_the_reader_sees_no_secret()
     writes.run(0, &["token", "L-2"]).exits(0);
     writes.run(0, &["renew", "L-2", "--browser", &admin()]).exits(0);
     writes.run(0, &["deactivate", "L-2", "--yes"]).exits(0);
+    writes.run(0, &["edit", "L-1", "--name", "Hudson St"]).exits(0);
+    writes.run(0, &["remove", "L-3"]).exits(0);
     writes
         .run(0, &["history", "prune", "--before", "2100-01-01", "--yes"])
         .exits(7)

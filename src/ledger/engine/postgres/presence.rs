@@ -1,12 +1,12 @@
 //! Who is at work, as other hosts see it: a claim that expires unless it's heard of again.
 
-use super::connect::connect;
+use super::connect::{connect, limit};
 use super::heartbeat::{Heartbeat, LEASE};
 use super::messages::first;
 use super::session::ServerSession;
 use crate::error::{LedgerError, Result};
 use crate::ledger::engine::value::SqlValue;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio_postgres::Client;
 
 /// How long what a process left open is its own host's to finish: a code lives ten minutes at most (RFC 6749, 4.1.2).
@@ -22,7 +22,13 @@ impl ServerSession {
             &[SqlValue::Text(mark), SqlValue::Text(label), SqlValue::Number(LEASE.as_secs().cast_signed())],
         )
         .map_err(named)?;
-        let second = self.runtime.block_on(connect(&self.server)).map_err(|e| self.away(e))?;
+        let asked = Instant::now();
+        let second = self.runtime.block_on(connect(&self.server)).map_err(|e| {
+            if asked.elapsed() >= limit(&self.server) {
+                self.nothing_answers();
+            }
+            self.away(e)
+        })?;
         self.refuse_a_pool(&second)?;
         let heartbeat = Heartbeat::begin(&self.runtime, &self.server, second, mark);
         *self.heartbeat.borrow_mut() = Some(heartbeat);
