@@ -44,7 +44,7 @@ fn expired_is_critical() {
 fn what_was_given_up_is_not_counted() {
     let gone = Authorization { deactivated_at: Some(END.parse().unwrap()), ..store("L-1", END) };
     let later = "2026-04-01T12:00:00Z";
-    unknown(check(&rig(std::slice::from_ref(&gone)), later, &[]), "nothing is registered");
+    unknown(check(&rig(std::slice::from_ref(&gone)), later, &[]), "no licenses are registered");
     let rig = rig(&[gone, store("L-2", "2026-06-10T12:00:00Z")]);
     check(&rig, later, &[]).exits(0).answers("BIOTRACK OK: 1 active |");
 }

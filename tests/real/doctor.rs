@@ -76,7 +76,7 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
         let orphan = format!("{id}/local-sandbox/604001/L-9/1");
         store(&orphan);
         store("another-ledger/local-sandbox/604001/L-9/1");
-        finds(&rig, &["1 items of this ledger", "doctor --fix"]);
+        finds(&rig, &["1 leftover item of this ledger", "doctor --fix"]);
         assert_eq!(accounts().len(), 3);
         rig.run(&["doctor", "--fix"]).exits(0).answers("* vault");
         let left = accounts();

@@ -66,7 +66,7 @@ fn a_file_that_is_no_list_of_licenses_is_refused_whole() {
         ),
         (b"\xff\xfeu\0b\0i\0", "UTF-16"),
         (b"ubi,license,username\n604001,\"L-1,a@example.com\n", "never closed"),
-        (b"\x1b[2J,\xe2\x80\xae\n1,2\n", "is missing: the first line must name the columns"),
+        (b"\x1b[2J,\xe2\x80\xae\n1,2\n", " missing: the first line must name the columns"),
     ];
     for (file, why) in files {
         for command in ["register", "renew"] {

@@ -48,7 +48,7 @@ fn the_keyring_is_emptied_into_the_sealed_vault_and_back() {
         rig.keeps_secrets(std::slice::from_ref(&token));
         rig.run(&["config", "show"]).exits(0).answers("= \"sealed\"");
         rig.run(&["renew", "L-2", "--browser", &admin()]).exits(0);
-        rig.run(&["config", "vault", "sealed"]).exits(0).says("there already");
+        rig.run(&["config", "vault", "sealed"]).exits(0).says("already there");
         rig.run(&["config", "vault", "keyring"]).exits(0).says("2 secrets moved");
         assert_eq!(accounts().len(), 2);
         assert_eq!(rig.live("L-1").unwrap().access.expose(), token);

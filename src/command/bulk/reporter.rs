@@ -136,10 +136,7 @@ impl<'w> BulkReporter<'w> {
             lines.push(format!("  and {} more", self.open.len() - NAMED));
         }
         let keys = if let Some(admin) = to_decide {
-            format!(
-                "{admin} granted access instead of the admin who was asked. Accept grants from {admin}?  y yes  n no",
-                admin = clean(admin)
-            )
+            format!("Accept grants from {admin}, who was not asked?  y yes  n no", admin = clean(admin))
         } else {
             match pace.pause() {
                 Some(PauseReason::Admin(next)) => {
@@ -234,7 +231,7 @@ impl ProgressReporter for BulkReporter<'_> {
         // Else it's in the moving lines.
         if !self.lines.are_shown() {
             let admin = clean(admin);
-            self.always(&format!("{admin} granted access instead of the admin who was asked. Accept grants from {admin}?  y yes  n no"));
+            self.always(&format!("Accept grants from {admin}, who was not asked?  y yes  n no"));
         }
     }
 

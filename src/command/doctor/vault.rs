@@ -278,7 +278,10 @@ impl Examination<'_, '_> {
         if orphans.is_empty() {
             return Ok(());
         }
-        let found = format!("{} leftover items of this ledger in the keyring", orphans.len());
+        let found = format!(
+            "{} of this ledger in the keyring",
+            counted(orphans.len(), "leftover item", "leftover items")
+        );
         // One of them may be about to be named. None that isn't now will ever be: each item has a name of its own.
         if at_work {
             self.note(
@@ -296,7 +299,10 @@ impl Examination<'_, '_> {
             vault.forget(&SecretPlace::Item(orphan.clone()))?;
         }
         crate::command::ledger_of(self.call.env)?.items_forgotten(&orphans)?;
-        self.fixed("vault", format!("removed {} leftover items from the keyring", orphans.len()));
+        self.fixed(
+            "vault",
+            format!("removed {} from the keyring", counted(orphans.len(), "leftover item", "leftover items")),
+        );
         Ok(())
     }
 

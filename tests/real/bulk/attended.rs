@@ -55,7 +55,7 @@ fn keys_skip_open_the_next_and_leave_the_rest_for_later() {
 #[test]
 fn another_admins_grants_are_asked_about_once() {
     let (rig, _crowd, screen) = renewing(Will::GrantAs("boss@example.com".into()), "--tabs 2");
-    let seen = screen.shows("Accept grants from boss@example.com?");
+    let seen = screen.shows("Accept grants from boss@example.com");
     assert!(seen.contains("y yes"), "{seen}");
     screen.types("y");
     screen.shows("Next: bob@example.com");

@@ -60,7 +60,7 @@ fn everything_moves_to_a_server_and_back_and_the_old_one_is_used_no_more() {
     rig.run(&["history", "verify"]).exits(0);
     rig.run(&["token", "L-1"]).exits(0);
     rig.run(&["renew", "L-3", "--awaiting", "--yes"]).exits(0);
-    rig.run(&["config", "ledger", "move", &address]).exits(0).says("there already");
+    rig.run(&["config", "ledger", "move", &address]).exits(0).says("is already at");
 
     // Somebody's configuration still names the file.
     fs::write(rig.file("config.toml"), &config).unwrap();
