@@ -282,7 +282,7 @@ fn strangers(held: &FileContents, known: &BTreeSet<String>, from: &str, now: Tim
     for (row, _) in &held.rows {
         if !known.contains(&row.record.profile) {
             let problem = format!(
-                "{}: profile \"{}\" isn't configured here (create it: biotrack-auth config init --profile)",
+                "{}: profile \"{}\" isn't configured here (config init --profile creates it)",
                 row.record.key.license,
                 clean(&row.record.profile)
             );

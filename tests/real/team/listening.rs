@@ -60,7 +60,7 @@ fn answers_to_another_hosts_links_are_kept_or_asked_for_again_while_the_ledger_i
     // The admins reload their pages.
     team.rig.until(|| listener.asks(&unknown).contains("Access granted"));
     let page = listener.asks(&elsewhere);
-    assert!(page.contains("made where its answer"), "{page}");
+    assert!(page.contains("can't accept the answer to this link"), "{page}");
     team.run(0, &["token", "L-3"]).exits(0);
     listener.stops();
     team.run(0, &["complete", &format!("https://auth.example.com{elsewhere}")]).exits(0);
