@@ -109,7 +109,7 @@ fn told(missing: &[(String, String)], unlisted: &[String]) -> String {
         format!("{} (listed by {}) isn't configured here", clean(recipient), clean(host))
     });
     let unlisted = unlisted.iter().map(|it| {
-        format!("{} is configured here, but is configured here, but isn't in the ledger's list", clean(it))
+        format!("{} is configured here, but isn't in the ledger's list", clean(it))
     });
     missing.chain(unlisted).collect::<Vec<_>>().join("; ")
 }
