@@ -108,9 +108,8 @@ fn told(missing: &[(String, String)], unlisted: &[String]) -> String {
     let missing = missing.iter().map(|(recipient, host)| {
         format!("{} (listed by {}) isn't configured here", clean(recipient), clean(host))
     });
-    let unlisted = unlisted.iter().map(|it| {
-        format!("{} is configured here, but isn't in the ledger's list", clean(it))
-    });
+    let unlisted =
+        unlisted.iter().map(|it| format!("{} is configured here, but isn't in the ledger's list", clean(it)));
     missing.chain(unlisted).collect::<Vec<_>>().join("; ")
 }
 
