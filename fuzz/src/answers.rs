@@ -4,7 +4,7 @@ use biotrack_auth::error::{Error, ProviderError, Result};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
-use biotrack_auth::oauth::Liveness;
+use biotrack_auth::oauth::GrantValidity;
 use biotrack_auth::oauth::fuzz_entry::{RawResponse, described, exchanged, looked_up, refreshed};
 use biotrack_auth::system::presentable;
 use serde_json::{Map, Value};
@@ -132,8 +132,8 @@ pub fn error_answer(bytes: &[u8]) {
 pub fn introspection(bytes: &[u8]) {
     let Some(heard) = heard(bytes) else { return };
     let says = match looked_up(&BIOTRACK, &heard) {
-        Ok(Liveness::Active) => true,
-        Ok(Liveness::Inactive) => false,
+        Ok(GrantValidity::Active) => true,
+        Ok(GrantValidity::Inactive) => false,
         _ => return,
     };
     assert!(heard.status == 200 && heard.content_type != Some("text/html"));

@@ -9,7 +9,7 @@ use biotrack_auth::model::ids::{Key, License, Tag, Ubi, Username};
 use biotrack_auth::model::odd_cell::{OddText, odd};
 use biotrack_auth::model::rows;
 use biotrack_auth::model::secret::Sealable;
-use biotrack_auth::model::transfer::{ExportDocument, ImportedRow, Tokens, TokensHere, merge};
+use biotrack_auth::model::transfer::{ExportDocument, FileTokens, ImportedRow, TokensHere, merge};
 use biotrack_auth::report::{ImportDocument, export_csv, export_json};
 use biotrack_auth::system::presentable;
 use std::path::Path;
@@ -86,7 +86,7 @@ pub fn rows(bytes: &[u8]) {
 
 /// A record that is taken in, written again and read again is the same.
 fn taken_in(incoming: &ImportedRow) {
-    let merged = merge(None, incoming, TokensHere::None, Tokens::None);
+    let merged = merge(None, incoming, TokensHere::None, FileTokens::None);
     for line in ImportDocument::of(std::slice::from_ref(&merged), true).in_words().lines() {
         assert!(!line.chars().any(super::steers), "{line:?}");
     }
@@ -120,7 +120,7 @@ fn written_again(record: &Authorization) {
     let from_json = document.authorizations.pop().expect("a record").incoming(1).expect("our own record");
     assert_eq!(sheet.rows.len(), 1);
     for incoming in [&sheet.rows[0], &from_json] {
-        let again = merge(None, incoming, TokensHere::None, Tokens::None).record;
+        let again = merge(None, incoming, TokensHere::None, FileTokens::None).record;
         assert_eq!(&Authorization { held_elsewhere: false, ..again }, record);
     }
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());

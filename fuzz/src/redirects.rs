@@ -1,6 +1,6 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
-use biotrack_auth::oauth::{AuthorizationResponse, Callback, Endpoints, Pasted, ReturnedAddress};
+use biotrack_auth::oauth::{AuthorizationResponse, Callback, Endpoints, PastedCandidates, ReturnedAddress};
 use biotrack_auth::oauth::{judge as judge_callback, read_callback};
 use biotrack_auth::system::presentable;
 use biotrack_auth::web::listener::Method;
@@ -99,8 +99,9 @@ pub fn returned(bytes: &[u8]) {
         let is_its_state = it.states().iter().any(|state| state.expose() == STATE);
         Ok::<_, std::convert::Infallible>(is_its_state && it.is_at(OURS))
     };
-    let picked =
-        |text: &str| Pasted::of(text).and_then(|pasted| pasted.pick(fits).unwrap_or_else(|e| match e {}));
+    let picked = |text: &str| {
+        PastedCandidates::of(text).and_then(|pasted| pasted.pick(fits).unwrap_or_else(|e| match e {}))
+    };
     match picked(text) {
         Ok(found) => {
             let places = [

@@ -1,7 +1,7 @@
 //! What lies on the disk: sealed bytes, and the spool of a process that died.
 
 use biotrack_auth::ledger::notes;
-use biotrack_auth::model::flow::{Role, Sealed, SecretPlace};
+use biotrack_auth::model::flow::{SealedBytes, SecretPlace, SecretRole};
 use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
 use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
 use biotrack_auth::model::secret::Sealable;
@@ -43,8 +43,8 @@ pub fn sealed(bytes: &[u8]) {
         Ok(plain) => plain,
         Err(e) => return super::printable(&e),
     };
-    let row = SealRow::of_tokens(place(), Role::Live, Generation(1)).that_may_be_old(true);
-    match VAULT.get(&SecretPlace::Blob(Sealed(plain)), &row) {
+    let row = SealRow::of_tokens(place(), SecretRole::Live, Generation(1)).that_may_be_old(true);
+    match VAULT.get(&SecretPlace::Blob(SealedBytes(plain)), &row) {
         Ok(secret) => {
             assert!(is_sealed(bytes));
             // Every seed has this in it, and nobody who changes a byte of one makes another.

@@ -7,7 +7,7 @@ use crate::model::authorization::{AuthorizationWithFlows, selector};
 use crate::model::ids::Key;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
 use crate::model::provider::Provider;
-use crate::report::{ErrorDocument, Row, View, card, results, unknown};
+use crate::report::{ErrorDocument, ReportRow, View, card, results, unknown};
 use jiff::Timestamp;
 
 impl Invocation<'_> {
@@ -47,7 +47,7 @@ impl Invocation<'_> {
     }
 
     /// The card of a record, with its last events.
-    pub(super) fn card(&self, ledger: &Ledger, row: &Row<'_>, now: Timestamp) -> Result<String> {
+    pub(super) fn card(&self, ledger: &Ledger, row: &ReportRow<'_>, now: Timestamp) -> Result<String> {
         const SHOWN: u32 = 6;
         let record = &row.standing.record;
         Ok(card(row, &ledger.last_lines(&record.profile, &record.key, SHOWN)?, now))
@@ -72,7 +72,7 @@ impl Workspace<'_> {
         let said = match (&outcome.standing, &outcome.error) {
             (Some(standing), None) => {
                 let now = call.env.clock.now();
-                call.card(self.custody.ledger(), &Row::at(now, standing, &self.provider), now)?
+                call.card(self.custody.ledger(), &ReportRow::at(now, standing, &self.provider), now)?
             }
             _ => String::new(),
         };
@@ -100,12 +100,12 @@ pub fn error_for_monitoring(error: &Error) -> String {
 
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
 pub(super) fn outcome_or_error(
-    bench: &Workspace<'_>,
+    workspace: &Workspace<'_>,
     key: &Key,
     standing: Option<AuthorizationWithFlows>,
     error: Error,
 ) -> Result<Outcome> {
-    let error = error.of_license(&selector(key, bench.provider.other()));
+    let error = error.of_license(&selector(key, workspace.provider.other()));
     match error.kind() {
         Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
         _ => Ok(Outcome {

@@ -6,7 +6,7 @@ use crate::custody::FoundFlow;
 use crate::error::{HandoffError, Result};
 use crate::model::ids::Key;
 use crate::model::secret::Secret;
-use crate::oauth::Pasted;
+use crate::oauth::PastedCandidates;
 
 /// Finish a hand-off with the address that the admin sent back
 ///
@@ -49,27 +49,37 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
             Secret::from(call.env.terminal.read_pasted(question, crate::oauth::LONGEST_PASTE)?)
         }
     };
-    let pasted = Pasted::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
-    call.bench()?.work(call, |bench| complete(&pasted, call, bench))
+    let pasted =
+        PastedCandidates::of(text.expose()).map_err(|problem| HandoffError::Unreadable { problem })?;
+    call.workspace()?.work(call, |workspace| complete(&pasted, call, workspace))
 }
 
-fn complete<'a>(pasted: &Pasted, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
-    let returned = bench.custody.recognize(pasted, None)?;
-    let flow = match bench.custody.find(&returned)? {
+fn complete<'a>(
+    pasted: &PastedCandidates,
+    call: &Invocation<'a>,
+    workspace: &mut Workspace<'a>,
+) -> Result<u8> {
+    let returned = workspace.custody.recognize(pasted, None)?;
+    let flow = match workspace.custody.find(&returned)? {
         FoundFlow::Waiting(flow) | FoundFlow::Left(flow) => *flow,
     };
     let key = flow.key.clone();
-    finish(&key, pasted, call, bench).or_else(|e| bench.refused(call, &key, e))
+    finish(&key, pasted, call, workspace).or_else(|e| workspace.refused(call, &key, e))
 }
 
-fn finish<'a>(key: &Key, pasted: &Pasted, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
-    let done = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
-        bench.custody.connect(client.clone());
-        answered(call, bench, pasted, &client)
+fn finish<'a>(
+    key: &Key,
+    pasted: &PastedCandidates,
+    call: &Invocation<'a>,
+    workspace: &mut Workspace<'a>,
+) -> Result<u8> {
+    let done = online::connect(call, &workspace.provider, &workspace.custody).and_then(|client| {
+        workspace.custody.connect(client.clone());
+        answered(call, workspace, pasted, &client)
     });
     let outcome = match done {
-        Ok(outcome) => settled(call, bench, outcome)?,
-        Err(e) => outcome_or_error(bench, key, bench.custody.standing(key)?, e)?,
+        Ok(outcome) => settled(call, workspace, outcome)?,
+        Err(e) => outcome_or_error(workspace, key, workspace.custody.standing(key)?, e)?,
     };
-    bench.finish(call, outcome)
+    workspace.finish(call, outcome)
 }

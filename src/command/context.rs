@@ -59,20 +59,20 @@ impl<'a> Invocation<'a> {
     }
 
     /// Vault and ledger of this call's profile, ready to change something.
-    pub(super) fn bench(&self) -> Result<Workspace<'a>> {
+    pub(super) fn workspace(&self) -> Result<Workspace<'a>> {
         let (config, provider) = self.provider()?;
-        self.bench_at(config, provider)
+        self.workspace_at(config, provider)
     }
 
     /// The same of a profile by its name.
-    pub(super) fn bench_of(&self, profile: &str) -> Result<Workspace<'a>> {
+    pub(super) fn workspace_of(&self, profile: &str) -> Result<Workspace<'a>> {
         let config = Config::load(&self.env.paths)?;
         let provider = Arc::new(config.provider(profile)?);
-        self.bench_at(config, provider)
+        self.workspace_at(config, provider)
     }
 
     /// The same for whoever brings the first record: a ledger is made where there is none.
-    pub(super) fn bench_or_make(&self) -> Result<Workspace<'a>> {
+    pub(super) fn workspace_or_make(&self) -> Result<Workspace<'a>> {
         let (config, provider) = self.provider()?;
         let place = config.ledger_place(&self.env.variables, &self.env.who.user)?;
         match Ledger::open(self.env, &place) {
@@ -82,10 +82,10 @@ impl<'a> Invocation<'a> {
                 let made = format!("Note: there was no ledger at {}. A new one was made.", clean(&missing));
                 self.env.terminal.always(&made);
             }
-            Ok(there) => return self.bench_over(config, provider, there),
+            Ok(there) => return self.workspace_over(config, provider, there),
             Err(e) => return Err(e),
         }
-        self.bench_at(config, provider)
+        self.workspace_at(config, provider)
     }
 
     /// The same for a dry run, over a ledger that nothing can be written to; `None` where there is none.
@@ -97,12 +97,12 @@ impl<'a> Invocation<'a> {
         Ok(Some(Workspace { provider, custody, hooks: config.hooks.clone() }))
     }
 
-    fn bench_at(&self, config: Config, provider: Arc<Provider>) -> Result<Workspace<'a>> {
+    fn workspace_at(&self, config: Config, provider: Arc<Provider>) -> Result<Workspace<'a>> {
         let ledger = open_ledger(self.env, &config)?;
-        self.bench_over(config, provider, ledger)
+        self.workspace_over(config, provider, ledger)
     }
 
-    fn bench_over(
+    fn workspace_over(
         &self,
         config: Config,
         provider: Arc<Provider>,

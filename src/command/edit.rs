@@ -79,7 +79,8 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
             hint: "Remove it from one of them.".into(),
         });
     }
-    call.bench()?.work(call, |bench| edit_chosen(selector.as_deref(), user.as_deref(), &edit, call, bench))
+    call.workspace()?
+        .work(call, |workspace| edit_chosen(selector.as_deref(), user.as_deref(), &edit, call, workspace))
 }
 
 fn edit_chosen<'a>(
@@ -87,16 +88,16 @@ fn edit_chosen<'a>(
     user: Option<&str>,
     edit: &Edit,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     let choose = |standings: &[AuthorizationWithFlows]| match (selector, user) {
         (Some(selector), _) => selection::one(selector, Some(&provider.profile), standings, |it| &it.record)
             .map(|it| vec![it.clone()]),
         (None, user) => assigned_to(user.unwrap_or_default(), &provider.profile, standings),
     };
-    let edited = bench.custody.edit(choose, edit)?;
-    note(&edited, edit, call, bench)?;
+    let edited = workspace.custody.edit(choose, edit)?;
+    note(&edited, edit, call, workspace)?;
     let mut outcomes = Vec::with_capacity(edited.len());
     let mut said = String::new();
     for it in &edited {
@@ -105,7 +106,7 @@ fn edit_chosen<'a>(
             said += &format!("{key}: {}.\n", in_words(&it.changes));
         }
         let ending = if is_changed { OutcomeKind::Edited } else { OutcomeKind::Unchanged };
-        outcomes.push(Outcome::of(key.clone(), ending, bench.custody.standing(key)?));
+        outcomes.push(Outcome::of(key.clone(), ending, workspace.custody.standing(key)?));
     }
     let unchanged = edited.iter().filter(|it| it.changes.is_empty()).count();
     if unchanged > 0 && call.env.terminal.interactive() {
@@ -133,10 +134,15 @@ fn assigned_to(
 }
 
 /// What a person should know of it: names that are another's, too, and what becomes of grants and links of a former admin user.
-fn note(edited: &[EditedRecord], edit: &Edit, call: &Invocation<'_>, bench: &Workspace<'_>) -> Result<()> {
+fn note(
+    edited: &[EditedRecord],
+    edit: &Edit,
+    call: &Invocation<'_>,
+    workspace: &Workspace<'_>,
+) -> Result<()> {
     let now = call.env.clock.now();
     if let [EditedRecord { changes, before }] = edited {
-        let standings = bench.custody.ledger().standings(&bench.provider.profile)?;
+        let standings = workspace.custody.ledger().standings(&workspace.provider.profile)?;
         let others = standings.iter().map(|it| &it.record);
         let after = others.clone().find(|record| record.key == before.record.key);
         let has = |field: &str| changes.iter().any(|change| change.field == field);
@@ -150,7 +156,7 @@ fn note(edited: &[EditedRecord], edit: &Edit, call: &Invocation<'_>, bench: &Wor
     }
     let Some(new) = &edit.username else { return Ok(()) };
     let renamed = edited.iter().map(|it| &it.before).filter(|it| !it.record.username.same_as(new.as_str()));
-    for told in of_a_new_admin(new, &renamed.collect::<Vec<_>>(), bench.provider.other_profile, now) {
+    for told in of_a_new_admin(new, &renamed.collect::<Vec<_>>(), workspace.provider.other_profile, now) {
         call.env.terminal.info(&told);
     }
     Ok(())

@@ -36,10 +36,10 @@ pub struct Args {
 pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
     let min = parse("time", token::MIN_VALID)?;
     let (mut fresh, mut interrupts) = (None, None);
-    call.bench()?.work(call, |bench| {
-        let handed_over = fresh.insert(token::fresh(call, bench, &args.selector, min)?);
-        bench.custody.note_use(&handed_over.record);
-        interrupts = bench.custody.interrupts();
+    call.workspace()?.work(call, |workspace| {
+        let handed_over = fresh.insert(token::fresh(call, workspace, &args.selector, min)?);
+        workspace.custody.note_use(&handed_over.record);
+        interrupts = workspace.custody.interrupts();
         Ok(0)
     })?;
     if interrupts.is_some_and(|interrupts| interrupts.any()) {

@@ -135,10 +135,10 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
             hint: "Add --output FILE.".into(),
         });
     }
-    let mut bench = call.bench()?;
-    let profile = bench.provider.profile.clone();
-    let standings = chosen(args, &profile, bench.custody.ledger().standings(&profile)?)?;
-    let packed = bench.custody.pack(&standings, args.backup, &args.recipients, armored)?;
+    let mut workspace = call.workspace()?;
+    let profile = workspace.provider.profile.clone();
+    let standings = chosen(args, &profile, workspace.custody.ledger().standings(&profile)?)?;
+    let packed = workspace.custody.pack(&standings, args.backup, &args.recipients, armored)?;
     let (records, token_sets) = (packed.records, packed.token_sets());
     let to = args.recipients.join(", ");
     let output = args.output.as_deref().map(std::path::absolute).transpose().map_err(|e| Error::File {
@@ -146,8 +146,8 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         reason: e.to_string(),
     })?;
     match args.backup || token_sets == 0 {
-        true => keep_a_copy(&mut bench, packed, &to, output.as_deref(), call)?,
-        false => give_away(&mut bench, packed, &to, output.as_deref(), call)?,
+        true => keep_a_copy(&mut workspace, packed, &to, output.as_deref(), call)?,
+        false => give_away(&mut workspace, packed, &to, output.as_deref(), call)?,
     }
     let fate = match (args.backup, token_sets) {
         (true, _) => "The tokens stay in use here; a restored copy isn't used until import --adopt.",
@@ -178,7 +178,7 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 
 /// The tokens stay live here: whoever finds the file doesn't use them.
 fn keep_a_copy(
-    bench: &mut Workspace<'_>,
+    workspace: &mut Workspace<'_>,
     packed: SealedExport,
     to: &str,
     output: Option<&Path>,
@@ -188,7 +188,7 @@ fn keep_a_copy(
         Some(file) => files::write_new(file, &packed.bytes)?,
         None => call.env.terminal.hand_over(&packed.bytes)?,
     }
-    bench.custody.hand_over(packed, true, to).inspect_err(|_| {
+    workspace.custody.hand_over(packed, true, to).inspect_err(|_| {
         output.map(std::fs::remove_file);
     })
 }
@@ -196,14 +196,14 @@ fn keep_a_copy(
 /// The tokens leave. It's noted first; then the bundle is written, under a name that nobody takes for a bundle's; then the
 /// tokens go from here; and only then the file gets its name. Cut short anywhere, the next command finishes it, or takes it back.
 fn give_away(
-    bench: &mut Workspace<'_>,
+    workspace: &mut Workspace<'_>,
     packed: SealedExport,
     to: &str,
     output: Option<&Path>,
     call: &Invocation<'_>,
 ) -> Result<()> {
     let terminal = &call.env.terminal;
-    let part = bench.custody.announce(&packed, output)?;
+    let part = workspace.custody.announce(&packed, output)?;
     let written = match &part {
         Some(part) => files::write_unfinished(part, &packed.bytes),
         None => terminal.hand_over(&packed.bytes),
@@ -212,10 +212,10 @@ fn give_away(
         if part.is_none() {
             terminal.always("The tokens are still in use here: discard the output, and don't import it.");
         }
-        bench.custody.announced_is_taken_back()?;
+        workspace.custody.cancel_export()?;
         return Err(e);
     }
-    if let Err(e) = bench.custody.hand_over(packed, false, to) {
+    if let Err(e) = workspace.custody.hand_over(packed, false, to) {
         // A commit that may show up after all is left to the next command, which sees what became of it.
         if !e.may_show_up() {
             match &part {
@@ -223,11 +223,11 @@ fn give_away(
                 None => terminal
                     .always("The tokens are still in use here: discard the output, and don't import it."),
             }
-            bench.custody.announced_is_taken_back()?;
+            workspace.custody.cancel_export()?;
         }
         return Err(e);
     }
-    bench.custody.announced_has_left()
+    workspace.custody.complete_export()
 }
 
 /// What `export --with-secrets --output FILE --json` prints.

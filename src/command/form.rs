@@ -2,17 +2,17 @@
 
 use super::{Invocation, error_as_json};
 use crate::error::{Error, Result};
-use crate::ledger::{GrantOf, Ledger};
+use crate::ledger::{EventGrant, Ledger};
 use crate::model::ids::Key;
 use crate::model::provider::Provider;
-use crate::model::reminder::EventKey;
+use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
 use crate::report::RunEvent;
 use std::collections::HashMap;
 
 /// How the answer is given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum AnswerForm {
+pub enum OutputFormat {
     /// For people
     Text,
     /// One document, at the end
@@ -21,18 +21,19 @@ pub enum AnswerForm {
     Jsonl,
 }
 
-impl AnswerForm {
+impl OutputFormat {
     /// What each license's events have in common, where events are told.
     pub(super) fn common<'k>(
         self,
         ledger: &Ledger,
         provider: &Provider,
         keys: impl Iterator<Item = &'k Key>,
-    ) -> Result<HashMap<Key, EventKey>> {
+    ) -> Result<HashMap<Key, GrantEventKey>> {
         if self != Self::Jsonl {
             return Ok(HashMap::new());
         }
-        let common = |key: &Key| Ok((key.clone(), ledger.event_key(&provider.profile, key, GrantOf::Now)?));
+        let common =
+            |key: &Key| Ok((key.clone(), ledger.event_key(&provider.profile, key, EventGrant::Now)?));
         keys.map(common).collect()
     }
 
@@ -55,13 +56,13 @@ pub(super) fn format_of<F: PartialEq>(format: Option<F>, json: Option<F>, usual:
 
 /// The call as a whole is refused: that too in the form that was asked for. `--json` is answered where every
 /// command's is.
-pub(super) fn refused(form: AnswerForm, call: &Invocation<'_>, error: Error) -> Result<u8> {
+pub(super) fn refused(form: OutputFormat, call: &Invocation<'_>, error: Error) -> Result<u8> {
     match form {
-        AnswerForm::Json if !call.json => {
+        OutputFormat::Json if !call.json => {
             let text = super::as_json(error_as_json(&error, error.exit()))?;
             call.env.terminal.answer(&format!("{text}\n"))?;
         }
-        AnswerForm::Jsonl => {
+        OutputFormat::Jsonl => {
             let now = call.env.clock.now();
             let last = RunEvent::summary(now, RunCounts::default(), error.exit(), Some(&error));
             call.env.terminal.answer(&call.json_line(&last)?)?;

@@ -2,12 +2,12 @@
 
 use super::Invocation;
 use crate::error::{Error, Kind, Report, Result, clean, counted, first_few};
-use crate::ledger::{GrantOf, Ledger, QueuedHook};
+use crate::ledger::{EventGrant, Ledger, QueuedHook};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::history::HistoryEventKind;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, HookEventKind, Hooks};
-use crate::report::{HookCause, HookEvent, Row};
+use crate::report::{HookCause, HookEvent, ReportRow};
 use crate::system::InterruptCounter;
 use crate::system::hook::{Hook, HookFault};
 use std::path::Path;
@@ -70,12 +70,12 @@ pub(super) fn event_of(
 ) -> Result<Option<HookContext>> {
     let QueuedHook { seq, at, key, occasion, .. } = waiting;
     let Some(standing) = ledger.standing(&provider.profile, key)? else { return Ok(None) };
-    let row = Row::at(call.env.clock.now(), &standing, provider);
+    let row = ReportRow::at(call.env.clock.now(), &standing, provider);
     let id = EventId::of_event(ledger.id(), *seq);
     let cause = HookCause {
         occasion: *occasion,
         id: id.clone(),
-        common: ledger.event_key(&provider.profile, key, GrantOf::Before(*seq))?,
+        common: ledger.event_key(&provider.profile, key, EventGrant::Before(*seq))?,
         at: *at,
         error: (*occasion == HookEventKind::Failed).then(|| why_it_failed(waiting, &row)),
         threshold: None,
@@ -86,7 +86,7 @@ pub(super) fn event_of(
 }
 
 /// Why it failed: what was told then, and the kind of failure that was noted with it. Where none was, the event says it.
-fn why_it_failed(waiting: &QueuedHook, row: &Row<'_>) -> Report {
+fn why_it_failed(waiting: &QueuedHook, row: &ReportRow<'_>) -> Report {
     let by_its_event = || match &waiting.event {
         it if it == HistoryEventKind::Uncertain.word() => Kind::Network,
         it if it == HistoryEventKind::Invalid.word() => Kind::NeedsPerson,

@@ -10,7 +10,7 @@ use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
 use crate::model::slips::slips;
 use crate::model::transfer::{
-    ExportDocument, ImportEffect, ImportedRow, MergedRecord, Tokens, TokensHere, WrittenRecord, merge,
+    ExportDocument, FileTokens, ImportEffect, ImportedRow, MergedRecord, TokensHere, WrittenRecord, merge,
 };
 use crate::report::{ImportDocument, SCHEMA};
 use crate::vault::{IdentityFile, is_sealed, open_with};
@@ -61,7 +61,7 @@ const NAMED: usize = 10;
 /// What a file holds.
 struct FileContents {
     rows: Vec<(ImportedRow, Option<Sealable>)>,
-    tokens: Tokens,
+    tokens: FileTokens,
     /// They come from a backup, and are this ledger's own as soon as they are here.
     adopted: bool,
 }
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     let held = match &args.file {
         Some(file) => read(file, args, call, &provider.profile)?,
-        None => FileContents { rows: Vec::new(), tokens: Tokens::None, adopted: false },
+        None => FileContents { rows: Vec::new(), tokens: FileTokens::None, adopted: false },
     };
     let from = args.file.as_ref().map_or_else(String::new, |it| file::name(it));
     let known: BTreeSet<String> = config.names().into_iter().collect();
@@ -78,15 +78,15 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     if args.dry_run {
         return dry_run(&held, args, call, &config);
     }
-    let mut bench = match &args.file {
-        Some(_) => call.bench_or_make()?,
-        None => call.bench()?,
+    let mut workspace = match &args.file {
+        Some(_) => call.workspace_or_make()?,
+        None => call.workspace()?,
     };
     if args.adopt {
-        tell_of_doubts(&bench, &provider.profile, call)?;
+        tell_of_doubts(&workspace, &provider.profile, call)?;
     }
-    tell_slips(&held, Some(&bench), call)?;
-    let document = take_in(&held, args, call, &mut bench, &from)?;
+    tell_slips(&held, Some(&workspace), call)?;
+    let document = take_in(&held, args, call, &mut workspace, &from)?;
     let meant: BTreeSet<_> =
         held.rows.iter().map(|(row, _)| (row.record.profile.clone(), row.record.key.clone())).collect();
     let mut adopted = 0;
@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         let all = args.file.is_none();
         // Those that came just now were never anybody else's here.
         adopted = if held.adopted { document.token_sets() } else { 0 };
-        let waited = bench.custody.adopt(|record| {
+        let waited = workspace.custody.adopt(|record| {
             all && record.profile == provider.profile
                 || meant.contains(&(record.profile.clone(), record.key.clone()))
         })?;
@@ -123,8 +123,8 @@ fn dry_run(held: &FileContents, args: &Args, call: &Invocation<'_>, config: &Con
 }
 
 /// What is adopted of a ledger that went back in time may be dead: whoever agrees to it knows.
-fn tell_of_doubts(bench: &super::Workspace<'_>, profile: &str, call: &Invocation<'_>) -> Result<()> {
-    let doubted = bench.custody.ledger().doubted(profile)?;
+fn tell_of_doubts(workspace: &super::Workspace<'_>, profile: &str, call: &Invocation<'_>) -> Result<()> {
+    let doubted = workspace.custody.ledger().doubted(profile)?;
     if !doubted.is_empty() {
         let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
         call.env.terminal.always(&format!(
@@ -141,14 +141,14 @@ fn take_in(
     held: &FileContents,
     args: &Args,
     call: &Invocation<'_>,
-    bench: &mut super::Workspace<'_>,
+    workspace: &mut super::Workspace<'_>,
     from: &str,
 ) -> Result<ImportDocument> {
     const TRIES: usize = 5;
     let mut agreed = None;
     let mut tried = 1;
     loop {
-        let (merged, mut takings) = compared(held, Some(&*bench))?;
+        let (merged, mut takings) = compared(held, Some(&*workspace))?;
         let document = ImportDocument::of(&merged, false);
         if agreed.as_ref() != Some(&document) {
             if agreed.is_some() {
@@ -165,7 +165,7 @@ fn take_in(
         if !document.changes_anything() {
             return Ok(document);
         }
-        match bench.custody.take_in(takings, from) {
+        match workspace.custody.take_in(takings, from) {
             Ok(()) => return Ok(document),
             Err(Error::Ledger(LedgerError::Changed { .. })) if tried < TRIES => tried += 1,
             Err(e) => return Err(e),
@@ -199,7 +199,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
             None => super::identity(call.env),
         };
         let bundle = Bundle::read(&open_with(&identity, &bytes, &name)?, &name)?;
-        let tokens = if bundle.backup && !args.adopt { Tokens::Backup } else { Tokens::Move };
+        let tokens = if bundle.backup && !args.adopt { FileTokens::Backup } else { FileTokens::Move };
         let adopted = bundle.backup && args.adopt;
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
         for (at, row) in bundle.rows.into_iter().enumerate() {
@@ -241,7 +241,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
     };
     Ok(FileContents {
         rows: incoming.into_iter().map(|it| (it, None)).collect(),
-        tokens: Tokens::None,
+        tokens: FileTokens::None,
         adopted: false,
     })
 }
@@ -303,7 +303,7 @@ fn strangers(held: &FileContents, known: &BTreeSet<String>, from: &str, now: Tim
 /// What is likely a slip among the rows of a CSV: said before anybody is asked.
 fn tell_slips(
     held: &FileContents,
-    bench: Option<&super::Workspace<'_>>,
+    workspace: Option<&super::Workspace<'_>>,
     call: &Invocation<'_>,
 ) -> Result<()> {
     let mut by_profile = BTreeMap::<&str, Vec<_>>::new();
@@ -312,7 +312,8 @@ fn tell_slips(
         by_profile.entry(&row.record.profile).or_default().extend(rows);
     }
     for (profile, rows) in by_profile {
-        let known = bench.map_or(Ok(Vec::new()), |bench| bench.custody.ledger().standings(profile))?;
+        let known =
+            workspace.map_or(Ok(Vec::new()), |workspace| workspace.custody.ledger().standings(profile))?;
         file::tell_notes(call, &slips(&rows, known.iter().map(|it| &it.record.key)));
     }
     Ok(())
@@ -337,12 +338,13 @@ fn impossible_time(record: &Authorization, now: Timestamp) -> Option<String> {
 /// What each row changes of what is here now.
 fn compared<'f>(
     held: &'f FileContents,
-    bench: Option<&super::Workspace<'_>>,
+    workspace: Option<&super::Workspace<'_>>,
 ) -> Result<(Vec<MergedRecord>, Vec<RecordToImport<'f>>)> {
     let mut standings = BTreeMap::new();
     let profiles: BTreeSet<_> = held.rows.iter().map(|(row, _)| row.record.profile.clone()).collect();
     for profile in profiles {
-        let known = bench.map_or(Ok(Vec::new()), |bench| bench.custody.ledger().standings(&profile))?;
+        let known =
+            workspace.map_or(Ok(Vec::new()), |workspace| workspace.custody.ledger().standings(&profile))?;
         for standing in known {
             standings.insert((profile.clone(), standing.record.key.clone()), standing);
         }
@@ -350,8 +352,8 @@ fn compared<'f>(
     let (mut all, mut takings) = (Vec::new(), Vec::new());
     for (row, tokens) in &held.rows {
         let ours = standings.get(&(row.record.profile.clone(), row.record.key.clone()));
-        let worth = if tokens.is_some() { held.tokens } else { Tokens::None };
-        let beside = bench.map(|bench| bench.custody.tokens_beside(&row.record, tokens.as_ref()));
+        let worth = if tokens.is_some() { held.tokens } else { FileTokens::None };
+        let beside = workspace.map(|workspace| workspace.custody.tokens_beside(&row.record, tokens.as_ref()));
         let here = beside.unwrap_or(Ok(TokensHere::None))?;
         let merged = merge(ours.map(|it| &it.record), row, here, worth);
         if let (Some(ours), true) = (ours, merged.effect != ImportEffect::Same) {

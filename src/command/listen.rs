@@ -6,7 +6,7 @@ use super::{Invocation, Workspace, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
-use crate::ledger::GrantOf;
+use crate::ledger::EventGrant;
 use crate::model::authorization::{hand_out_again, next_of};
 use crate::model::blocked_ports::is_blocked;
 use crate::model::outcome::{Outcome, OutcomeKind};
@@ -70,15 +70,15 @@ struct Reporter<'l, 'a> {
 }
 
 pub(super) fn run<'a>(args: &Args, call: &Invocation<'a>) -> Result<u8> {
-    call.bench()?.work(call, |bench| listen(args, call, bench))
+    call.workspace()?.work(call, |workspace| listen(args, call, workspace))
 }
 
-fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
-    let public = public(args, bench)?;
-    let client = online::connect(call, &bench.provider, &bench.custody)?;
-    bench.custody.connect(client.clone());
-    bench.custody.probe()?;
-    bench.custody.listens()?;
+fn listen<'a>(args: &Args, call: &Invocation<'a>, workspace: &mut Workspace<'a>) -> Result<u8> {
+    let public = public(args, workspace)?;
+    let client = online::connect(call, &workspace.provider, &workspace.custody)?;
+    workspace.custody.connect(client.clone());
+    workspace.custody.probe()?;
+    workspace.custody.listens()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
     let proxies = TrustedProxies::of(args.trust_proxy.clone());
     let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
@@ -87,16 +87,23 @@ fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> 
         "Listening on {} for {public}. The proxy must keep the Host header. Press Ctrl-C, or send SIGTERM, to stop.",
         SocketAddr::new(bind.ip(), server.port())
     ));
-    if bench.provider.redirect.public_url.as_deref().is_none_or(|configured| configured != public.as_str()) {
+    if workspace
+        .provider
+        .redirect
+        .public_url
+        .as_deref()
+        .is_none_or(|configured| configured != public.as_str())
+    {
         terminal.info(&format!(
             "Note: the links of profile {} use another address. Set redirect.public_url = \"{public}\" in the profile.",
-            bench.provider.profile
+            workspace.provider.profile
         ));
     }
-    let provider = bench.provider.clone();
-    let hooks = HookRunner::new(call, bench.hooks.clone(), provider.clone(), Some(RUN_AGAIN), server.waker());
+    let provider = workspace.provider.clone();
+    let hooks =
+        HookRunner::new(call, workspace.hooks.clone(), provider.clone(), Some(RUN_AGAIN), server.waker());
     let reporter = &mut Reporter { call, public, provider, hooks };
-    Listening::new(call.env, &mut bench.custody, &client, server, reporter).run();
+    Listening::new(call.env, &mut workspace.custody, &client, server, reporter).run();
     match call.env.is_hung_up() {
         // Nobody wanted it to be down: a service manager that starts it anew on failure does.
         true => Err(Error::Interrupted { next: None }),
@@ -105,14 +112,14 @@ fn listen<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> 
 }
 
 /// The public address, with the profile's own as default.
-fn public(args: &Args, bench: &Workspace<'_>) -> Result<Url> {
+fn public(args: &Args, workspace: &Workspace<'_>) -> Result<Url> {
     let wrong = |problem: String| Error::Usage {
         what: format!("the public address {problem}"),
         hint: "Use the address that the provider has registered: https://host/path, without ? or #.".into(),
     };
-    let configured = bench.provider.redirect.public_url.as_ref();
+    let configured = workspace.provider.redirect.public_url.as_ref();
     let text = args.public_url.as_ref().or(configured).ok_or_else(|| ConfigError::Incomplete {
-        profile: bench.provider.profile.clone(),
+        profile: workspace.provider.profile.clone(),
         key: "redirect.public_url".into(),
         how: "Pass --public-url https://…, and set redirect.public_url to the same address in the profile."
             .into(),
@@ -157,8 +164,8 @@ impl ListeningReporter for Reporter<'_, '_> {
     fn ended(&mut self, outcome: &Outcome, custody: &Custody<'_>) {
         let (terminal, now) = (&self.call.env.terminal, self.call.env.clock.now());
         let about = match outcome.ending {
-            OutcomeKind::Granted => GrantOf::BeforeTheLast,
-            _ => GrantOf::Now,
+            OutcomeKind::Granted => EventGrant::BeforeTheLast,
+            _ => EventGrant::Now,
         };
         if self.call.json
             && let Ok(common) = custody.ledger().event_key(&self.provider.profile, &outcome.key, about)

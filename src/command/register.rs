@@ -3,7 +3,7 @@
 use super::bulk::{self, Run};
 use super::consent::{ConsentArgs, consent, hand_off};
 use super::context::find_ledger;
-use super::form::{self, AnswerForm};
+use super::form::{self, OutputFormat};
 use super::{Invocation, Workspace, file};
 use crate::consent::{fits, why_not};
 use crate::error::{Error, Result};
@@ -99,17 +99,17 @@ pub(super) fn run<'a>(mut args: Args, call: &Invocation<'a>) -> Result<u8> {
         });
     }
     if let (Some(path), true) = (&args.from, args.dry_run) {
-        let form = AnswerForm::of(args.bulk.format, call.json)?;
+        let form = OutputFormat::of(args.bulk.format, call.json)?;
         return dry_run(path, form, call).or_else(|e| form::refused(form, call, e));
     }
-    let bench = call.first_bench()?;
+    let workspace = call.first_bench()?;
     if let Some(path) = &args.from {
-        let form = AnswerForm::of(args.bulk.format, call.json)?;
-        return bench.work(call, |bench| {
-            register_several(path, &args, form, call, bench).or_else(|e| form::refused(form, call, e))
+        let form = OutputFormat::of(args.bulk.format, call.json)?;
+        return workspace.work(call, |workspace| {
+            register_several(path, &args, form, call, workspace).or_else(|e| form::refused(form, call, e))
         });
     }
-    if bench.provider.is_generic() {
+    if workspace.provider.is_generic() {
         args.ubi.get_or_insert_with(|| Ubi::NONE.into());
     }
     ask_for_missing(&mut args, call)?;
@@ -119,21 +119,21 @@ pub(super) fn run<'a>(mut args: Args, call: &Invocation<'a>) -> Result<u8> {
     let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
     look_at(&args, call)?;
-    bench.work(call, |bench| {
-        register(args, call, bench, &key, &username).or_else(|e| bench.refused(call, &key, e))
+    workspace.work(call, |workspace| {
+        register(args, call, workspace, &key, &username).or_else(|e| workspace.refused(call, &key, e))
     })
 }
 
 fn register<'a>(
     args: Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     key: &Key,
     username: &Username,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     let now = call.env.clock.now();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let standings = workspace.custody.ledger().standings(&provider.profile)?;
     let known = standings.iter().map(|it| &it.record).find(|record| record.key == *key);
     match known {
         Some(known) => fits(Purpose::Register, Some(known), &provider, now)?,
@@ -157,30 +157,30 @@ fn register<'a>(
         why: String::new(),
     };
     if args.waiting.handing_off.no_wait {
-        return hand_off(call, bench, item, false, &args.waiting);
+        return hand_off(call, workspace, item, false, &args.waiting);
     }
-    let outcome = consent(call, bench, item, false, &args.waiting)?;
-    bench.finish(call, outcome)
+    let outcome = consent(call, workspace, item, false, &args.waiting)?;
+    workspace.finish(call, outcome)
 }
 
 /// Those of a file, in one run. What has a grant already is left out, and said.
 fn register_several<'a>(
     path: &Path,
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let provider = workspace.provider.clone();
+    let standings = workspace.custody.ledger().standings(&provider.profile)?;
     let plan = plan(path, call, &provider, &standings)?;
     let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
     let run = Run { plan, known, resumed: None, any_user: false, verb: "register", form };
-    bulk::run(call, bench, run, &args.bulk, &args.waiting)
+    bulk::run(call, workspace, run, &args.bulk, &args.waiting)
 }
 
 /// What would be registered: nobody is asked, and nothing is written.
-fn dry_run(path: &Path, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
+fn dry_run(path: &Path, form: OutputFormat, call: &Invocation<'_>) -> Result<u8> {
     let (config, provider) = call.provider()?;
     let ledger = find_ledger(call, &config)?;
     let standings = match &ledger {

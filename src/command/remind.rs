@@ -4,14 +4,14 @@ use super::hooks::{HookSummary, about, run, run_waiting};
 use super::{Invocation, blind_spots, open_ledger, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, Result, counted, licenses};
-use crate::ledger::{GrantOf, Ledger};
+use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::expiry::horizon;
 use crate::model::ids::Key;
 use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, HookEventKind, Reminder, reminder};
-use crate::report::{HookCause, HookDigest, HookEvent, Reminders, Row};
+use crate::report::{HookCause, HookDigest, HookEvent, Reminders, ReportRow};
 use crate::system::InterruptCounter;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -247,13 +247,13 @@ impl DueReminder {
         let cause = HookCause {
             occasion,
             id: EventId::of_reminder(ledger.id(), record, self.expires, days),
-            common: ledger.event_key(&provider.profile, &record.key, GrantOf::Now)?,
+            common: ledger.event_key(&provider.profile, &record.key, EventGrant::Now)?,
             at: now,
             error: None,
             threshold: Some(days),
             detail: None,
         };
-        Ok(HookEvent::of(cause, &Row::at(now, &self.standing, provider)))
+        Ok(HookEvent::of(cause, &ReportRow::at(now, &self.standing, provider)))
     }
 
     fn note(&self) -> (Key, Timestamp, Reminder) {

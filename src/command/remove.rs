@@ -25,16 +25,16 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
-    call.bench()?.work(call, |bench| remove(&args.selector, call, bench))
+    call.workspace()?.work(call, |workspace| remove(&args.selector, call, workspace))
 }
 
-fn remove<'a>(selector: &str, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<u8> {
-    let provider = bench.provider.clone();
+fn remove<'a>(selector: &str, call: &Invocation<'a>, workspace: &mut Workspace<'a>) -> Result<u8> {
+    let provider = workspace.provider.clone();
     let selectors = [selector.to_owned()];
-    let standings = bench.custody.ledger().find_by_selectors(&provider.profile, &selectors)?;
+    let standings = workspace.custody.ledger().find_by_selectors(&provider.profile, &selectors)?;
     let key =
         selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
-    let (outcome, said) = match bench.custody.remove(&key) {
+    let (outcome, said) = match workspace.custody.remove(&key) {
         Ok(removal) => {
             note(&removal, call);
             let history = next("history", &removal.before.record, provider.other_profile);
@@ -44,7 +44,7 @@ fn remove<'a>(selector: &str, call: &Invocation<'a>, bench: &mut Workspace<'a>) 
         Err(e @ Error::NotFound { .. }) => return Err(e),
         Err(e) => {
             // Where the ledger itself fails, the record isn't told.
-            let standing = bench.custody.standing(&key).ok().flatten();
+            let standing = workspace.custody.standing(&key).ok().flatten();
             (Outcome { error: Some(e), ..Outcome::of(key, OutcomeKind::Failed, standing) }, String::new())
         }
     };

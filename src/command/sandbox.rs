@@ -11,7 +11,7 @@ use crate::model::blocked_ports::browsers_port;
 use crate::model::duration::parse;
 use crate::model::instant::of_argument;
 use crate::report::SCHEMA;
-use crate::sandbox::{Fail, Mishap, Options, Sandbox};
+use crate::sandbox::{Mishap, MishapRule, Options, Sandbox};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command, Subcommand, ValueEnum};
@@ -55,7 +55,7 @@ pub struct Serve {
     /// Misbehave in this way; may be given several times. KIND:5% affects 5% of the licenses, or of each license's requests to
     /// the token endpoint
     #[arg(long = "fail", value_name = "KIND[:SHARE]", value_parser = MishapParser)]
-    fail: Vec<Fail>,
+    fail: Vec<MishapRule>,
 
     /// Seed the choice of licenses and requests for a share: the same number makes the same choice
     #[arg(long, value_name = "NUMBER", default_value_t = 0)]
@@ -135,20 +135,20 @@ fn serve(args: Serve, call: &Invocation<'_>) -> Result<u8> {
 struct MishapParser;
 
 impl TypedValueParser for MishapParser {
-    type Value = Fail;
+    type Value = MishapRule;
 
     fn parse_ref(
         &self,
         command: &Command,
         argument: Option<&Arg>,
         value: &OsStr,
-    ) -> Result<Fail, clap::Error> {
+    ) -> Result<MishapRule, clap::Error> {
         match value.to_str() {
             Some(text) if text.contains(':') => {
                 text.parse().map_err(|problem| clap::Error::raw(ErrorKind::ValueValidation, problem))
             }
             // Its complaint lists the kinds.
-            _ => EnumValueParser::<Mishap>::new().parse_ref(command, argument, value).map(Fail::from),
+            _ => EnumValueParser::<Mishap>::new().parse_ref(command, argument, value).map(MishapRule::from),
         }
     }
 

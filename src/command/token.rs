@@ -79,20 +79,20 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
     };
     let wanted = args.min_valid.as_deref().map(|text| parse("time", text)).transpose()?;
     let min = wanted.map_or_else(|| parse("time", MIN_VALID), Ok)?;
-    call.bench()?.work(call, |bench| {
-        let fresh = fresh(call, bench, &args.selector, min)?;
+    call.workspace()?.work(call, |workspace| {
+        let fresh = fresh(call, workspace, &args.selector, min)?;
         if let (Some(_), Some(ends)) = (wanted, fresh.expires_at)
             && fresh.life.is_some_and(|life| life < min)
             && !fresh.is_unsettled
         {
-            let until = bench.provider.zone.time(ends);
+            let until = workspace.provider.zone.time(ends);
             terminal.info(&format!(
                 "Note: no access token of {} is valid for as long as --min-valid requires; this one is valid until {until}.",
-                clean(&bench.provider.host())
+                clean(&workspace.provider.host())
             ));
         }
         terminal.answer(&printed(call, &fresh, format)?)?;
-        bench.custody.note_use(&fresh.record);
+        workspace.custody.note_use(&fresh.record);
         Ok(0)
     })
 }
@@ -120,33 +120,34 @@ fn may_be_spent(error: &Error) -> bool {
 /// The access token of what a selector names; the provider is asked only where it must be.
 pub(super) fn fresh<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     selector: &str,
     min: SignedDuration,
 ) -> Result<AccessToken> {
-    let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().find_by_selectors(&provider.profile, &[selector.to_owned()])?;
+    let provider = workspace.provider.clone();
+    let standings =
+        workspace.custody.ledger().find_by_selectors(&provider.profile, &[selector.to_owned()])?;
     let key =
         selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
     drop(standings);
-    of_record(call, bench, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
+    of_record(call, workspace, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
 }
 
 fn of_record<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     key: &Key,
     min: SignedDuration,
 ) -> Result<AccessToken> {
-    let provider = bench.provider.clone();
-    if let CachedToken::Lasts(fresh) = bench.custody.at_hand(key, min)? {
+    let provider = workspace.provider.clone();
+    if let CachedToken::Lasts(fresh) = workspace.custody.at_hand(key, min)? {
         return Ok(fresh);
     }
-    let asked = online::connect(call, &provider, &bench.custody).and_then(|client| {
-        bench.custody.connect(client);
-        bench.custody.fresh(key, min)
+    let asked = online::connect(call, &provider, &workspace.custody).and_then(|client| {
+        workspace.custody.connect(client);
+        workspace.custody.fresh(key, min)
     });
-    if bench.custody.is_interrupted() {
+    if workspace.custody.is_interrupted() {
         // The tokens are stored; whoever pressed Ctrl-C doesn't want this one used.
         return Err(Error::Interrupted { next: None });
     }
@@ -154,7 +155,7 @@ fn of_record<'a>(
         // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
         // and where the ledger went back in time.
         Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) || may_be_spent(&e) => {
-            let CachedToken::Unsettled(fresh) = bench.custody.at_hand(key, min)? else { return Err(e) };
+            let CachedToken::Unsettled(fresh) = workspace.custody.at_hand(key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
             call.env.terminal.info(&format!("Note: {e}. The previous token is still valid{until}."));

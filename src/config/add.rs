@@ -5,7 +5,7 @@ use super::configuration::Config;
 use super::load::read_file;
 use super::presets::Preset;
 use super::reader::check_name;
-use super::settings::{Line, default_lines, preset_lines, remark};
+use super::settings::{CommentedSetting, default_lines, preset_lines, remark};
 use crate::error::{ConfigError, Error, Result};
 use crate::model::provider::Provider;
 use crate::system::{Paths, files};
@@ -53,7 +53,7 @@ impl NewProfile {
             text,
             "\n# Values from the preset {preset}. To change one, remove the # and edit the line."
         );
-        let mut off = |text: &mut String, lines: Vec<Line>| {
+        let mut off = |text: &mut String, lines: Vec<CommentedSetting>| {
             for line in lines.into_iter().filter(|line| shown.insert(line.key.clone())) {
                 let _ = writeln!(text, "{line}");
             }

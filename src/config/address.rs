@@ -6,32 +6,32 @@ use url::{Host, Url};
 
 /// Why an address is refused, and what would be right.
 #[derive(Debug)]
-pub(super) struct InvalidAddress {
+pub(super) struct InvalidValue {
     pub problem: String,
     pub right: Option<String>,
 }
 
-impl InvalidAddress {
+impl InvalidValue {
     pub(super) fn new(problem: impl Into<String>, right: &str) -> Self {
         Self { problem: problem.into(), right: Some(right.into()) }
     }
 }
 
 /// Reads an address; what it says of a refused one never repeats a password.
-pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
+pub(super) fn check(text: &str) -> Result<Url, InvalidValue> {
     let form = "An address looks like https://host/path.";
     if text.contains(|c: char| c.is_whitespace() || c == '\\') {
-        return Err(InvalidAddress::new("contains a space or a backslash", form));
+        return Err(InvalidValue::new("contains a space or a backslash", form));
     }
     if text.contains('…') {
-        return Err(InvalidAddress::new("still contains the example's …", "Write the whole address."));
+        return Err(InvalidValue::new("still contains the example's …", "Write the whole address."));
     }
     let url =
-        Url::parse(text).map_err(|e| InvalidAddress::new(format!("isn't a valid address ({e})"), form))?;
+        Url::parse(text).map_err(|e| InvalidValue::new(format!("isn't a valid address ({e})"), form))?;
     // An empty user leaves no trace in what was parsed.
     let authority = written_authority(text, url.scheme());
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
-        return Err(InvalidAddress::new(
+        return Err(InvalidValue::new(
             "contains a user name or password",
             "Remove it. Set the client's id in client_id, and store its secret in the vault: biotrack-auth config set-secret.",
         ));
@@ -39,11 +39,11 @@ pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
     // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.
     // defense: S24 configured-address-has-a-host
     let (Some(host), Some(1..)) = (url.host(), authority.map(str::len)) else {
-        return Err(InvalidAddress::new("isn't a web address", "Begin with https:// and a host."));
+        return Err(InvalidValue::new("isn't a web address", "Begin with https:// and a host."));
     };
     // A scheme may be written in capitals, but the issuer is compared to the letter, and others look for `http://`.
     if !text.starts_with(url.scheme()) {
-        return Err(InvalidAddress::new(
+        return Err(InvalidValue::new(
             "has capital letters or a space in its scheme",
             "Begin with https:// in lowercase letters.",
         ));
@@ -55,39 +55,37 @@ pub(super) fn check(text: &str) -> Result<Url, InvalidAddress> {
         "http" => {
             let problem = format!("uses plain http to {}", clean(&host.to_string()));
             let right = "Use https://; plain http works for 127.0.0.1, [::1] and localhost only.";
-            return Err(InvalidAddress::new(problem, right));
+            return Err(InvalidValue::new(problem, right));
         }
-        other => return Err(InvalidAddress::new(format!("begins with {other}:"), "Begin with https://.")),
+        other => return Err(InvalidValue::new(format!("begins with {other}:"), "Begin with https://.")),
     }
     if url.fragment().is_some() {
-        return Err(InvalidAddress::new("contains a #", form));
+        return Err(InvalidValue::new("contains a #", form));
     }
     Ok(url)
 }
 
 /// Reads an address that others are built on, or compared with: no query.
-pub(super) fn check_base(text: &str) -> Result<Url, InvalidAddress> {
+pub(super) fn check_base(text: &str) -> Result<Url, InvalidValue> {
     let url = check(text)?;
     match url.query() {
         None => Ok(url),
-        Some(_) => {
-            Err(InvalidAddress::new("contains a ?", "Set further parameters in authorize_parameters."))
-        }
+        Some(_) => Err(InvalidValue::new("contains a ?", "Set further parameters in authorize_parameters.")),
     }
 }
 
 /// Fills `{url}` in; nothing where it's needed and there is none.
-pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String>, InvalidAddress> {
+pub(super) fn resolve(template: &str, url: Option<&str>) -> Result<Option<String>, InvalidValue> {
     let (based, rest) = match template.strip_prefix("{url}") {
         Some(rest) => (true, rest),
         None => (false, template),
     };
     if rest.contains(['{', '}']) {
         let problem = "contains a placeholder that isn't allowed there";
-        return Err(InvalidAddress::new(problem, "Only {url} is allowed, at the beginning of an address."));
+        return Err(InvalidValue::new(problem, "Only {url} is allowed, at the beginning of an address."));
     }
     if based && !(rest.is_empty() || rest.starts_with(['/', '?'])) {
-        return Err(InvalidAddress::new("continues after {url} without a slash", "Write {url}/… ."));
+        return Err(InvalidValue::new("continues after {url} without a slash", "Write {url}/… ."));
     }
     Ok(match (based, url) {
         (false, _) => Some(rest.to_owned()),

@@ -41,7 +41,7 @@ impl fmt::Display for Origin {
 
 /// A setting as it holds, and who won.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Setting {
+pub struct EffectiveSetting {
     /// The key as the file has it, with dots.
     pub key: String,
     /// Its value.
@@ -103,8 +103,8 @@ impl Layer {
     }
 
     /// Everything, as settings.
-    pub fn settings(&self) -> impl Iterator<Item = Setting> + '_ {
-        self.0.iter().map(|(key, entry)| Setting {
+    pub fn settings(&self) -> impl Iterator<Item = EffectiveSetting> + '_ {
+        self.0.iter().map(|(key, entry)| EffectiveSetting {
             key: key.clone(),
             value: entry.value.clone(),
             origin: entry.origin.clone(),

@@ -1,7 +1,7 @@
 //! Reads the configuration's file: defaults, presets and what stands in it become the settings that hold, and everything wrong
 //! with it is told by its line.
 
-use super::address::InvalidAddress;
+use super::address::InvalidValue;
 use super::configuration::{Config, Profile};
 use super::layer::OriginEntry;
 use super::profile_validator::ProfileValidator;
@@ -79,8 +79,8 @@ impl Config {
 }
 
 /// Why a ledger on a server is refused beside a keyring.
-fn on_one_machine() -> InvalidAddress {
-    InvalidAddress::new(
+fn on_one_machine() -> InvalidValue {
+    InvalidValue::new(
         "is on a server and needs the sealed vault, because a keyring works on one machine only",
         "Set vault = \"sealed\". If secrets are in the keyring, first move them with the ledger still here: biotrack-auth config vault sealed.",
     )

@@ -25,7 +25,7 @@ mod tests;
 pub use add::{NewProfile, add_profile};
 pub use change::{NewVault, change_ledger, change_vault};
 pub use configuration::{Config, server_at};
-pub use layer::{Origin, Setting};
+pub use layer::{EffectiveSetting, Origin};
 pub use presets::Preset;
 pub use ready::{missing, needs_secret, ready};
 pub use set::{SettingChange, set_setting, settable_keys};

@@ -1,13 +1,13 @@
 //! Every setting that holds in a profile, and who gave it.
 
 use super::configuration::Config;
-use super::layer::{Layer, Setting};
+use super::layer::{EffectiveSetting, Layer};
 use super::settings::Scope;
 use crate::error::Result;
 
 impl Config {
     /// Every setting that holds in a profile, and who gave it.
-    pub fn settings(&self, name: &str) -> Result<Vec<Setting>> {
+    pub fn settings(&self, name: &str) -> Result<Vec<EffectiveSetting>> {
         let in_order = |scope: Scope, values: &Layer| {
             let mut settings: Vec<_> = values.settings().collect();
             settings.sort_by_key(|setting| scope.find(&setting.key));

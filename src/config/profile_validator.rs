@@ -1,11 +1,11 @@
 //! Takes a layer's values to where they are used, each as its declaration says; one that can't be right is refused at
 //! its own line.
 
-use super::address::{self, InvalidAddress};
+use super::address::{self, InvalidValue};
 use super::layer::{Layer, OriginEntry};
 use super::presets::Preset;
 use super::read;
-use super::settings::{Query, Setting, SettingKind};
+use super::settings::{QueryRule, Setting, SettingKind};
 use super::suggest::{did_you_mean, nearest};
 use crate::error::{ConfigError, clean};
 use crate::model::blocked_ports::is_blocked;
@@ -29,13 +29,13 @@ impl<'a> ProfileValidator<'a> {
     }
 
     /// Notes a refusal at the key's line; a preset's or default's value can only be wrong through `url`.
-    pub fn refuse(&mut self, key: &str, wrong: InvalidAddress) {
+    pub fn refuse(&mut self, key: &str, wrong: InvalidValue) {
         let line_of = |key: &str| self.values.get(key).and_then(OriginEntry::line);
         let line = line_of(key).or_else(|| line_of("url")).unwrap_or(self.line);
         self.refuse_at(line, key, wrong);
     }
 
-    fn refuse_at(&mut self, line: usize, key: &str, wrong: InvalidAddress) {
+    fn refuse_at(&mut self, line: usize, key: &str, wrong: InvalidValue) {
         let problem = format!("{} {}", clean(key), wrong.problem);
         self.problems.push(ConfigError::invalid(self.file.to_owned(), line, problem, wrong.right));
     }
@@ -64,13 +64,13 @@ impl<'a> ProfileValidator<'a> {
         setting: &Setting<T>,
         entry: &OriginEntry,
         into: &mut T,
-    ) -> Result<(), InvalidAddress> {
+    ) -> Result<(), InvalidValue> {
         match (&setting.kind, &entry.value) {
             (SettingKind::Flag(set), Value::Boolean(on)) => set(into, *on),
             (SettingKind::Port(set), Value::Integer(number)) => match u16::try_from(*number) {
                 Ok(port) if is_blocked(port) => {
                     let right = "Browsers refuse this port, so no answer would arrive. Choose another, for example 8990.";
-                    return Err(InvalidAddress::new(format!("can't be {port}"), right));
+                    return Err(InvalidValue::new(format!("can't be {port}"), right));
                 }
                 Ok(port) => set(into, port),
                 Err(_) => return Err(out_of_range(number, &setting.kind)),
@@ -78,7 +78,7 @@ impl<'a> ProfileValidator<'a> {
             (SettingKind::Numbers(range, set), Value::Array(items)) => {
                 let numbers: Vec<i64> = items.iter().filter_map(Value::as_integer).collect();
                 if numbers.is_empty() {
-                    return Err(InvalidAddress::new("is empty", &format!("Give {}.", setting.kind.takes())));
+                    return Err(InvalidValue::new("is empty", &format!("Give {}.", setting.kind.takes())));
                 }
                 if let Some(number) = numbers.iter().find(|it| !range.contains(it)) {
                     return Err(out_of_range(number, &setting.kind));
@@ -104,14 +104,14 @@ impl<'a> ProfileValidator<'a> {
         Ok(())
     }
 
-    fn put_text<T>(&self, kind: &SettingKind<T>, text: &str, into: &mut T) -> Result<(), InvalidAddress> {
+    fn put_text<T>(&self, kind: &SettingKind<T>, text: &str, into: &mut T) -> Result<(), InvalidValue> {
         match kind {
             SettingKind::Text(set) => filled(text).into_iter().for_each(|text| set(into, text.into())),
             SettingKind::Words(words) => match words.iter().find(|(word, _)| *word == text) {
                 Some((_, set)) => set(into),
                 None => {
                     let words: Vec<_> = words.iter().map(|(word, _)| *word).collect();
-                    return Err(InvalidAddress::new(
+                    return Err(InvalidValue::new(
                         format!("can't be \"{text}\""),
                         &did_you_mean(text, &words),
                     ));
@@ -153,10 +153,10 @@ impl<'a> ProfileValidator<'a> {
     }
 
     /// An address with `{url}` filled in; none where it's switched off, or there is no `url` to begin with.
-    fn address(&self, text: &str, query: Query) -> Result<Option<String>, InvalidAddress> {
+    fn address(&self, text: &str, query: QueryRule) -> Result<Option<String>, InvalidValue> {
         match text {
             "none" => return Ok(None),
-            "" => return Err(InvalidAddress::new("is empty", "To turn it off, write \"none\".")),
+            "" => return Err(InvalidValue::new("is empty", "To turn it off, write \"none\".")),
             _ => {}
         }
         let url = self.text("url").filter(|url| address::check_base(url).is_ok());
@@ -165,8 +165,8 @@ impl<'a> ProfileValidator<'a> {
             return Ok(None);
         };
         match query {
-            Query::Allowed => address::check(&address)?,
-            Query::Refused => address::check_base(&address)?,
+            QueryRule::Allowed => address::check(&address)?,
+            QueryRule::Refused => address::check_base(&address)?,
         };
         Ok(Some(address))
     }
@@ -180,14 +180,14 @@ impl<'a> ProfileValidator<'a> {
             if reserved.contains(&name) {
                 let right =
                     "This program sets it automatically; the file never contains a secret or a password.";
-                self.refuse(&key, InvalidAddress::new("isn't free", right));
+                self.refuse(&key, InvalidValue::new("isn't free", right));
             } else if let Some(unknown) = unknown_placeholder(template) {
                 let problem = format!("contains an unknown placeholder {{{unknown}}}");
                 let right = match nearest(unknown, PLACEHOLDERS) {
                     Some(near) => format!("Did you mean {{{near}}}?"),
                     None => format!("Known placeholders: {{{}}}.", PLACEHOLDERS.join("}, {")),
                 };
-                self.refuse(&key, InvalidAddress { problem, right: Some(right) });
+                self.refuse(&key, InvalidValue { problem, right: Some(right) });
             } else if !template.is_empty() {
                 set(name.to_owned(), template.to_owned());
             }
@@ -201,8 +201,8 @@ fn filled(text: &str) -> Option<&str> {
 }
 
 /// A number that is outside its range.
-fn out_of_range<T>(number: &i64, kind: &SettingKind<T>) -> InvalidAddress {
-    InvalidAddress::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
+fn out_of_range<T>(number: &i64, kind: &SettingKind<T>) -> InvalidValue {
+    InvalidValue::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
 }
 
 /// The first `{word}` that isn't known; other braces (JSON in a parameter) are text.

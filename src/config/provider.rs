@@ -1,6 +1,6 @@
 //! A profile's Provider: its settings, taken one by one, and the rules that join several of them.
 
-use super::address::{self, InvalidAddress};
+use super::address::{self, InvalidValue};
 use super::presets::Preset;
 use super::profile_validator::ProfileValidator;
 use super::settings;
@@ -13,10 +13,10 @@ use url::Url;
 pub(super) fn preset(settling: &mut ProfileValidator) -> Option<Preset> {
     let names = Preset::ALL.map(Preset::name);
     let wrong = match settling.text("preset") {
-        None => InvalidAddress::new("is missing", &format!("Choose one of {}.", names.join(", "))),
+        None => InvalidValue::new("is missing", &format!("Choose one of {}.", names.join(", "))),
         Some(text) => match Preset::of(text) {
             Some(preset) => return Some(preset),
-            None => InvalidAddress::new(format!("can't be \"{text}\""), &did_you_mean(text, &names)),
+            None => InvalidValue::new(format!("can't be \"{text}\""), &did_you_mean(text, &names)),
         },
     };
     settling.refuse("preset", wrong);
@@ -42,17 +42,14 @@ pub(super) fn settle(settling: &mut ProfileValidator, name: &str, preset: Preset
 fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
     if provider.pkce == Pkce::Off && provider.client_auth == ClientAuth::None {
         let right = "A client without a secret needs PKCE: pkce = \"S256\".";
-        s.refuse("pkce", InvalidAddress::new("can't be off where client_auth is none", right));
+        s.refuse("pkce", InvalidValue::new("can't be off where client_auth is none", right));
     }
     let (page, public) = (&provider.authorize_url, &provider.redirect.public_url);
     for (key, address) in [("authorize_url", page), ("redirect.public_url", public)] {
         let port = address.as_deref().and_then(|it| Url::parse(it).ok()?.port());
         if let Some(port) = port.filter(|port| is_blocked(*port)) {
             let problem = format!("is at port {port}");
-            s.refuse(
-                key,
-                InvalidAddress::new(problem, "Admin users open it, and browsers refuse that port."),
-            );
+            s.refuse(key, InvalidValue::new(problem, "Admin users open it, and browsers refuse that port."));
         }
     }
     for (key, address) in addresses(provider) {
@@ -61,13 +58,13 @@ fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
         match preset {
             Preset::LocalSandbox if !address::is_loopback(&host) => {
                 let right = "The local sandbox runs on this machine. For another server, use another preset.";
-                s.refuse(key, InvalidAddress::new(format!("is at {host}"), right));
+                s.refuse(key, InvalidValue::new(format!("is at {host}"), right));
             }
             Preset::Ny | Preset::Fl if host.to_string().to_lowercase().contains("sandbox") => {
                 let problem = format!("is at {host}, but the preset {} is for production", preset.name());
                 s.refuse(
                     key,
-                    InvalidAddress::new(problem, "Create a separate profile with preset = \"ny-sandbox\"."),
+                    InvalidValue::new(problem, "Create a separate profile with preset = \"ny-sandbox\"."),
                 );
             }
             _ => continue,

@@ -1,6 +1,6 @@
 //! Reads the texts that have a form of their own: times, commands, zones, paths, age keys, addresses of a ledger.
 
-use super::address::InvalidAddress;
+use super::address::InvalidValue;
 use super::server;
 use super::suggest::nearest;
 use crate::model::command_words::{CommandFault, command_words};
@@ -10,30 +10,30 @@ use jiff::SignedDuration;
 use url::Url;
 
 /// A length of time.
-pub(super) fn time(text: &str) -> Result<SignedDuration, InvalidAddress> {
+pub(super) fn time(text: &str) -> Result<SignedDuration, InvalidValue> {
     duration::parse("time", text).map_err(|_| {
-        InvalidAddress::new(format!("can't be \"{text}\""), "Give a time such as 90s, 10m, 12h or 14d.")
+        InvalidValue::new(format!("can't be \"{text}\""), "Give a time such as 90s, 10m, 12h or 14d.")
     })
 }
 
 /// A length of time above zero.
-pub(super) fn some_time(text: &str) -> Result<SignedDuration, InvalidAddress> {
+pub(super) fn some_time(text: &str) -> Result<SignedDuration, InvalidValue> {
     match time(text)? {
         time if time.is_zero() => {
-            Err(InvalidAddress::new("can't be zero", "Give a time such as 20s, 10m or 100d."))
+            Err(InvalidValue::new("can't be zero", "Give a time such as 20s, 10m or 100d."))
         }
         time => Ok(time),
     }
 }
 
 /// A command's words.
-pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidAddress> {
+pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidValue> {
     command_words(text).map_err(|e| match e {
-        CommandFault::Unreadable => InvalidAddress::new(
+        CommandFault::Unreadable => InvalidValue::new(
             "isn't a command",
             "Write the command and its arguments, and close every quote. No shell is used.",
         ),
-        CommandFault::ForAShell { what, instead } => InvalidAddress::new(
+        CommandFault::ForAShell { what, instead } => InvalidValue::new(
             format!("contains {what}, which needs a shell, but no shell is used"),
             &format!("Quote it, or run a shell: {instead}"),
         ),
@@ -41,7 +41,7 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidAddress> {
 }
 
 /// A time zone by its name.
-pub(super) fn zone(name: &str) -> Result<Zone, InvalidAddress> {
+pub(super) fn zone(name: &str) -> Result<Zone, InvalidValue> {
     if let Some(zone) = crate::system::zone(name) {
         return Ok(zone.into());
     }
@@ -52,30 +52,30 @@ pub(super) fn zone(name: &str) -> Result<Zone, InvalidAddress> {
         nearest(name, known.iter().map(String::as_str))
             .map_or("Give a name such as America/New_York.".into(), |name| format!("Did you mean `{name}`?"))
     };
-    Err(InvalidAddress { problem: format!("can't be \"{name}\""), right: Some(right) })
+    Err(InvalidValue { problem: format!("can't be \"{name}\""), right: Some(right) })
 }
 
 /// The path of an address, as a browser sends it: what it would write otherwise never matches.
-pub(super) fn path(path: &str) -> Result<(), InvalidAddress> {
+pub(super) fn path(path: &str) -> Result<(), InvalidValue> {
     let as_written = Url::parse(&format!("http://127.0.0.1{path}"))
         .is_ok_and(|url| url.path() == path && url.query().is_none() && url.fragment().is_none());
     if !path.starts_with('/') || path.starts_with("//") || path.contains(['{', '}']) || !as_written {
         let right = "Begin with a slash, and use no space, ? or #: /callback.";
-        return Err(InvalidAddress::new(format!("can't be \"{path}\""), right));
+        return Err(InvalidValue::new(format!("can't be \"{path}\""), right));
     }
     Ok(())
 }
 
 /// A public age key. The vault knows age; here only what can't be one is told apart.
-pub(super) fn recipient(text: &str) -> Result<(), InvalidAddress> {
+pub(super) fn recipient(text: &str) -> Result<(), InvalidValue> {
     if text.starts_with("age1") && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
         return Ok(());
     }
     let right = "A recipient is a public key that begins with `age1`.";
-    Err(InvalidAddress::new(format!("contains \"{text}\", which isn't an age recipient"), right))
+    Err(InvalidValue::new(format!("contains \"{text}\", which isn't an age recipient"), right))
 }
 
 /// The address of a ledger's server.
-pub(super) fn ledger(address: &str) -> Result<(), InvalidAddress> {
+pub(super) fn ledger(address: &str) -> Result<(), InvalidValue> {
     server::check(address).map(drop)
 }

@@ -2,7 +2,7 @@
 //! stale, and fails; the next run passes.
 
 use super::presets::Preset;
-use super::settings::{FILE, GivenValue, OWN, PROVIDER, Setting};
+use super::settings::{DeclaredValue, FILE, OWN, PROVIDER, Setting};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -19,10 +19,10 @@ The [provider guide](provider.md) says what to settle with a provider first.
 ";
 
 /// A value, where there is one.
-fn shown(given: GivenValue) -> String {
+fn shown(given: DeclaredValue) -> String {
     match given {
-        GivenValue::Is(value) => format!("`{value}`"),
-        GivenValue::Open(_) => "–".into(),
+        DeclaredValue::Is(value) => format!("`{value}`"),
+        DeclaredValue::Open(_) => "–".into(),
     }
 }
 

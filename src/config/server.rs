@@ -3,10 +3,10 @@
 //!
 //! Sources: PostgreSQL's manual, 34.1.1.2 (connection URIs), 34.16 (`.pgpass`) and 34.17 (service files).
 
-use super::address::InvalidAddress;
+use super::address::InvalidValue;
 use crate::error::{ConfigError, Error, Result, clean};
 use crate::model::secret::Secret;
-use crate::model::server::{DatabaseHost, Encryption, Passwords, Server};
+use crate::model::server::{DatabaseHost, DatabaseServer, Encryption, PasswordSource};
 use crate::system::Variables;
 use crate::system::files::{FileSensitivity, judge_open, open_provided};
 use std::collections::BTreeMap;
@@ -37,19 +37,19 @@ const OPTIONS: [&str; 11] = [
 pub(super) struct ParsedAddress(BTreeMap<String, String>);
 
 /// Reads an address, and refuses what could never be right.
-pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
+pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidValue> {
     let form = "It looks like postgres://USER@HOST/DATABASE.";
     let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) else {
-        return Err(InvalidAddress::new("isn't the address of a PostgreSQL database", form));
+        return Err(InvalidValue::new("isn't the address of a PostgreSQL database", form));
     };
     if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err(InvalidAddress::new("contains a space", form));
+        return Err(InvalidValue::new("contains a space", form));
     }
     // `url` takes no address without a host, libpq does: the socket's folder stands behind the question mark.
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     if user.contains(':') {
-        return Err(InvalidAddress::new(
+        return Err(InvalidValue::new(
             "contains a password",
             "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
         ));
@@ -63,7 +63,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     // The scheme is one that `url` keeps as it is written; a host in capitals or a socket's folder stays.
     let parsed = |host: &str| {
         Url::parse(&format!("postgres://{host}{after}"))
-            .map_err(|e| InvalidAddress::new(format!("isn't a valid address ({e})"), form))
+            .map_err(|e| InvalidValue::new(format!("isn't a valid address ({e})"), form))
     };
     let url = parsed("localhost")?;
     set("user", unescaped(user));
@@ -79,7 +79,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     }
     set("dbname", unescaped(url.path().trim_start_matches('/')));
     if url.fragment().is_some() {
-        return Err(InvalidAddress::new("contains a #", form));
+        return Err(InvalidValue::new("contains a #", form));
     }
     for (key, value) in url.query_pairs() {
         option(&key)?;
@@ -92,14 +92,14 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidAddress> {
     Ok(written)
 }
 
-fn option(key: &str) -> Result<(), InvalidAddress> {
+fn option(key: &str) -> Result<(), InvalidValue> {
     match key {
-        "password" => Err(InvalidAddress::new(
+        "password" => Err(InvalidValue::new(
             "contains a password",
             "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
         )),
         known if OPTIONS.contains(&known) => Ok(()),
-        other => Err(InvalidAddress {
+        other => Err(InvalidValue {
             problem: format!("contains `{}`, which this program doesn't support", clean(other)),
             right: Some(format!("Supported: {}.", OPTIONS.join(", "))),
         }),
@@ -120,12 +120,12 @@ impl ParsedAddress {
     }
 
     /// The hosts with their ports; one port is all hosts'.
-    fn hosts(&self) -> Result<Vec<(&str, u16)>, InvalidAddress> {
+    fn hosts(&self) -> Result<Vec<(&str, u16)>, InvalidValue> {
         let hosts: Vec<_> = self.get("host").map(|hosts| hosts.split(',').collect()).unwrap_or_default();
         let ports = self.get("port").unwrap_or_default().split(',').map(|text| match text {
             "" => Ok(PORT),
             text => text.parse().ok().filter(|port| *port != 0).ok_or_else(|| {
-                InvalidAddress::new(
+                InvalidValue::new(
                     format!("has no valid port in \"{}\"", clean(text)),
                     "A port is 1 to 65535.",
                 )
@@ -135,7 +135,7 @@ impl ParsedAddress {
         match ports[..] {
             [port] => Ok(hosts.into_iter().map(|host| (host, port)).collect()),
             _ if ports.len() == hosts.len() => Ok(hosts.into_iter().zip(ports).collect()),
-            _ => Err(InvalidAddress::new(
+            _ => Err(InvalidValue::new(
                 "has a different number of ports and hosts",
                 "Give one port for all hosts, or one for each, separated by commas.",
             )),
@@ -143,16 +143,16 @@ impl ParsedAddress {
     }
 
     /// Whether only a host will do that takes what is written: of several, all the others are standbys.
-    fn takes_writes(&self) -> Result<bool, InvalidAddress> {
+    fn takes_writes(&self) -> Result<bool, InvalidValue> {
         let several = self.get("host").is_some_and(|hosts| hosts.contains(','));
         match self.get("target_session_attrs") {
             Some("read-write") => Ok(true),
             None | Some("any") if !several => Ok(false),
-            None | Some("any") => Err(InvalidAddress::new(
+            None | Some("any") => Err(InvalidValue::new(
                 "names several hosts, but only one of them accepts writes",
                 "Add target_session_attrs=read-write: then the current primary is used.",
             )),
-            Some(other) => Err(InvalidAddress {
+            Some(other) => Err(InvalidValue {
                 problem: format!("contains target_session_attrs={}", clean(other)),
                 right: Some(
                     "Use read-write to find the primary among several hosts; with one host, remove it."
@@ -163,7 +163,7 @@ impl ParsedAddress {
     }
 
     /// Verified, unless it's said that it isn't encrypted and the connection stays on this machine.
-    fn encryption(&self) -> Result<Encryption, InvalidAddress> {
+    fn encryption(&self) -> Result<Encryption, InvalidValue> {
         let hosts = || self.get("host").unwrap_or_default().split(',');
         let socket = hosts().all(|host| host.starts_with('/'));
         let is_here = |host: &str| match url::Host::parse(host) {
@@ -180,7 +180,7 @@ impl ParsedAddress {
                     (None, None) => None,
                     (Some(certificate), Some(key)) => Some((certificate, key)),
                     _ => {
-                        return Err(InvalidAddress::new("has only one of sslcert and sslkey", "Set both, or neither."));
+                        return Err(InvalidValue::new("has only one of sslcert and sslkey", "Set both, or neither."));
                     }
                 };
                 Ok(Encryption::Verified {
@@ -189,11 +189,11 @@ impl ParsedAddress {
                 })
             }
             Some("disable") if loopback() => Ok(Encryption::Local),
-            Some("disable") => Err(InvalidAddress::new(
+            Some("disable") => Err(InvalidValue::new(
                 "turns encryption off",
                 "That works for 127.0.0.1, [::1], localhost and Unix sockets only. Remove sslmode.",
             )),
-            Some(other) => Err(InvalidAddress {
+            Some(other) => Err(InvalidValue {
                 problem: format!(
                     "contains sslmode={}, which doesn't verify the server's identity",
                     clean(other)
@@ -235,9 +235,9 @@ impl ParsedAddress {
     }
 
     /// The server, with what the files know; `user` is who runs the program.
-    pub(super) fn server(self, address: &str, variables: &Variables, user: &str) -> Result<Server> {
+    pub(super) fn server(self, address: &str, variables: &Variables, user: &str) -> Result<DatabaseServer> {
         let (named, whose) = (self.clone(), (variables.clone(), user.to_owned()));
-        let passwords = Passwords::read_by(move || named.clone().passwords(&whose.0, &whose.1));
+        let passwords = PasswordSource::read_by(move || named.clone().passwords(&whose.0, &whose.1));
         let (written, _) = self.with_service(variables)?;
         let takes_writes = written.takes_writes().map_err(of_address)?;
         let encryption = written.encryption().map_err(of_address)?;
@@ -246,12 +246,12 @@ impl ParsedAddress {
         let hosts: Vec<_> = hosts.map(|(host, port)| DatabaseHost { name: host.to_owned(), port }).collect();
         if hosts.is_empty() {
             let form = "Use postgres://USER@HOST/DATABASE; for a Unix socket, add its folder: ?host=/run/postgresql.";
-            return Err(of_address(InvalidAddress::new("names no host", form)).into());
+            return Err(of_address(InvalidValue::new("names no host", form)).into());
         }
         // A file that can't be used is told of before anything is asked of the server.
         passwords.read()?;
         let address = address.to_owned();
-        Ok(Server { address, hosts, takes_writes, database, user, encryption, passwords })
+        Ok(DatabaseServer { address, hosts, takes_writes, database, user, encryption, passwords })
     }
 
     /// The password at each host, as the files have it now.
@@ -272,7 +272,7 @@ impl ParsedAddress {
     }
 }
 
-fn of_address(wrong: InvalidAddress) -> ConfigError {
+fn of_address(wrong: InvalidValue) -> ConfigError {
     ConfigError::Ledger {
         reason: format!("the ledger's address {}", wrong.problem),
         hint: wrong.right.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! The starter of one answer that somebody sent back: its flow is claimed, and its code exchanged while this command waits.
 
 use super::engine::Starter;
-use super::flows::{Exchanges, Flows, wanted_later_in_words};
+use super::flows::{CodeExchanger, Flows, wanted_later_in_words};
 use super::outcome::without_grant;
 use super::recovery::finish_left_over;
 use crate::custody::{Custody, FoundFlow, StoreOutcome};
@@ -10,7 +10,7 @@ use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::plan::PlannedLicense;
-use crate::oauth::{CodeExchange, Pasted, ProviderClient};
+use crate::oauth::{CodeExchange, PastedCandidates, ProviderClient};
 use crate::system::{Env, InterruptCounter};
 use crate::web::BrowserReply;
 use std::cell::RefCell;
@@ -24,7 +24,7 @@ pub fn answer(
     env: &Env,
     custody: &mut Custody<'_>,
     client: &ProviderClient,
-    pasted: &Pasted,
+    pasted: &PastedCandidates,
 ) -> Result<(PlannedLicense, StoreOutcome)> {
     let returned = custody.recognize(pasted, Some(&client.endpoints))?;
     // Looked at again: others may have been at it while the provider was.
@@ -103,7 +103,7 @@ impl AwaitedExchange<'_> {
     }
 }
 
-impl Exchanges for AwaitedExchange<'_> {
+impl CodeExchanger for AwaitedExchange<'_> {
     type Slot = ();
 
     fn slot(&self) -> Option<()> {

@@ -152,7 +152,7 @@ const LEFT: Duration = CODE_LIVES;
 
 /// One flow in this process.
 #[derive(Debug)]
-pub struct Flow {
+pub struct ProcessFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
     /// How far it has come.
@@ -178,15 +178,15 @@ pub struct Flow {
 
 /// The flows of a process: the one map of them. Everything else names a flow by its [`FlowId`].
 #[derive(Debug)]
-pub struct Engine {
+pub struct FlowEngine {
     starter: Starter,
-    flows: BTreeMap<FlowId, Flow>,
+    flows: BTreeMap<FlowId, ProcessFlow>,
     /// Whose codes wait for their turns to be sent, in their order.
     queue: VecDeque<FlowId>,
     stopping: bool,
 }
 
-impl Engine {
+impl FlowEngine {
     /// Without a flow.
     pub fn new(starter: Starter) -> Self {
         Self { starter, flows: BTreeMap::new(), queue: VecDeque::new(), stopping: false }
@@ -194,7 +194,7 @@ impl Engine {
 
     /// An admin is asked, and has until then.
     pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Option<Instant>) {
-        let asked = Flow {
+        let asked = ProcessFlow {
             item,
             stage: Stage::Asked,
             address,
@@ -295,22 +295,22 @@ impl Engine {
     }
 
     /// A flow, while it's under way.
-    pub fn get(&self, flow: &FlowId) -> Option<&Flow> {
+    pub fn get(&self, flow: &FlowId) -> Option<&ProcessFlow> {
         self.flows.get(flow)
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, flow: &FlowId) -> Option<&mut Flow> {
+    pub fn get_mut(&mut self, flow: &FlowId) -> Option<&mut ProcessFlow> {
         self.flows.get_mut(flow)
     }
 
     /// Its end is told: it's under way no longer.
-    pub fn remove(&mut self, flow: &FlowId) -> Option<Flow> {
+    pub fn remove(&mut self, flow: &FlowId) -> Option<ProcessFlow> {
         self.flows.remove(flow)
     }
 
     /// The flow about a license that somebody waits for, where there is one.
-    pub fn of_item(&self, item: usize) -> Option<(&FlowId, &Flow)> {
+    pub fn of_item(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
         let waited_for =
             || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != Stage::Left);
         waited_for().find(|(_, flow)| flow.stage == Stage::Asked).or_else(|| waited_for().next())
@@ -357,7 +357,7 @@ impl Engine {
         self.in_order(|flow| flow.until.is_some_and(|until| until <= now))
     }
 
-    fn in_order(&self, which: impl Fn(&Flow) -> bool) -> Vec<FlowId> {
+    fn in_order(&self, which: impl Fn(&ProcessFlow) -> bool) -> Vec<FlowId> {
         let mut found: Vec<_> = self.flows.iter().filter(|(_, flow)| which(flow)).collect();
         found.sort_by_key(|(_, flow)| flow.item);
         found.into_iter().map(|(id, _)| id.clone()).collect()

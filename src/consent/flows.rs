@@ -7,9 +7,9 @@
 //! keyring gets a new item; (4) one commit has grant, record, history and the flow's end; (5) the browser is answered;
 //! (6) what was superseded goes. Where (3) or (4) fails the answer is kept sealed: nothing is thrown away.
 //!
-//! What an event leads to, [`Engine`] decides. Here it's done, step by step, by custody and the server of the browsers.
+//! What an event leads to, [`FlowEngine`] decides. Here it's done, step by step, by custody and the server of the browsers.
 
-use super::engine::{Engine, Flow, FlowEffect, FlowEvent, Stage, Starter};
+use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, Stage, Starter};
 use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, RecoveryOutcome, StoreOutcome};
 use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
 use crate::model::duration::in_words;
@@ -25,7 +25,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Where codes are exchanged, a few at once; what comes of one is brought back as an event.
-pub trait Exchanges {
+pub trait CodeExchanger {
     /// Room for one exchange.
     type Slot;
     /// Room for one exchange, where there is any.
@@ -40,7 +40,7 @@ pub trait Exchanges {
     fn untake(&self, flow: &FlowId);
 }
 
-impl Exchanges for &mut ListeningSession {
+impl CodeExchanger for &mut ListeningSession {
     type Slot = ExchangeSlot;
 
     fn slot(&self) -> Option<ExchangeSlot> {
@@ -64,7 +64,7 @@ impl Exchanges for &mut ListeningSession {
     }
 }
 
-impl Exchanges for CallbackServer {
+impl CodeExchanger for CallbackServer {
     type Slot = ExchangeSlot;
 
     fn slot(&self) -> Option<ExchangeSlot> {
@@ -109,14 +109,14 @@ pub struct Flows<'f, 'e, S> {
     pub client: &'f ProviderClient,
     /// Where the browsers come.
     pub server: S,
-    engine: Engine,
+    engine: FlowEngine,
     over: VecDeque<EndedFlow>,
     left_over: Vec<UnrecordedEnd>,
     /// A person is there, who is told of a code that was refused and goes on waiting.
     attended: bool,
 }
 
-impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
+impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
     /// Without a flow.
     pub fn new(
         starter: Starter,
@@ -125,7 +125,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
         server: S,
         attended: bool,
     ) -> Self {
-        let (engine, over, left_over) = (Engine::new(starter), VecDeque::new(), Vec::new());
+        let (engine, over, left_over) = (FlowEngine::new(starter), VecDeque::new(), Vec::new());
         Self { custody, client, server, engine, over, left_over, attended }
     }
 
@@ -444,7 +444,7 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
             }
         }
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
-            && let Some(Flow { item, .. }) = self.engine.remove(id)
+            && let Some(ProcessFlow { item, .. }) = self.engine.remove(id)
         {
             // A code that came to nothing here is nobody else's while this process lives: its link works again.
             if self.engine.goes_on_serving()
@@ -490,12 +490,12 @@ impl<'f, 'e, S: Exchanges> Flows<'f, 'e, S> {
     }
 
     /// The flow about a license, while it's under way.
-    pub fn about(&self, item: usize) -> Option<&Flow> {
+    pub fn about(&self, item: usize) -> Option<&ProcessFlow> {
         self.engine.of_item(item).map(|(_, flow)| flow)
     }
 
     /// The same, with its id.
-    pub fn flow_of(&self, item: usize) -> Option<(&FlowId, &Flow)> {
+    pub fn flow_of(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
         self.engine.of_item(item)
     }
 

@@ -1,7 +1,7 @@
 //! Links for admins who sit elsewhere: made here, and nobody waits for their answers.
 
 use super::fit::still_fits;
-use crate::custody::{Custody, NewFlow, RecordDecision};
+use crate::custody::{Custody, NewFlow, RecordUpdate};
 use crate::error::Result;
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::instant::whole_second;
@@ -47,7 +47,7 @@ pub fn hand_out(
     for item in &items {
         let random = env.random.as_ref();
         let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
-        let record: RecordDecision<'_> = Box::new(|known| {
+        let record: RecordUpdate<'_> = Box::new(|known| {
             still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.on(known, &provider.profile))
         });

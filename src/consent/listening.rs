@@ -16,7 +16,7 @@ use crate::system::Env;
 use crate::web::{BrowserReply, CallbackServer, ServerEvent};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
-use upkeep::Upkeep;
+use upkeep::RetrySchedule;
 
 /// How soon it's tidied up behind what was stored, and how long it waits where nothing is to be done.
 const TIDY: Duration = Duration::from_millis(200);
@@ -53,7 +53,7 @@ pub struct Listening<'l, 'e> {
     untaken: Option<String>,
     /// Why the questions couldn't be looked up last.
     unread: Option<String>,
-    upkeep: Upkeep,
+    upkeep: RetrySchedule,
 }
 
 impl<'l, 'e> Listening<'l, 'e> {
@@ -65,7 +65,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         server: CallbackServer,
         reporter: &'l mut dyn ListeningReporter,
     ) -> Self {
-        let upkeep = Upkeep::new(client);
+        let upkeep = RetrySchedule::new(client);
         let flows = Flows::new(Starter::Server, custody, client, server, false);
         Self {
             env,

@@ -1,13 +1,13 @@
 //! Another admin's grant that awaits approval becomes the living one, without a new consent.
 
 use super::granted_record::{drop_unwanted, kept_before, make_live, summary, tokens_of_elsewhere};
-use super::proof::Proof;
+use super::proof::GrantCheck;
 use super::received_grant::unconfirmed;
 use super::writer::{Custody, event};
 use crate::error::{LedgerError, Result};
 use crate::ledger::Ledger;
 use crate::model::consent::compare;
-use crate::model::flow::{Change, FlowEnd, Role, SecretsChange, StoredSecret};
+use crate::model::flow::{FlowEnd, RecordCommit, SecretRole, SecretsChange, StoredSecret};
 use crate::model::granted::{AwaitingGrant, Granted};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key};
@@ -42,7 +42,7 @@ impl Custody<'_> {
         let kept = self.open_tokens(&profile, key, &held)?;
         let granted = Granted::from_sealable(&kept, key)?;
         // A grant that waits is sealed as one that waits, and nothing but this makes one of it that is used.
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         let flow = FlowId(self.env.random.name()?);
         let sealer = self.token_sealer(key, &flow);
         let tokens = self.tokens_to_store(&flow, key, SealKind::Tokens, kept, None)?;
@@ -62,7 +62,7 @@ impl Custody<'_> {
             let mut unconfirmed =
                 unconfirmed(&compare(&provider, key, &record.username, &granted.reported), &granted);
             unconfirmed.extend(proof.unconfirmed());
-            let before = kept_before(ledger, record, proof == Proof::Enough, now)?;
+            let before = kept_before(ledger, record, proof == GrantCheck::Enough, now)?;
             make_live(record, &provider, &granted, renewed, &unconfirmed);
             record.grant_before = before;
             record.uncertain_at = uncertain_at;
@@ -70,11 +70,11 @@ impl Custody<'_> {
             moves.extend(elsewhere.iter().map(|it| SecretsChange::Drop(it.id)));
             dropped = elsewhere.into_iter().map(|it| it.place).collect();
             let place = sealer.place(&tokens, SealKind::Tokens, record.generation)?;
-            moves.extend([SecretsChange::Drop(held.id), SecretsChange::Put(Role::Live, place)]);
+            moves.extend([SecretsChange::Drop(held.id), SecretsChange::Put(SecretRole::Live, place)]);
             dropped.push(held.place);
             let happened = if renewed { HistoryEventKind::Renewed } else { HistoryEventKind::Granted };
             let events = vec![event(record, happened, &summary(record), now)];
-            Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
+            Ok(RecordCommit { record: record.clone(), moves, ends: Some(FlowEnd::Unanswered), events })
         });
         let kept = kept.inspect_err(|e| {
             tokens.item().cloned().into_iter().for_each(|item| self.forget_unless_needed(item, e));
@@ -88,6 +88,7 @@ impl Custody<'_> {
 
 /// The tokens of a grant that was shown; an error where it doesn't await approval any more.
 pub(super) fn still_awaits(ledger: &Ledger, profile: &str, shown: &AwaitingGrant) -> Result<StoredSecret> {
-    let found = ledger.secrets(profile, &shown.key, Role::Held)?.into_iter().find(|it| it.id == shown.id);
+    let found =
+        ledger.secrets(profile, &shown.key, SecretRole::Held)?.into_iter().find(|it| it.id == shown.id);
     found.ok_or_else(|| LedgerError::Changed { license: shown.key.license.to_string() }.into())
 }

@@ -4,7 +4,7 @@ use super::export_records::quiet;
 use super::writer::{Custody, event};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Role};
+use crate::model::flow::{RecordCommit, SecretRole};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 
@@ -24,7 +24,7 @@ impl Custody<'_> {
                     let detail = if doubted.contains(&record.key) {
                         "used though the ledger went back"
                     } else if record.held_elsewhere
-                        && !custody.ledger.secrets(&profile, &record.key, Role::Live)?.is_empty()
+                        && !custody.ledger.secrets(&profile, &record.key, SecretRole::Live)?.is_empty()
                     {
                         quiet(&standing)?;
                         "this is its home now"
@@ -32,7 +32,7 @@ impl Custody<'_> {
                         continue;
                     };
                     let after = Authorization { held_elsewhere: false, ..record.clone() };
-                    changes.push(Change {
+                    changes.push(RecordCommit {
                         moves: Vec::new(),
                         ends: None,
                         events: vec![event(&after, HistoryEventKind::Adopted, detail, now)],

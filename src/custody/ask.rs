@@ -5,7 +5,7 @@ use super::writer::{Custody, TRIES, event, unknown, was_changed};
 use crate::error::Result;
 use crate::ledger::{CommittedIntent, Intent};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Flow, FlowStage, Logged, OldSeals, Purpose, SecretPlace};
+use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretPlace};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Generation, Key, Revision};
 use crate::model::instant::for_machines;
@@ -15,14 +15,14 @@ use jiff::Timestamp;
 
 /// What a record shall be while a question about it is open, out of what is there at that moment; or why it isn't asked about.
 /// Asked again where others have written the record meanwhile.
-pub type RecordDecision<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
+pub type RecordUpdate<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
 
 /// A question that a command wants to put.
 pub struct NewFlow<'q> {
     /// The question itself.
     pub ask: AuthorizationRequest,
     /// The record as it shall be while the question is open.
-    pub record: RecordDecision<'q>,
+    pub record: RecordUpdate<'q>,
     /// What for.
     pub purpose: Purpose,
     /// Until when an answer counts.
@@ -38,7 +38,7 @@ impl Custody<'_> {
     /// Commits questions to the journal, with all that their answers will need: before any browser opens.
     /// A license that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         let here = questions.iter().filter(|question| !question.handed_off).count();
         if here > 0 {
             self.reserve_room(self.in_flight.len() + here)?;
@@ -198,7 +198,7 @@ impl Custody<'_> {
                 stage: FlowStage::Asked,
                 old: OldSeals::default(),
             },
-            change: Change {
+            change: RecordCommit {
                 moves: Vec::new(),
                 ends: None,
                 events: vec![event(&record, HistoryEventKind::Asked, &detail, now)],

@@ -4,10 +4,10 @@ use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result, Unopened, VaultError};
 use crate::model::authorization::{ask_again, hand_out_again};
-use crate::model::flow::{Flow, FlowStage, Owner};
+use crate::model::flow::{Flow, FlowOwner, FlowStage};
 use crate::model::ids::Key;
 use crate::model::secret::{Secret, fingerprint};
-use crate::oauth::{self, Endpoints, FlowSecrets, Pasted, ReturnedAddress, is_from_issuer};
+use crate::oauth::{self, Endpoints, FlowSecrets, PastedCandidates, ReturnedAddress, is_from_issuer};
 use crate::vault::Envelope;
 
 /// A question, found by its answer.
@@ -23,7 +23,9 @@ impl Custody<'_> {
     /// The question that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
     /// Nothing is changed by looking.
     pub fn find(&mut self, returned: &ReturnedAddress) -> Result<FoundFlow> {
-        let Some((flow, state)) = self.question(returned)? else { return Err(self.stranger(returned)?) };
+        let Some((flow, state)) = self.question(returned)? else {
+            return Err(self.unknown_answer_error(returned)?);
+        };
         let license = flow.key.license.to_string();
         if flow.profile != self.provider.profile {
             let (theirs, ours) = (flow.profile, self.provider.profile.clone());
@@ -45,13 +47,15 @@ impl Custody<'_> {
             return Err(ProviderError::Redirect { license, problem }.into());
         }
         if flow.deadline <= self.env.clock.now() {
-            return Err(HandoffError::Lapsed { license, next: self.again(&flow.key)? }.into());
+            return Err(HandoffError::Lapsed { license, next: self.hand_off_command(&flow.key)? }.into());
         }
         // The fingerprint found it; what decides is the state itself.
         let (memo, _) = match self.unfold(&flow) {
             Ok(unfolded) => unfolded,
             Err(e) if is_sealed_to_others(&e) => {
-                return Err(HandoffError::OtherHost { license, next: self.again(&flow.key)? }.into());
+                return Err(
+                    HandoffError::OtherHost { license, next: self.hand_off_command(&flow.key)? }.into()
+                );
             }
             Err(e) => return Err(e),
         };
@@ -63,7 +67,11 @@ impl Custody<'_> {
 
     /// Which of the addresses in a paste is the answer to an open flow; where the provider was reached, one of its issuer. Where
     /// none is, the likeliest.
-    pub fn recognize(&mut self, pasted: &Pasted, endpoints: Option<&Endpoints>) -> Result<ReturnedAddress> {
+    pub fn recognize(
+        &mut self,
+        pasted: &PastedCandidates,
+        endpoints: Option<&Endpoints>,
+    ) -> Result<ReturnedAddress> {
         let picked = pasted.pick(|returned| self.fits(returned, endpoints))?;
         picked.map_err(|problem| HandoffError::Unreadable { problem }.into())
     }
@@ -92,7 +100,7 @@ impl Custody<'_> {
     }
 
     /// What is to be said of an answer to no open question.
-    fn stranger(&self, returned: &ReturnedAddress) -> Result<Error> {
+    fn unknown_answer_error(&self, returned: &ReturnedAddress) -> Result<Error> {
         for state in returned.states() {
             let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
@@ -100,7 +108,7 @@ impl Custody<'_> {
                 return Ok(HandoffError::Removed { license }.into());
             }
             return Ok(match spent.replaced {
-                true => HandoffError::Replaced { license, next: self.again(&spent.key)? }.into(),
+                true => HandoffError::Replaced { license, next: self.hand_off_command(&spent.key)? }.into(),
                 false => HandoffError::Used { license }.into(),
             });
         }
@@ -108,7 +116,7 @@ impl Custody<'_> {
     }
 
     /// The command that hands a question out again.
-    fn again(&self, key: &Key) -> Result<String> {
+    fn hand_off_command(&self, key: &Key) -> Result<String> {
         let other = self.provider.other_profile;
         let record = self.record(key)?.record;
         Ok(hand_out_again(&record, other))
@@ -148,7 +156,7 @@ impl Custody<'_> {
         flow: &Flow,
         memo: FlowSecrets,
         envelope: Option<Envelope>,
-        from: Option<Option<Owner>>,
+        from: Option<Option<FlowOwner>>,
     ) -> Result<()> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let (code_seal, answer_seal) = envelope.map(|it| (it.code, it.answer)).unzip();

@@ -4,7 +4,7 @@ use super::granted_record::keeps_before;
 use super::writer::{Custody, unknown};
 use crate::error::Result;
 use crate::ledger::RetiredRole;
-use crate::model::flow::{Change, Role, SecretsChange};
+use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
 use crate::model::ids::Key;
 use crate::model::provider::RevocationScope;
 use crate::oauth::RetryPolicy;
@@ -61,7 +61,7 @@ impl Custody<'_> {
             }
         }
         let superseded = superseded.spend();
-        self.commit(key, |record| Change {
+        self.commit(key, |record| RecordCommit {
             moves: superseded.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
             ends: None,
             events: Vec::new(),
@@ -77,7 +77,7 @@ impl Custody<'_> {
             return Ok(false);
         }
         for key in &self.changed_keys {
-            if !self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?.is_empty() {
+            if !self.ledger.secrets(&self.provider.profile, key, SecretRole::Superseded)?.is_empty() {
                 return Ok(true);
             }
         }

@@ -1,6 +1,6 @@
 //! A profile's client secret: where it is, and how it's kept.
 
-use super::seals::{Registrations, Seals};
+use super::seals::{ClientRegistrations, SealLabeler};
 use super::writer::Custody;
 use crate::error::{ConfigError, Error, Result, VaultError};
 use crate::ledger::Ledger;
@@ -20,7 +20,7 @@ const CLIENT_SECRET: &str = "client_secret";
 pub fn client_secret_place(
     ledger: &Ledger,
     vault: &Vault,
-    seals: &Seals,
+    seals: &SealLabeler,
     profile: &str,
 ) -> Result<Option<ProfileSecret>> {
     let own = ledger.profile_secret(profile, &client_secret_name(ledger, vault)?)?;
@@ -62,7 +62,7 @@ pub fn keep_client_secret(
     let name = client_secret_name(ledger, vault)?;
     let old = ledger.profile_secret(profile, &name)?;
     let generation = old.map_or_else(Generation::default, |old| old.generation).next();
-    let seals = Seals::of(ledger, Registrations::from([(profile.to_owned(), provider.into())]));
+    let seals = SealLabeler::of(ledger, ClientRegistrations::from([(profile.to_owned(), provider.into())]));
     let label = seals.client_secret(profile, generation);
     let place = vault.put_own(&item, &label, &Sealable::of(&secret.expose()))?;
     let set = ledger.set_profile_secret(profile, &name, &place, generation).inspect_err(|e| {

@@ -1,11 +1,12 @@
 //! A license is deactivated, with every grant of it.
 
-use super::writer::{Custody, anew_where_changed, event, unknown};
+use super::writer::{Custody, event, retry_if_changed, unknown};
 use crate::error::{Error, Result};
 use crate::ledger::{Intent, Ledger};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::flow::{
-    Change, Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, Role, SecretsChange, StoredSecret,
+    Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretRole, SecretsChange,
+    StoredSecret,
 };
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key, Username};
@@ -50,7 +51,8 @@ pub enum RevocationMode {
 }
 
 /// The roles of the grants that go with a license.
-pub(super) const ROLES: [Role; 4] = [Role::Live, Role::Held, Role::Superseded, Role::Unwanted];
+pub(super) const ROLES: [SecretRole; 4] =
+    [SecretRole::Live, SecretRole::Held, SecretRole::Superseded, SecretRole::Unwanted];
 
 /// A surrender whose intent is on the disk, with what it's about.
 struct IntendedRevocation {
@@ -136,7 +138,7 @@ impl Custody<'_> {
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
     fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedRevocation> {
-        anew_where_changed(self, |custody| {
+        retry_if_changed(self, |custody| {
             let record = custody.record(key)?.record;
             let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
             let flow = custody.intend_surrender(key, &record, heir)?;
@@ -169,7 +171,8 @@ impl Custody<'_> {
             stage: FlowStage::Asked,
             old: OldSeals::default(),
         };
-        let change = Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
+        let change =
+            RecordCommit { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None };
         let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
         self.orphaned_items.extend(intended.replaced);
@@ -221,7 +224,9 @@ impl Custody<'_> {
         let lost = matches!(revocation, Revocation::Pending(e) if e.may_have_taken_effect());
         self.commit(key, |record| {
             let moves = match pending {
-                true => ROLES.into_iter().map(|role| SecretsChange::Turn(role, Role::Unwanted)).collect(),
+                true => {
+                    ROLES.into_iter().map(|role| SecretsChange::Turn(role, SecretRole::Unwanted)).collect()
+                }
                 false => secrets.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
             };
             record.held_by = None;
@@ -254,7 +259,12 @@ impl Custody<'_> {
             if matches!(revocation, Revocation::Revoked) {
                 events.push(event(record, HistoryEventKind::Revoked, "confirmed by the provider", now));
             }
-            Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.get().clone())), events }
+            RecordCommit {
+                record: record.clone(),
+                moves,
+                ends: Some(FlowEnd::Closed(flow.get().clone())),
+                events,
+            }
         })
         .map(drop)
     }

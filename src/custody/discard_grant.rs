@@ -6,7 +6,7 @@ use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Role, SecretsChange};
+use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
 use crate::model::granted::AwaitingGrant;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
@@ -46,11 +46,11 @@ impl Custody<'_> {
             record.revocation_pending |= kept;
             record.generation = record.generation.next();
             let step = match kept {
-                true => SecretsChange::Turn(Role::Held, Role::Unwanted),
+                true => SecretsChange::Turn(SecretRole::Held, SecretRole::Unwanted),
                 false => SecretsChange::Drop(shown.id),
             };
             let events = vec![event(record, HistoryEventKind::Failed, &detail, now)];
-            Ok(Change { record: record.clone(), moves: vec![step], ends: None, events })
+            Ok(RecordCommit { record: record.clone(), moves: vec![step], ends: None, events })
         })?;
         if !kept {
             self.forget(Some(gone));
@@ -110,7 +110,7 @@ impl Custody<'_> {
         self.commit(key, |record| {
             record.revocation_pending = false;
             let moves = unwanted.iter().map(|it| SecretsChange::Drop(it.id)).collect();
-            Change { record: record.clone(), moves, ends: None, events: Vec::new() }
+            RecordCommit { record: record.clone(), moves, ends: None, events: Vec::new() }
         })?;
         self.forget(unwanted.into_iter().map(|it| it.place));
         Ok(())

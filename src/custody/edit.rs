@@ -1,10 +1,10 @@
 //! What an operator changes of records by hand. Nobody is asked, and nothing is recovered.
 
-use super::writer::{Custody, anew_where_changed, event};
+use super::writer::{Custody, event, retry_if_changed};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::edit::{Edit, in_words};
-use crate::model::flow::Change;
+use crate::model::flow::RecordCommit;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 use crate::model::transfer::FieldChange;
@@ -33,7 +33,7 @@ impl Custody<'_> {
         choose: impl Fn(&[AuthorizationWithFlows]) -> Result<Vec<AuthorizationWithFlows>>,
         edit: &Edit,
     ) -> Result<Vec<EditedRecord>> {
-        anew_where_changed(self, |custody| {
+        retry_if_changed(self, |custody| {
             let now = custody.env.clock.now();
             let chosen = choose(&custody.ledger.standings(&custody.provider.profile)?)?;
             let (mut edited, mut commits) = (Vec::with_capacity(chosen.len()), Vec::new());
@@ -42,7 +42,7 @@ impl Custody<'_> {
                 let changes = edit.apply(&mut record);
                 if !changes.is_empty() {
                     let events = vec![event(&record, HistoryEventKind::Edited, &in_words(&changes), now)];
-                    commits.push(Change { record, moves: Vec::new(), ends: None, events });
+                    commits.push(RecordCommit { record, moves: Vec::new(), ends: None, events });
                 }
                 edited.push(EditedRecord { before, changes });
             }

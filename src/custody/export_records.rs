@@ -6,7 +6,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, Result, first_few};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
-use crate::model::flow::{Change, Role, SecretsChange, StoredSecret};
+use crate::model::flow::{RecordCommit, SecretRole, SecretsChange, StoredSecret};
 use crate::model::history::HistoryEventKind;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,7 @@ impl Custody<'_> {
         for standing in standings {
             let record = &standing.record;
             quiet(standing)?;
-            let mut places = self.ledger.secrets(&record.profile, &record.key, Role::Live)?;
+            let mut places = self.ledger.secrets(&record.profile, &record.key, SecretRole::Live)?;
             // What lives elsewhere already isn't ours to give away.
             let tokens = match places.last() {
                 Some(secret) if !record.held_elsewhere && record.deactivated_at.is_none() => {
@@ -69,12 +69,12 @@ impl Custody<'_> {
     }
 
     /// The bundle that was announced is nowhere: nothing more has to be known of it.
-    pub fn announced_is_taken_back(&mut self) -> Result<()> {
+    pub fn cancel_export(&mut self) -> Result<()> {
         self.leaving.take().map_or(Ok(()), |export| self.ledger.end_export(&export, None))
     }
 
     /// The tokens of the bundle that was announced have left: its file gets its name, and nothing more has to be known of it.
-    pub fn announced_has_left(&mut self) -> Result<()> {
+    pub fn complete_export(&mut self) -> Result<()> {
         let Some(export) = self.leaving.take() else { return Ok(()) };
         if let (Some(part), Some(file)) = (export.unfinished(), &export.file) {
             give_its_name(&part, file, &first_few(&export.licenses, NAMED))?;
@@ -102,14 +102,14 @@ impl Custody<'_> {
         backup: bool,
         detail: &str,
         now: Timestamp,
-    ) -> Result<Vec<Change>> {
+    ) -> Result<Vec<RecordCommit>> {
         let mut changes = Vec::with_capacity(packed.leaving.len());
         for (written, places) in &packed.leaving {
             let record = self.ledger.standing(&written.profile, &written.key)?.ok_or_else(unknown)?.record;
             let mut carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
             let is_the_same = carried.all(|column| column.value(&record) == column.value(written))
                 && record.generation == written.generation
-                && self.ledger.secrets(&record.profile, &record.key, Role::Live)? == *places;
+                && self.ledger.secrets(&record.profile, &record.key, SecretRole::Live)? == *places;
             if !is_the_same {
                 return Err(changed(&written.key));
             }
@@ -120,7 +120,7 @@ impl Custody<'_> {
                 after.generation = record.generation.next();
                 moves = places.iter().map(|it| SecretsChange::Drop(it.id)).collect();
             }
-            changes.push(Change {
+            changes.push(RecordCommit {
                 moves,
                 ends: None,
                 events: vec![event(&after, HistoryEventKind::Exported, detail, now)],

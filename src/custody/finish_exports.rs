@@ -28,7 +28,7 @@ impl Custody<'_> {
                 None => format!(
                     "An export of {whose} to standard output was interrupted. The tokens are still in use here: discard the output, and don't import it."
                 ),
-                Some(file) => match in_file(&export, &file, &whose) {
+                Some(file) => match recover_file_export(&export, &file, &whose) {
                     Ok(said) => said,
                     // It stays noted, and stops nothing else.
                     Err(e) => {
@@ -46,7 +46,7 @@ impl Custody<'_> {
 }
 
 /// What becomes of a bundle that was cut short on its way into a file.
-fn in_file(export: &ExportNote, file: &Path, whose: &str) -> Result<String> {
+fn recover_file_export(export: &ExportNote, file: &Path, whose: &str) -> Result<String> {
     let part = export.unfinished().unwrap_or_default();
     let (shown, is_part_there) = (clean(&file.display().to_string()), part.symlink_metadata().is_ok());
     let is_there = file.symlink_metadata().is_ok();
@@ -68,9 +68,9 @@ fn in_file(export: &ExportNote, file: &Path, whose: &str) -> Result<String> {
         (false, false) => format!("An export of {whose} was interrupted: nothing was moved. Export again."),
         (true, true) => {
             give_its_name(&part, file, whose)?;
-            gone(whose, &shown)
+            moved_tokens_message(whose, &shown)
         }
-        (true, false) if is_there => gone(whose, &shown),
+        (true, false) if is_there => moved_tokens_message(whose, &shown),
         (true, false) => format!(
             "An export of {whose} was interrupted after the tokens were moved, and {shown} is missing. Unless it was imported, ask the admins to grant access again: biotrack-auth renew"
         ),
@@ -90,7 +90,7 @@ pub(super) fn give_its_name(part: &Path, file: &Path, whose: &str) -> Result<()>
     })
 }
 
-fn gone(whose: &str, file: &str) -> String {
+fn moved_tokens_message(whose: &str, file: &str) -> String {
     format!(
         "An export of {whose} was interrupted after the tokens were moved: they are in {file}. Keep it until it is imported on the new host."
     )

@@ -4,7 +4,7 @@ use super::in_flight::EndReason;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
-use crate::model::flow::{Change, Flow, FlowEnd, FlowStage, Logged};
+use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, RecordCommit};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
@@ -258,7 +258,7 @@ impl Custody<'_> {
                 failure: why.failure,
                 ..event(record, why.happened, &why.detail, now)
             });
-            Change {
+            RecordCommit {
                 moves: Vec::new(),
                 ends: Some(end.clone()),
                 events: told.collect(),

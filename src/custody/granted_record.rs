@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::model::authorization::Authorization;
 use crate::model::consent::account;
 use crate::model::expiry::estimate;
-use crate::model::flow::{Role, SecretsChange, StoredSecret};
+use crate::model::flow::{SecretRole, SecretsChange, StoredSecret};
 use crate::model::grant_before::{FactsBefore, GrantBefore};
 use crate::model::granted::Granted;
 use crate::model::instant::{for_machines, whole_second};
@@ -16,7 +16,7 @@ use jiff::Timestamp;
 /// their being revoked.
 pub(super) fn tokens_of_elsewhere(ledger: &Ledger, record: &Authorization) -> Result<Vec<StoredSecret>> {
     match record.held_elsewhere {
-        true => ledger.secrets(&record.profile, &record.key, Role::Live),
+        true => ledger.secrets(&record.profile, &record.key, SecretRole::Live),
         false => Ok(Vec::new()),
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn kept_before(
     if keeps_before(record, now) {
         return Ok(record.grant_before.clone());
     }
-    let live = ledger.secrets(&record.profile, &record.key, Role::Live)?.pop();
+    let live = ledger.secrets(&record.profile, &record.key, SecretRole::Live)?.pop();
     Ok(live.and_then(|live| before(record, live.id)))
 }
 
@@ -119,7 +119,7 @@ pub(super) fn drop_unwanted(record: &mut Authorization, provider: &Provider) -> 
         RevocationScope::Token => Vec::new(),
         RevocationScope::Grant => {
             record.revocation_pending = false;
-            vec![SecretsChange::Turn(Role::Unwanted, Role::Superseded)]
+            vec![SecretsChange::Turn(SecretRole::Unwanted, SecretRole::Superseded)]
         }
     }
 }

@@ -4,7 +4,7 @@ use super::renew_seals::is_out_of_place;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result, VaultError};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Role, SecretPlace, SecretsChange};
+use crate::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Key, Revision};
@@ -26,7 +26,7 @@ impl Custody<'_> {
     /// Which tokens of a license are here, beside those that a file has of it.
     pub fn tokens_beside(&self, record: &Authorization, theirs: Option<&Sealable>) -> Result<TokensHere> {
         let key = &record.key;
-        let Some(live) = self.ledger.secrets(&record.profile, key, Role::Live)?.pop() else {
+        let Some(live) = self.ledger.secrets(&record.profile, key, SecretRole::Live)?.pop() else {
             return Ok(TokensHere::None);
         };
         let Some(theirs) = theirs else { return Ok(TokensHere::Same) };
@@ -57,7 +57,7 @@ impl Custody<'_> {
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written a record since it was merged with what the file says.
     pub fn take_in(&mut self, rows: Vec<RecordToImport<'_>>, from: &str) -> Result<()> {
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         let now = self.env.clock.now();
         let mut changes = Vec::with_capacity(rows.len());
         let (mut new, mut old) = (Vec::new(), Vec::new());
@@ -79,11 +79,11 @@ impl Custody<'_> {
                     Err(e) => return Err(self.undo(new, e)),
                 };
                 // An older grant's tokens aren't revoked: that could end the one that takes their place.
-                for it in self.ledger.secrets(&record.profile, &record.key, Role::Live)? {
+                for it in self.ledger.secrets(&record.profile, &record.key, SecretRole::Live)? {
                     moves.push(SecretsChange::Drop(it.id));
                     old.push(it.place);
                 }
-                moves.push(SecretsChange::Put(Role::Live, place.clone()));
+                moves.push(SecretsChange::Put(SecretRole::Live, place.clone()));
                 new.push(place);
             }
             let what: Vec<_> = fields.iter().map(|it| it.field).collect();
@@ -93,7 +93,7 @@ impl Custody<'_> {
                 (_, false) => format!("from {from}: {}", what.join(", ")),
                 (_, true) => format!("from {from}, with its tokens: {}", what.join(", ")),
             };
-            changes.push(Change {
+            changes.push(RecordCommit {
                 moves,
                 ends: None,
                 events: vec![event(&record, HistoryEventKind::Imported, what.trim_end_matches(": "), now)],

@@ -1,7 +1,7 @@
 //! What this process remembers of a flow until it's closed.
 
 use crate::error::{Kind, LedgerError};
-use crate::model::flow::{Flow, FlowEnd, Owner, Purpose, Sealed, SecretPlace};
+use crate::model::flow::{Flow, FlowEnd, FlowOwner, Purpose, SealedBytes, SecretPlace};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key, Username};
 use crate::model::seal::SealRow;
@@ -39,7 +39,7 @@ pub(super) struct InFlight {
     /// Used for the answer, then gone.
     pub(super) answer_seal: Option<Seal>,
     /// The sealed code, in case not a byte of it could be sent.
-    pub(super) code: Option<Sealed>,
+    pub(super) code: Option<SealedBytes>,
     /// When its code came.
     pub(super) came: Option<Timestamp>,
     /// Why the ledger couldn't be told that its code came, until that is tried again: the browser waits for no second try.
@@ -56,7 +56,7 @@ pub(super) struct InFlight {
     pub(super) taken_up: bool,
     /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
-    pub(super) from: Option<Option<Owner>>,
+    pub(super) from: Option<Option<FlowOwner>>,
 }
 
 impl InFlight {

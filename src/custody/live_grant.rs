@@ -3,7 +3,7 @@
 use super::writer::Custody;
 use crate::error::{Error, ProviderError, Result, VaultError};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows, State, next, register_again};
-use crate::model::flow::{Role, StoredSecret};
+use crate::model::flow::{SecretRole, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
 use crate::model::secret::Secret;
@@ -71,7 +71,7 @@ impl Custody<'_> {
         let standing = self.record(key)?;
         let record = &standing.record;
         if record.held_elsewhere {
-            let here = !self.ledger.secrets(&self.provider.profile, key, Role::Live)?.is_empty();
+            let here = !self.ledger.secrets(&self.provider.profile, key, SecretRole::Live)?.is_empty();
             return Err(Error::HeldElsewhere { license: key.license.to_string(), came_with_a_backup: here });
         }
         let now = self.env.clock.now();
@@ -79,7 +79,7 @@ impl Custody<'_> {
         if !matches!(state, State::Active | State::Due) {
             return Err(self.no_token(&standing, state.word().into()));
         }
-        let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+        let found = self.ledger.secrets(&self.provider.profile, key, SecretRole::Live)?.pop();
         let Some(secret) = found else {
             return Err(
                 self.no_token(&standing, format!("{}, but its tokens are not on this host", state.word()))

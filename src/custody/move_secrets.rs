@@ -1,10 +1,10 @@
 //! All secrets at once: into the other vault, or sealed to other recipients. The new ones are made first, then one commit
 //! names them all; only then the old ones go. Killed anywhere, the same command goes on.
 
-use super::seals::Seals;
+use super::seals::SealLabeler;
 use crate::error::{CustodyError, Error, LedgerError, Result};
 use crate::ledger::{Ledger, MoveSummary, SecretLocation, SecretOwner};
-use crate::model::flow::{Flow, FlowStage, Role, SecretPlace};
+use crate::model::flow::{Flow, FlowStage, SecretPlace, SecretRole};
 use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
@@ -24,7 +24,7 @@ pub fn move_secrets(
     ledger: &mut Ledger,
     from: &Vault,
     to: &Vault,
-    seals: &Seals,
+    seals: &SealLabeler,
     now: Timestamp,
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<usize> {
@@ -89,7 +89,7 @@ fn moved_one(
     secret: &SecretLocation,
     from: &Vault,
     to: &Vault,
-    seals: &Seals,
+    seals: &SealLabeler,
 ) -> Result<SecretPlace> {
     let (id, row) = (ledger.id(), seals.row_of(secret));
     let (kept, label) = from.get_labeled(&secret.place, &row)?;
@@ -98,7 +98,7 @@ fn moved_one(
         SecretOwner::Tokens { id: row, profile, key, role, record } => {
             // The same name at every try, so that one that was cut short leaves nothing that isn't named again.
             let item = format!("{id}/{profile}/{}/{}/{}", key.ubi, key.license, record.0);
-            let item = if *role == Role::Live { item } else { format!("{item}-{}-{row}", role.word()) };
+            let item = if *role == SecretRole::Live { item } else { format!("{item}-{}-{row}", role.word()) };
             to.put(&item, &label, &kept)
         }
         SecretOwner::Profile { profile, name } => {
@@ -122,7 +122,7 @@ pub fn reseal(
     ledger: &mut Ledger,
     from: &Vault,
     (to, recipients): (&Vault, &[String]),
-    seals: &Seals,
+    seals: &SealLabeler,
     detail: &str,
     now: Timestamp,
 ) -> Result<usize> {

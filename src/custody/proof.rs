@@ -8,23 +8,23 @@ use super::refresh_request::DeadGrantOutcome;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, Role, SecretPlace, SecretsChange};
+use crate::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::seal::SealKind;
-use crate::oauth::{Liveness, introspect};
+use crate::oauth::{GrantValidity, introspect};
 
 /// What a new grant's look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Proof {
+pub(super) enum GrantCheck {
     /// It isn't wanted, or it's there.
     Enough,
     /// It's still to come, and why.
     Wanting(&'static str),
 }
 
-impl Proof {
+impl GrantCheck {
     /// Whether these words say that a proof is still to come.
     pub(super) fn is_wanting(unconfirmed: &str) -> bool {
         unconfirmed.starts_with("Introspection (")
@@ -54,22 +54,24 @@ pub(super) enum RecheckedGrant {
 
 impl Custody<'_> {
     /// A look at a new grant, where the profile wants one.
-    pub(super) fn proof_of(&self, granted: &Granted) -> Proof {
+    pub(super) fn proof_of(&self, granted: &Granted) -> GrantCheck {
         if !self.provider.introspect {
-            return Proof::Enough;
+            return GrantCheck::Enough;
         }
-        let Ok(exchange) = self.online() else { return Proof::Wanting("the provider could not be reached") };
+        let Ok(exchange) = self.online() else {
+            return GrantCheck::Wanting("the provider could not be reached");
+        };
         let Some(address) = exchange.endpoints.introspection.clone() else {
-            return Proof::Wanting("the provider offers no introspection");
+            return GrantCheck::Wanting("the provider offers no introspection");
         };
         let granted = granted.clone();
         let asked = self.env.wait(async move {
             introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
         });
         match asked {
-            Ok(Liveness::Active) => Proof::Enough,
-            Ok(Liveness::Inactive) => Proof::Wanting("the provider called the new grant inactive"),
-            Ok(Liveness::Unknown) | Err(_) => Proof::Wanting("the provider gave no clear answer"),
+            Ok(GrantValidity::Active) => GrantCheck::Enough,
+            Ok(GrantValidity::Inactive) => GrantCheck::Wanting("the provider called the new grant inactive"),
+            Ok(GrantValidity::Unknown) | Err(_) => GrantCheck::Wanting("the provider gave no clear answer"),
         }
     }
 
@@ -135,7 +137,7 @@ impl Custody<'_> {
         let waits = |record: &Authorization| {
             record.generation == looked_at
                 && (record.grant_before.is_some()
-                    || record.unconfirmed.iter().any(|it| Proof::is_wanting(it)))
+                    || record.unconfirmed.iter().any(|it| GrantCheck::is_wanting(it)))
         };
         if self.standing(key)?.is_none_or(|it| !waits(&it.record)) {
             return Ok(());
@@ -148,8 +150,8 @@ impl Custody<'_> {
             }
             noted = true;
             record.grant_before = None;
-            record.unconfirmed.retain(|it| !Proof::is_wanting(it));
-            Ok(Change { moves: Vec::new(), ends: None, events: Vec::new(), record: record.clone() })
+            record.unconfirmed.retain(|it| !GrantCheck::is_wanting(it));
+            Ok(RecordCommit { moves: Vec::new(), ends: None, events: Vec::new(), record: record.clone() })
         });
         match kept {
             Err(_) if !noted => return Ok(()),
@@ -170,11 +172,11 @@ impl Custody<'_> {
         let now = self.env.clock.now();
         let mut record = dead.standing.record.clone();
         let Some(row) = return_to_before(&mut record) else { return Ok(None) };
-        let superseded = self.ledger.secrets(&self.provider.profile, key, Role::Superseded)?;
+        let superseded = self.ledger.secrets(&self.provider.profile, key, SecretRole::Superseded)?;
         // That one alone: grants of others that nobody approved, or that wait for their revocation, stand beside it.
         let old = superseded.into_iter().find(|it| it.id == row);
         let Some(old) = old.filter(|_| record.lives(now)) else { return Ok(None) };
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         let granted = self.read_grant(&old, key)?;
         let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));
         let label = self.seals.tokens(&record.profile, key, SealKind::Tokens, record.generation.next(), None);
@@ -185,19 +187,20 @@ impl Custody<'_> {
             let there = |role, id| {
                 ledger.secrets(&profile, key, role).map(|all| all.iter().any(|other| other.id == id))
             };
-            let fits =
-                record.generation == generation && there(Role::Live, id)? && there(Role::Superseded, old.id)?;
+            let fits = record.generation == generation
+                && there(SecretRole::Live, id)?
+                && there(SecretRole::Superseded, old.id)?;
             if !fits || return_to_before(record) != Some(row) {
                 overtaken = true;
                 return Err(crate::ledger::changed(key));
             }
             record.generation = record.generation.next();
             let detail = format!("{why}; it was never proven, and the grant from before is used again");
-            Ok(Change {
+            Ok(RecordCommit {
                 moves: vec![
                     SecretsChange::Drop(id),
                     SecretsChange::Drop(old.id),
-                    SecretsChange::Put(Role::Live, again.clone()),
+                    SecretsChange::Put(SecretRole::Live, again.clone()),
                 ],
                 ends: None,
                 events: vec![event(record, HistoryEventKind::Failed, &detail, now)],

@@ -2,7 +2,7 @@
 
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, LedgerError};
-use crate::model::flow::{Flow, FlowStage, Sealed};
+use crate::model::flow::{Flow, FlowStage, SealedBytes};
 use crate::model::ids::{FlowId, Key};
 
 impl Custody<'_> {
@@ -11,7 +11,7 @@ impl Custody<'_> {
         &mut self,
         flow: &FlowId,
         key: &Key,
-        sealed: Sealed,
+        sealed: SealedBytes,
         why: &Error,
     ) -> Error {
         let stage = FlowStage::Answered(sealed);
@@ -29,7 +29,7 @@ impl Custody<'_> {
     }
 
     /// The tokens can't be kept in their place: they are kept sealed in the journal, else in the spool.
-    pub(super) fn quarantine_refresh(&mut self, flow: &Flow, sealed: Sealed, why: &Error) -> Error {
+    pub(super) fn quarantine_refresh(&mut self, flow: &Flow, sealed: SealedBytes, why: &Error) -> Error {
         let stage = FlowStage::Answered(sealed);
         let kept = self.ledger.note_synced(&flow.id, &stage).or_else(|e| match &mut self.spool {
             // defense: S38 untaken-refresh-is-spooled

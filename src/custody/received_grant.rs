@@ -1,10 +1,10 @@
 //! A grant that came, compared with what was asked for.
 
-use super::proof::Proof;
+use super::proof::GrantCheck;
 use super::writer::{Custody, unknown};
 use crate::error::{FactDifference, Result};
 use crate::model::consent::{GrantComparison, compare};
-use crate::model::flow::{Purpose, Sealed};
+use crate::model::flow::{Purpose, SealedBytes};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Key, Username};
 use crate::model::seal::{SealKind, SealLabel};
@@ -21,7 +21,7 @@ pub(super) struct ReceivedGrant {
     pub(super) purpose: Purpose,
     pub(super) granted: Granted,
     /// The same grant, ready to be set aside; and what its seal says, where it says anything.
-    pub(super) sealed: (Sealed, Option<SealLabel>),
+    pub(super) sealed: (SealedBytes, Option<SealLabel>),
     /// What makes it another grant than the one that was asked for.
     pub(super) differences: Vec<FactDifference>,
     /// What the provider didn't report, or told so that it can't be, in words.
@@ -39,7 +39,7 @@ pub(super) enum AnswerSeal {
     /// It's sealed as what it turns out to be.
     Open(Seal),
     /// It was sealed by a process that has ended; and what that seal says.
-    Closed(Sealed, Option<SealLabel>),
+    Closed(SealedBytes, Option<SealLabel>),
 }
 
 impl ReceivedGrant {
@@ -96,7 +96,7 @@ impl Custody<'_> {
         let mut unconfirmed = unconfirmed(&comparison, &granted);
         let mut differences = comparison.differences;
         differences.extend(protocol_differences(&granted));
-        let proof = if differences.is_empty() { self.proof_of(&granted) } else { Proof::Enough };
+        let proof = if differences.is_empty() { self.proof_of(&granted) } else { GrantCheck::Enough };
         unconfirmed.extend(proof.unconfirmed());
         let other_admin = comparison.other_admin;
         let sealed = match sealed {
@@ -119,7 +119,7 @@ impl Custody<'_> {
             sealed,
             differences,
             unconfirmed,
-            proven: proof == Proof::Enough,
+            proven: proof == GrantCheck::Enough,
             other_admin,
             open_until: self.open_until(),
         })

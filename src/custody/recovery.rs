@@ -6,7 +6,7 @@ use super::received_grant::AnswerSeal;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, unknown};
 use crate::error::{Error, Kind, Result};
-use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, Sealed};
+use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, SealedBytes};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Key, Username};
@@ -42,9 +42,9 @@ enum NextStep<'f> {
     /// What became of it can't be known: the record says so.
     Uncertain(&'static str),
     /// Its code was never sent: it's sent now.
-    Send(&'f Sealed),
+    Send(&'f SealedBytes),
     /// Its answer is there: it's stored now.
-    Store(&'f Sealed),
+    Store(&'f SealedBytes),
 }
 
 /// What the stage of a flow that a dead process left leads to: where the provider may be asked, and where the process was of
@@ -177,7 +177,7 @@ impl Custody<'_> {
     }
 
     /// A code that was never sent is sent.
-    fn send(&mut self, flow: &Flow, sealed: &Sealed) -> Result<RecoveryOutcome> {
+    fn send(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
         let (memo, opener) = self.unfold(flow)?;
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code = opener.open(sealed, &self.seals.row_of_code(flow))?;
@@ -203,7 +203,7 @@ impl Custody<'_> {
     }
 
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
-    fn store_answer(&mut self, flow: &Flow, sealed: &Sealed) -> Result<RecoveryOutcome> {
+    fn store_answer(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
         let row = self.seals.row_of_answer(flow);
         let (memo, opener, row) = match self.unfold(flow) {
             Ok((memo, opener)) => (Some(memo), opener, row),
@@ -249,8 +249,8 @@ impl Custody<'_> {
 mod tests {
     use super::*;
 
-    fn sealed() -> Sealed {
-        Sealed(b"sealed".to_vec())
+    fn sealed() -> SealedBytes {
+        SealedBytes(b"sealed".to_vec())
     }
 
     #[test]

@@ -6,12 +6,12 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::State;
-use crate::model::flow::{Change, Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, Role};
+use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretRole};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::{Sealable, Secret};
-use crate::oauth::{Liveness, RefreshRequest};
+use crate::oauth::{GrantValidity, RefreshRequest};
 use crate::system::InterruptCounter;
 use crate::vault::Seal;
 use jiff::{SignedDuration, Timestamp};
@@ -41,7 +41,7 @@ impl Custody<'_> {
     /// The intent of a refresh: room on the disk and the envelope, then one synced commit that also says that it may
     /// have been sent.
     pub(super) fn begin(&mut self, live: &LiveGrant) -> Result<Refreshing> {
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         self.reserve_room(1)?;
         let record = &live.standing.record;
         let id = FlowId(self.env.random.name()?);
@@ -78,7 +78,7 @@ impl Custody<'_> {
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
     pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
@@ -109,7 +109,7 @@ impl Custody<'_> {
             let (exchange, granted) = (self.online()?, live.granted.clone());
             let said = self.env.wait(async move { exchange.look_at_both(&granted).await })?;
             // That the access token is inactive is also said to whoever may not look.
-            if said.refresh != Liveness::Active {
+            if said.refresh != GrantValidity::Active {
                 return Err(self.not_asked_again());
             }
         }
@@ -189,7 +189,7 @@ impl Custody<'_> {
             };
             tracing::info!("the refresh of {key} failed: {error}");
             match classify_error(&error) {
-                RefreshFailure::Dead => return self.dead(&it, live, error),
+                RefreshFailure::Dead => return self.handle_dead_grant(&it, live, error),
                 RefreshFailure::Unsent if !it.sent_before => {
                     self.close(&it.flow.id, &key)?;
                     return Err(error);
@@ -198,11 +198,11 @@ impl Custody<'_> {
                     // defense: S37 ask-only-once-more
                     may_ask_again = false;
                     it.sent_before = true;
-                    if self.is_still(live)? && !self.is_over(&it.flow)? {
+                    if self.is_same_grant(live)? && !self.is_over(&it.flow)? {
                         self.told_uncertain(&it.flow, &error)?;
                         return Err(error);
                     }
-                    if !self.is_still(live)? {
+                    if !self.is_same_grant(live)? {
                         self.close_lost(&it.flow)?;
                         return Ok(RefreshResult::Overtaken(error));
                     }
@@ -221,18 +221,23 @@ impl Custody<'_> {
     }
 
     /// Whether the live grant is the one that was read.
-    fn is_still(&self, live: &LiveGrant) -> Result<bool> {
+    fn is_same_grant(&self, live: &LiveGrant) -> Result<bool> {
         let key = &live.standing.record.key;
-        let found = self.ledger.secrets(&self.provider.profile, key, Role::Live)?.pop();
+        let found = self.ledger.secrets(&self.provider.profile, key, SecretRole::Live)?.pop();
         Ok(found.is_some_and(|it| it.id == live.secret.id))
     }
 
     /// The provider says that the grant is dead. If it's still the one that was asked about, the record says so too; but
     /// not by one word behind a lost answer: that may mean the try before it.
-    fn dead(&mut self, it: &Refreshing, live: &LiveGrant, error: Error) -> Result<RefreshResult> {
+    fn handle_dead_grant(
+        &mut self,
+        it: &Refreshing,
+        live: &LiveGrant,
+        error: Error,
+    ) -> Result<RefreshResult> {
         let flow = &it.flow;
         // defense: S36 a-losers-refusal-is-checked
-        if !self.is_still(live)? {
+        if !self.is_same_grant(live)? {
             self.forsake(it)?;
             return Ok(RefreshResult::Overtaken(error));
         }
@@ -278,7 +283,7 @@ impl Custody<'_> {
         if !told {
             tracing::warn!("{}: {SAID}", flow.key);
         }
-        let kept = self.commit(&flow.key, |record| Change {
+        let kept = self.commit(&flow.key, |record| RecordCommit {
             moves: Vec::new(),
             ends: Some(FlowEnd::Closed(flow.id.clone())),
             events: (!told)
@@ -313,7 +318,7 @@ impl Custody<'_> {
             }
             record.invalid_at = Some(now);
             record.grant_before = None;
-            Ok(Change {
+            Ok(RecordCommit {
                 moves: Vec::new(),
                 ends: closes.cloned().map(FlowEnd::Closed),
                 events: vec![event(record, HistoryEventKind::Invalid, why, now)],
@@ -340,7 +345,7 @@ impl Custody<'_> {
         {
             return Ok(());
         }
-        self.commit(&flow.key, |record| Change {
+        self.commit(&flow.key, |record| RecordCommit {
             moves: Vec::new(),
             ends: None,
             events: vec![event(record, HistoryEventKind::Uncertain, &said, now)],

@@ -4,7 +4,7 @@ use super::received_grant::ReceivedGrant;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event};
 use crate::error::{CustodyError, Error, Kind, ProviderError, Result};
-use crate::model::flow::{Change, FlowEnd, Role, SecretsChange};
+use crate::model::flow::{FlowEnd, RecordCommit, SecretRole, SecretsChange};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::FlowId;
 use crate::model::seal::SealKind;
@@ -51,11 +51,11 @@ impl Custody<'_> {
             record.revocation_pending |= tokens.is_some();
             let put = |tokens| {
                 Ok(SecretsChange::Put(
-                    Role::Unwanted,
+                    SecretRole::Unwanted,
                     sealer.place(tokens, SealKind::Refused, record.generation)?,
                 ))
             };
-            Ok(Change {
+            Ok(RecordCommit {
                 moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
                 events: vec![HistoryEvent {

@@ -1,11 +1,11 @@
 //! A record is taken out of the ledger: one that has no grant, and of which nothing is left to be finished.
 
 use super::deactivate::{ROLES, grants_of};
-use super::writer::{Custody, anew_where_changed, event};
+use super::writer::{Custody, event, retry_if_changed};
 use crate::error::{Error, Result};
 use crate::ledger::RemovedRecord;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows, next};
-use crate::model::flow::{Role, StoredSecret};
+use crate::model::flow::{SecretRole, StoredSecret};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 
@@ -27,7 +27,7 @@ impl Custody<'_> {
     pub fn remove(&mut self, key: &Key) -> Result<Removal> {
         // What a process that has ended had only noted beside the ledger counts, too.
         self.ledger.unfinished(&self.provider.profile, Some(key))?;
-        let (before, removed) = anew_where_changed(self, |custody| {
+        let (before, removed) = retry_if_changed(self, |custody| {
             let before = custody.record(key)?;
             let grants = grants_of(&custody.ledger, &before.record.profile, key)?;
             if let Some(why) = why_kept(&before, &grants) {
@@ -58,7 +58,7 @@ fn why_kept(standing: &AuthorizationWithFlows, grants: &[StoredSecret]) -> Optio
         "a process that has ended left a consent or refresh of it unfinished"
     } else if record.revocation_pending {
         "a revocation of its grant is pending"
-    } else if record.held_by.is_some() || has(Role::Held) {
+    } else if record.held_by.is_some() || has(SecretRole::Held) {
         "a grant from another admin awaits approval"
     } else if record.held_elsewhere {
         "its grant is in use elsewhere, or came from a backup"
@@ -93,7 +93,7 @@ fn what_was_known(record: &Authorization) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::flow::{FlowStage, OpenFlow, Purpose, Sealed, SecretPlace};
+    use crate::model::flow::{FlowStage, OpenFlow, Purpose, SealedBytes, SecretPlace};
     use crate::model::ids::Generation;
     use jiff::Timestamp;
 
@@ -124,7 +124,7 @@ mod tests {
         }
     }
 
-    fn kept(record: Authorization, flows: Vec<OpenFlow>, role: Option<Role>) -> Option<&'static str> {
+    fn kept(record: Authorization, flows: Vec<OpenFlow>, role: Option<SecretRole>) -> Option<&'static str> {
         let secret = |role| StoredSecret {
             id: 1,
             role,
@@ -170,10 +170,10 @@ mod tests {
             assert!(kept(deactivated(), Vec::new(), Some(role)).is_some(), "{role:?}");
         }
         let stages = [
-            FlowStage::Arrived(Sealed(Vec::new())),
+            FlowStage::Arrived(SealedBytes(Vec::new())),
             FlowStage::Sent,
             FlowStage::Refused,
-            FlowStage::Answered(Sealed(Vec::new())),
+            FlowStage::Answered(SealedBytes(Vec::new())),
         ];
         for stage in stages {
             let told = "a process that has ended left a consent or refresh of it unfinished";

@@ -3,7 +3,7 @@
 
 use super::listed_recipients;
 use super::move_secrets::{TRIES, calm, forget_left};
-use super::seals::Seals;
+use super::seals::SealLabeler;
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, Result, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
@@ -20,7 +20,7 @@ const NAMED: usize = 5;
 
 /// What came of sealing anew.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Renewed {
+pub struct ResealSummary {
     /// How many secrets were sealed anew.
     pub renewed: usize,
     /// What an older version sealed and this host can't seal anew: for others, or in a consent that is still open.
@@ -74,10 +74,10 @@ fn judge(found: &FoundSecret, row: &SealRow, is_item: bool) -> SealJudgment {
 pub fn renew_seals(
     ledger: &mut Ledger,
     vault: &Vault,
-    seals: &Seals,
+    seals: &SealLabeler,
     now: Timestamp,
     agree: Option<&mut SealApproval<'_>>,
-) -> Result<Renewed> {
+) -> Result<ResealSummary> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     // A host that would seal to others than the team's list says so first.
     if let Some(e) = listed_recipients::differs(ledger, vault)? {
@@ -90,7 +90,7 @@ pub fn renew_seals(
         let all = ledger.all_secrets()?;
         let known = all.len();
         let hosts = ledger.listening_hosts(now)?.into_iter().map(|host| host.recipient).collect::<Vec<_>>();
-        let mut done = Renewed { left: ledger.old_answers()?, ..Renewed::default() };
+        let mut done = ResealSummary { left: ledger.old_answers()?, ..ResealSummary::default() };
         let (mut sealed, mut asked) = (Vec::new(), Vec::new());
         // Where nobody can agree to more, only what an older version sealed is looked at.
         let wanted =
@@ -175,7 +175,7 @@ fn questions(mut asked: Vec<(String, String)>) -> Vec<String> {
 
 fn sealed_anew(
     vault: &Vault,
-    seals: &Seals,
+    seals: &SealLabeler,
     secret: &SecretLocation,
     found: &FoundSecret,
     hosts: &[String],

@@ -3,7 +3,7 @@
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
-use crate::model::flow::{Change, Logged, Role, SecretsChange};
+use crate::model::flow::{Logged, RecordCommit, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
@@ -68,9 +68,9 @@ impl Custody<'_> {
         let profile = self.provider.profile.clone();
         self.commit_if(key, |ledger, record| {
             // Others may have kept further ones for it meanwhile.
-            let there = ledger.secrets(&profile, key, Role::Unwanted)?;
+            let there = ledger.secrets(&profile, key, SecretRole::Unwanted)?;
             record.revocation_pending = there.iter().any(|it| unwanted.iter().all(|ours| ours.id != it.id));
-            Ok(Change {
+            Ok(RecordCommit {
                 moves: unwanted.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
                 ends: None,
                 events: vec![event(record, HistoryEventKind::Revoked, "a grant that wasn't wanted", now)],

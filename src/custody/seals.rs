@@ -1,18 +1,18 @@
 //! What secrets are sealed for here: of which ledger, for which client of which provider, and in which row.
 
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
-use crate::model::flow::{Flow, ProfileSecret, Role, StoredSecret};
+use crate::model::flow::{Flow, ProfileSecret, SecretRole, StoredSecret};
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::seal::{ClientRegistration, SealKind, SealLabel, SealRow};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which client of which provider each profile's secrets belong to, as this host is configured.
-pub type Registrations = BTreeMap<String, ClientRegistration>;
+pub type ClientRegistrations = BTreeMap<String, ClientRegistration>;
 
 /// Says what a secret is sealed for, and what the seal in a row must say.
 #[derive(Debug, Clone)]
-pub struct Seals {
+pub struct SealLabeler {
     ledger: String,
     /// Other hosts seal into this ledger, too.
     is_shared: bool,
@@ -20,12 +20,12 @@ pub struct Seals {
     are_all_new: bool,
     /// The licenses whose token sets this host has stored before.
     stored_here: Arc<BTreeSet<(String, String, String)>>,
-    registrations: Arc<Registrations>,
+    registrations: Arc<ClientRegistrations>,
 }
 
-impl Seals {
+impl SealLabeler {
     /// Of a ledger, for the profiles of this host.
-    pub fn of(ledger: &Ledger, registrations: Registrations) -> Self {
+    pub fn of(ledger: &Ledger, registrations: ClientRegistrations) -> Self {
         Self {
             ledger: ledger.id().to_owned(),
             is_shared: ledger.is_shared(),
@@ -76,7 +76,7 @@ impl Seals {
         &self,
         profile: &str,
         key: &Key,
-        role: Role,
+        role: SecretRole,
         generation: Generation,
         is_old: bool,
     ) -> SealRow {
@@ -183,15 +183,15 @@ impl Seals {
 }
 
 /// A set that waits for its end stays what it was.
-fn kind_of(role: Role, found: Option<&SealLabel>) -> SealKind {
+fn kind_of(role: SecretRole, found: Option<&SealLabel>) -> SealKind {
     let was = |kind: SealKind| found.is_some_and(|label| label.kind == kind.word());
     match role {
-        Role::Live => SealKind::Tokens,
-        Role::Held => SealKind::Awaiting,
-        Role::Superseded | Role::Unwanted if was(SealKind::Awaiting) => SealKind::Awaiting,
-        Role::Superseded | Role::Unwanted if was(SealKind::Refused) => SealKind::Refused,
-        Role::Superseded => SealKind::Tokens,
+        SecretRole::Live => SealKind::Tokens,
+        SecretRole::Held => SealKind::Awaiting,
+        SecretRole::Superseded | SecretRole::Unwanted if was(SealKind::Awaiting) => SealKind::Awaiting,
+        SecretRole::Superseded | SecretRole::Unwanted if was(SealKind::Refused) => SealKind::Refused,
+        SecretRole::Superseded => SealKind::Tokens,
         // Nobody knows any more why an older version kept it; it's used for nothing but its revocation.
-        Role::Unwanted => SealKind::Refused,
+        SecretRole::Unwanted => SealKind::Refused,
     }
 }

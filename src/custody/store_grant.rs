@@ -7,7 +7,7 @@ use super::writer::{Custody, event, unknown};
 use crate::error::Result;
 use crate::ledger::{CommitReceipt, Ledger};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, FlowEnd, Purpose, Role, SecretPlace, SecretsChange};
+use crate::model::flow::{FlowEnd, Purpose, RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::FlowId;
@@ -192,13 +192,16 @@ impl Stored {
         ledger: &Ledger,
         record: &mut Authorization,
         provider: &Provider,
-    ) -> Result<(Change, Vec<SecretPlace>)> {
+    ) -> Result<(RecordCommit, Vec<SecretPlace>)> {
         let Self { came, tokens, sealer } = self;
         let (mut moves, mut dropped) = (Vec::new(), Vec::new());
         let (happened, detail) = if let Some(other) = &came.other_admin {
             record.held_by = Some(other.clone());
             record.generation = record.generation.next();
-            moves.push(SecretsChange::Put(Role::Held, sealer.place(tokens, came.kind(), record.generation)?));
+            moves.push(SecretsChange::Put(
+                SecretRole::Held,
+                sealer.place(tokens, came.kind(), record.generation)?,
+            ));
             (HistoryEventKind::Held, format!("granted by {other}, not {}", came.username))
         } else {
             let renewed = came.purpose == Purpose::Renew;
@@ -215,8 +218,8 @@ impl Stored {
             dropped.extend(elsewhere.into_iter().map(|it| it.place));
             let place = sealer.place(tokens, came.kind(), record.generation)?;
             moves.extend([
-                SecretsChange::Put(Role::Live, place),
-                SecretsChange::Turn(Role::Held, Role::Superseded),
+                SecretsChange::Put(SecretRole::Live, place),
+                SecretsChange::Turn(SecretRole::Held, SecretRole::Superseded),
             ]);
             let happened = if renewed { HistoryEventKind::Renewed } else { HistoryEventKind::Granted };
             (happened, summary(record))
@@ -227,6 +230,6 @@ impl Stored {
             Some(_) => FlowEnd::Reopened(came.flow.clone(), came.open_until),
             None => FlowEnd::Granted(came.flow.clone()),
         };
-        Ok((Change { record: record.clone(), moves, ends: Some(ends), events }, dropped))
+        Ok((RecordCommit { record: record.clone(), moves, ends: Some(ends), events }, dropped))
     }
 }

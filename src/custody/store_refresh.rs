@@ -2,7 +2,7 @@
 //! that died in between.
 
 use super::live_grant::{AccessToken, LiveGrant};
-use super::proof::Proof;
+use super::proof::GrantCheck;
 use super::received_grant::protocol_differences;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
@@ -12,7 +12,7 @@ use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::consent::compare;
 use crate::model::expiry::estimate;
 use crate::model::flow::{
-    Change, Flow, FlowEnd, FlowStage, Purpose, Role, Sealed, SecretPlace, SecretsChange,
+    Flow, FlowEnd, FlowStage, Purpose, RecordCommit, SealedBytes, SecretPlace, SecretRole, SecretsChange,
 };
 use crate::model::granted::Granted;
 use crate::model::history::{HistoryEvent, HistoryEventKind};
@@ -78,7 +78,7 @@ impl Custody<'_> {
             _ if self.vault.kind() == VaultKind::Keyring => {
                 let place = SecretPlace::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
                 let (profile, base) = (&flow.profile, flow.base.next());
-                let row = self.seals.row_of_tokens(profile, &key, Role::Live, base, flow.old.memo);
+                let row = self.seals.row_of_tokens(profile, &key, SecretRole::Live, base, flow.old.memo);
                 match self.vault.get(&place, &row) {
                     Ok(content) => {
                         let granted = Granted::from_sealable(&content, &key)?;
@@ -158,7 +158,7 @@ impl Custody<'_> {
         &self,
         flow: &Flow,
         secret: Sealable,
-        sealed: Option<(Sealed, SealLabel)>,
+        sealed: Option<(SealedBytes, SealLabel)>,
     ) -> Result<TokensToStore> {
         self.tokens_based_on(flow.base, &flow.id, &flow.key, SealKind::Tokens, secret, sealed)
     }
@@ -190,7 +190,7 @@ impl Custody<'_> {
             let detail =
                 format!("there is no refresh token, and the access token ended {}", for_machines(ends));
             let events = vec![event(record, HistoryEventKind::Shortened, &detail, now)];
-            Ok(Change { record: record.clone(), moves: Vec::new(), ends: None, events })
+            Ok(RecordCommit { record: record.clone(), moves: Vec::new(), ends: None, events })
         })
         .map(drop)
     }
@@ -208,7 +208,7 @@ impl Custody<'_> {
         let sealer = self.token_sealer(key, &flow.id);
         let (mut old, mut after, mut proven) = (None, None, false);
         let kept = self.commit_if(key, |ledger, record| {
-            let live = ledger.secrets(&provider.profile, key, Role::Live)?.pop();
+            let live = ledger.secrets(&provider.profile, key, SecretRole::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
             old = live.filter(|live| match base {
                 Some(base) => base == live.id,
@@ -220,17 +220,22 @@ impl Custody<'_> {
             let mut events = Vec::new();
             let moves = match &old {
                 Some(old) => {
-                    events.extend(moved_end(record, &provider, granted, now));
+                    events.extend(extended_expiry(record, &provider, granted, now));
                     // It lives, which is what it waited for.
                     proven |= record.grant_before.take().is_some();
-                    record.unconfirmed.retain(|it| !Proof::is_wanting(it));
+                    record.unconfirmed.retain(|it| !GrantCheck::is_wanting(it));
                     // Not superseded: its refresh token is spent, and revoking it would end the whole grant.
-                    vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)]
+                    vec![SecretsChange::Drop(old.id), SecretsChange::Put(SecretRole::Live, place)]
                 }
-                None => vec![SecretsChange::Put(Role::Superseded, place)],
+                None => vec![SecretsChange::Put(SecretRole::Superseded, place)],
             };
             after = Some(record.clone());
-            Ok(Change { record: record.clone(), moves, ends: Some(FlowEnd::Closed(flow.id.clone())), events })
+            Ok(RecordCommit {
+                record: record.clone(),
+                moves,
+                ends: Some(FlowEnd::Closed(flow.id.clone())),
+                events,
+            })
         })?;
         // Forgotten only once nobody waits for the token any more.
         self.orphaned_items.extend(kept.memos);
@@ -247,7 +252,7 @@ impl Custody<'_> {
 }
 
 /// Where the provider prolongs a grant with each refresh, its end moves with it. An earlier end that it tells always counts.
-fn moved_end(
+fn extended_expiry(
     record: &mut Authorization,
     provider: &Provider,
     granted: &Granted,

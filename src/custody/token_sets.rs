@@ -1,9 +1,9 @@
 //! Token sets on their way into a row, and out of it: sealed for it, and refused where they were sealed for another.
 
-use super::seals::{Registrations, Seals};
+use super::seals::{ClientRegistrations, SealLabeler};
 use super::writer::Custody;
 use crate::error::{Error, Result, Unopened, VaultError};
-use crate::model::flow::{Flow, Sealed, SecretPlace, StoredSecret};
+use crate::model::flow::{Flow, SealedBytes, SecretPlace, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::seal::{SealKind, SealLabel, SealRow};
@@ -18,7 +18,7 @@ pub(super) struct TokensToStore {
     /// The keyring's item that has them.
     item: Option<SecretPlace>,
     /// As they were sealed last, where what that seal says is known.
-    sealed: RefCell<Option<(Sealed, SealLabel)>>,
+    sealed: RefCell<Option<(SealedBytes, SealLabel)>>,
     secret: Sealable,
 }
 
@@ -26,7 +26,7 @@ pub(super) struct TokensToStore {
 #[derive(Clone)]
 pub(super) struct TokenSealer {
     vault: Arc<Vault>,
-    seals: Seals,
+    seals: SealLabeler,
     profile: String,
     key: Key,
     flow: FlowId,
@@ -39,7 +39,7 @@ impl TokensToStore {
     }
 
     /// As they were sealed last: where whether they were stored isn't known, this is what the row would have.
-    pub(super) fn sealed(&self) -> Option<Sealed> {
+    pub(super) fn sealed(&self) -> Option<SealedBytes> {
         self.sealed.borrow().as_ref().map(|(sealed, _)| sealed.clone())
     }
 }
@@ -72,14 +72,14 @@ impl TokenSealer {
 
 impl Custody<'_> {
     /// What secrets are sealed for here.
-    pub fn seals(&self) -> &Seals {
+    pub fn seals(&self) -> &SealLabeler {
         &self.seals
     }
 
     /// Which client of which provider the other profiles' secrets belong to: where a command has to do with them, too.
     #[must_use]
-    pub fn knowing(mut self, registrations: Registrations) -> Self {
-        self.seals = Seals::of(&self.ledger, registrations);
+    pub fn knowing(mut self, registrations: ClientRegistrations) -> Self {
+        self.seals = SealLabeler::of(&self.ledger, registrations);
         self
     }
 
@@ -135,7 +135,7 @@ impl Custody<'_> {
         key: &Key,
         kind: SealKind,
         secret: Sealable,
-        sealed: Option<(Sealed, SealLabel)>,
+        sealed: Option<(SealedBytes, SealLabel)>,
     ) -> Result<TokensToStore> {
         let base = match self.vault.kind() {
             VaultKind::Sealed => Generation::default(),
@@ -152,7 +152,7 @@ impl Custody<'_> {
         key: &Key,
         kind: SealKind,
         secret: Sealable,
-        sealed: Option<(Sealed, SealLabel)>,
+        sealed: Option<(SealedBytes, SealLabel)>,
     ) -> Result<TokensToStore> {
         let item = match self.vault.kind() {
             VaultKind::Sealed => None,

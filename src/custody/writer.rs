@@ -1,12 +1,12 @@
 //! The only writer: vault and ledger of one profile, with the questions under way.
 
 use super::in_flight::InFlight;
-use super::known_questions::KnownQuestions;
-use super::seals::{Registrations, Seals};
+use super::open_flow_cache::OpenFlowCache;
+use super::seals::{ClientRegistrations, SealLabeler};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, ExportNote, Ledger, Spool};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
-use crate::model::flow::{Change, Flow, FlowEnd, SecretPlace};
+use crate::model::flow::{Flow, FlowEnd, RecordCommit, SecretPlace};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::provider::Provider;
@@ -30,12 +30,12 @@ pub struct Custody<'e> {
     pub(super) env: &'e Env,
     pub(super) provider: Arc<Provider>,
     pub(super) vault: Arc<Vault>,
-    pub(super) seals: Seals,
+    pub(super) seals: SealLabeler,
     pub(super) ledger: Ledger,
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
     /// What is known of open questions while the ledger can't be read.
-    pub(super) known: KnownQuestions,
+    pub(super) known: OpenFlowCache,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     pub(super) orphaned_items: Vec<SecretPlace>,
     /// Licenses whose replaced grants are to be cleared away.
@@ -58,7 +58,7 @@ impl<'e> Custody<'e> {
     /// Over an open ledger and a vault, which isn't touched yet.
     pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
         let own = (provider.profile.clone(), provider.as_ref().into());
-        let seals = Seals::of(&ledger, Registrations::from([own]));
+        let seals = SealLabeler::of(&ledger, ClientRegistrations::from([own]));
         Self {
             env,
             provider,
@@ -67,7 +67,7 @@ impl<'e> Custody<'e> {
             ledger,
             spool: None,
             in_flight: HashMap::new(),
-            known: KnownQuestions::default(),
+            known: OpenFlowCache::default(),
             orphaned_items: Vec::new(),
             changed_keys: BTreeSet::new(),
             discarded: BTreeSet::new(),
@@ -135,7 +135,7 @@ impl<'e> Custody<'e> {
 
     /// Sees that the vault works: writes a probe, reads it back and deletes it.
     pub fn probe(&mut self) -> Result<()> {
-        self.puts_items()?;
+        self.prepare_vault_write()?;
         let item =
             format!("{}/{}/probe-{}", self.ledger.id(), self.provider.profile, self.env.random.name()?);
         self.vault.probe(&item, self.env.random.as_ref())
@@ -149,7 +149,7 @@ impl<'e> Custody<'e> {
 
     /// Called before the vault is given anything that only a later commit names: a keyring has it at once, for everybody
     /// to see, and nothing names it yet; what is sealed, every host of a team has to be able to open.
-    pub(super) fn puts_items(&mut self) -> Result<()> {
+    pub(super) fn prepare_vault_write(&mut self) -> Result<()> {
         match self.vault.kind() {
             VaultKind::Keyring => self.ledger.shows_that_we_live(),
             VaultKind::Sealed => self.agrees_on_recipients(),
@@ -194,7 +194,7 @@ impl<'e> Custody<'e> {
     pub(super) fn commit(
         &mut self,
         key: &Key,
-        mut change: impl FnMut(&mut Authorization) -> Change,
+        mut change: impl FnMut(&mut Authorization) -> RecordCommit,
     ) -> Result<CommitReceipt> {
         self.commit_if(key, |_, record| Ok(change(record)))
     }
@@ -204,7 +204,7 @@ impl<'e> Custody<'e> {
     pub(super) fn commit_if(
         &mut self,
         key: &Key,
-        mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<Change>,
+        mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<RecordCommit>,
     ) -> Result<CommitReceipt> {
         let mut refused = unknown();
         for _ in 0..TRIES {
@@ -229,9 +229,9 @@ impl<'e> Custody<'e> {
     pub(super) fn commit_all(
         &mut self,
         export: Option<ExportNote>,
-        decide: impl Fn(&Self) -> Result<Vec<Change>>,
-    ) -> Result<Vec<Change>> {
-        anew_where_changed(self, |custody| {
+        decide: impl Fn(&Self) -> Result<Vec<RecordCommit>>,
+    ) -> Result<Vec<RecordCommit>> {
+        retry_if_changed(self, |custody| {
             let changes = decide(custody)?;
             custody.ledger.commit_export(&changes, export.as_ref())?;
             Ok(changes)
@@ -278,7 +278,7 @@ impl<'e> Custody<'e> {
 }
 
 /// Does what is decided on what was read; where others have written in between, all of it anew.
-pub(super) fn anew_where_changed<C, T>(
+pub(super) fn retry_if_changed<C, T>(
     custody: &mut C,
     mut decide: impl FnMut(&mut C) -> Result<T>,
 ) -> Result<T> {

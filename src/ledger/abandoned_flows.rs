@@ -1,14 +1,14 @@
 //! Flows that other processes left, or that wait for an answer from elsewhere: found, merged with their spools, taken over.
 
 use super::engine::{Db, DbError};
-use super::journal::{self, Closed, ClosedFlow};
+use super::journal::{self, CloseReason, ClosedFlow};
 use super::process_locks::{self, Liveness};
 use super::secret_locations;
 use super::spool::{Spool, SpooledFlow};
 use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Flow, FlowStage, Owner, SecretPlace};
+use crate::model::flow::{Flow, FlowOwner, FlowStage, SecretPlace};
 use crate::model::ids::{FlowId, Key};
 use crate::model::secret::Fingerprint;
 use crate::model::vault_kind::VaultKind;
@@ -41,7 +41,7 @@ impl FlowOwners {
         Ok(flows)
     }
 
-    fn waits(&self, flow: &Flow, owner: &Owner) -> bool {
+    fn waits(&self, flow: &Flow, owner: &FlowOwner) -> bool {
         flow.purpose.is_consent()
             && flow.stage == FlowStage::Asked
             && (self.is_shared || process_locks::has_noted_all(owner, self.boot.as_deref()))
@@ -94,7 +94,7 @@ impl Ledger {
         Flow { stage: self.stage_it_may_be_at(owner, flow.stage), ..flow }
     }
 
-    pub(super) fn stage_it_may_be_at(&self, owner: &Owner, stage: FlowStage) -> FlowStage {
+    pub(super) fn stage_it_may_be_at(&self, owner: &FlowOwner, stage: FlowStage) -> FlowStage {
         let noted_all = self.is_shared() || process_locks::has_noted_all(owner, self.boot.as_deref());
         match stage {
             FlowStage::Asked | FlowStage::Arrived(_) if !noted_all => FlowStage::Sent,
@@ -117,7 +117,7 @@ impl Ledger {
     pub fn claim_answered(
         &mut self,
         flow: &FlowId,
-        from: Option<&Owner>,
+        from: Option<&FlowOwner>,
         code: &FlowStage,
         vault: VaultKind,
     ) -> Result<bool> {
@@ -167,7 +167,7 @@ impl Ledger {
                 return Ok(None);
             }
             let memo = journal::memo(tx, flow)?;
-            journal::close(tx, flow, Closed::Ended)?;
+            journal::close(tx, flow, CloseReason::Ended)?;
             Ok(memo)
         })
     }

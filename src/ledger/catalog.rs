@@ -11,14 +11,14 @@ const OF_THE_PLACE: [&str; 2] = ["meta", "owner"];
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) name: String,
-    pub(super) columns: Vec<Column>,
+    pub(super) columns: Vec<SchemaColumn>,
     /// The tables that its rows refer to.
     refers_to: BTreeSet<String>,
 }
 
 /// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Column {
+pub(super) struct SchemaColumn {
     pub(super) name: String,
     pub(super) nullable: bool,
     /// Its place in the primary key, from 1.
@@ -48,7 +48,7 @@ pub(super) fn tables(db: Db<'_>) -> Result<Vec<Table>, DbError> {
             tables.push(Table { name: name.to_owned(), columns: Vec::new(), refers_to: BTreeSet::new() });
         }
         let in_key = Some(row.get(3)?).filter(|place| *place > 0);
-        let column = Column {
+        let column = SchemaColumn {
             name: row.get(1)?,
             nullable: !row.get::<bool>(2)? && in_key.is_none(),
             in_key,

@@ -1,7 +1,7 @@
 //! What several tables hold alike: a license's key, an instant, a secret's place, a flow's stage, tags.
 
-use super::engine::{DbError, Row, unexpected_value};
-use crate::model::flow::{FlowStage, Sealed, SecretPlace};
+use super::engine::{DbError, SqlRow, unexpected_value};
+use crate::model::flow::{FlowStage, SealedBytes, SecretPlace};
 use crate::model::ids::{Key, License, Tag, Ubi};
 use jiff::Timestamp;
 use std::str::FromStr;
@@ -21,10 +21,10 @@ pub(super) fn words(stage: &FlowStage) -> (&'static str, Option<&[u8]>) {
 }
 
 /// The stage of columns.
-pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<FlowStage> {
+pub(super) fn stage(word: &str, sealed: Option<SealedBytes>) -> Option<FlowStage> {
     match (word, sealed) {
         ("asked", _) => Some(FlowStage::Asked),
-        ("sent", Some(Sealed(said))) if said == REFUSED => Some(FlowStage::Refused),
+        ("sent", Some(SealedBytes(said))) if said == REFUSED => Some(FlowStage::Refused),
         ("sent", _) => Some(FlowStage::Sent),
         ("arrived", Some(code)) => Some(FlowStage::Arrived(code)),
         ("answered", Some(answer)) => Some(FlowStage::Answered(answer)),
@@ -33,18 +33,18 @@ pub(super) fn stage(word: &str, sealed: Option<Sealed>) -> Option<FlowStage> {
 }
 
 /// A text as it stands in the row: no copy is made of what is read into a type anyway.
-pub(super) fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str, DbError> {
+pub(super) fn text<'r>(row: &'r SqlRow<'_>, column: usize) -> Result<&'r str, DbError> {
     row.get(column)
 }
 
-pub(super) fn key(row: &Row<'_>, first: usize) -> Result<Key, DbError> {
+pub(super) fn key(row: &SqlRow<'_>, first: usize) -> Result<Key, DbError> {
     Ok(Key {
         ubi: Ubi::parse(text(row, first)?).map_err(|e| unexpected_value(first, e))?,
         license: License::parse(text(row, first + 1)?).map_err(|e| unexpected_value(first + 1, e))?,
     })
 }
 
-pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Timestamp, DbError> {
+pub(super) fn instant(row: &SqlRow<'_>, column: usize) -> Result<Timestamp, DbError> {
     moment(row.get(column)?, column)
 }
 
@@ -54,11 +54,11 @@ pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> 
 }
 
 /// A secret's place out of the columns `item` and `blob`.
-pub(super) fn place(row: &Row<'_>, first: usize) -> Result<Option<SecretPlace>, DbError> {
+pub(super) fn place(row: &SqlRow<'_>, first: usize) -> Result<Option<SecretPlace>, DbError> {
     if let Some(item) = row.get(first)? {
         return Ok(Some(SecretPlace::Item(item)));
     }
-    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| SecretPlace::Blob(Sealed(bytes))))
+    Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| SecretPlace::Blob(SealedBytes(bytes))))
 }
 
 /// The columns `item` and `blob` of a place.
@@ -78,7 +78,7 @@ pub(super) fn old_mark(place: &SecretPlace) -> String {
     }
 }
 
-pub(super) fn old_mark_of(Sealed(bytes): &Sealed) -> String {
+pub(super) fn old_mark_of(SealedBytes(bytes): &SealedBytes) -> String {
     const TAG: usize = 16;
     hex::encode(&bytes[bytes.len().saturating_sub(TAG)..])
 }
@@ -90,7 +90,7 @@ pub(super) fn is_old(mark: Option<&str>, place: &SecretPlace) -> bool {
 
 /// What a text says, where there is one.
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
-    row: &Row<'_>,
+    row: &SqlRow<'_>,
     column: usize,
 ) -> Result<Option<T>, DbError> {
     row.get::<Option<&str>>(column)?
@@ -99,7 +99,7 @@ pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
 }
 
 /// Tags, one a line.
-pub(super) fn tags(row: &Row<'_>, column: usize) -> Result<Vec<Tag>, DbError> {
+pub(super) fn tags(row: &SqlRow<'_>, column: usize) -> Result<Vec<Tag>, DbError> {
     text(row, column)?.lines().map(|tag| tag.parse().map_err(|e| unexpected_value(column, e))).collect()
 }
 

@@ -1,6 +1,6 @@
 //! The chain of the history: how links are added, and followed.
 
-use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::engine::{Db, DbError, SqlRow, unexpected_value, values};
 use super::hook_queue;
 use super::write_context::{WriteContext, WrittenRows};
 use crate::model::history::{Anchor, BrokenLink, Chain, ChainLink, HistoryEvent, LedgerEventKind};
@@ -167,7 +167,7 @@ fn anchor(db: Db<'_>) -> Result<Option<Anchor>, DbError> {
     })
 }
 
-pub(super) fn link(row: &Row<'_>) -> Result<ChainLink, DbError> {
+pub(super) fn link(row: &SqlRow<'_>) -> Result<ChainLink, DbError> {
     Ok(ChainLink {
         seq: row.get(0)?,
         at: row.get(1)?,

@@ -2,13 +2,13 @@
 
 use super::engine::{Db, DbError};
 use super::export_notes::{self, ExportNote};
-use super::journal::{self, Closed};
+use super::journal::{self, CloseReason};
 use super::records::{self, changed};
 use super::secret_locations;
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, FlowEnd, Owner, SecretPlace, SecretsChange};
+use crate::model::flow::{FlowEnd, FlowOwner, RecordCommit, SecretPlace, SecretsChange};
 use crate::model::ids::Key;
 use jiff::Timestamp;
 
@@ -22,7 +22,7 @@ pub struct CommitReceipt {
 impl Ledger {
     /// Commits changes, one synced commit for all. One whose record others have written since it was read is refused
     /// alone; the others are kept.
-    pub fn commit(&mut self, changes: &[Change]) -> Result<Vec<Result<CommitReceipt>>> {
+    pub fn commit(&mut self, changes: &[RecordCommit]) -> Result<Vec<Result<CommitReceipt>>> {
         let context = self.write_context();
         let ours = match changes.iter().any(|change| change.ends.is_some()) {
             true => Some(self.mark()?.owner()),
@@ -49,12 +49,12 @@ impl Ledger {
     /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
     /// since it was read, or somebody is at a license: what they bring belongs to what they began with. Secrets of another
     /// vault than the one that all were moved to are refused: no question stood open that would have held up the move.
-    pub fn commit_all(&mut self, changes: &[Change]) -> Result<()> {
+    pub fn commit_all(&mut self, changes: &[RecordCommit]) -> Result<()> {
         self.commit_export(changes, None)
     }
 
     /// The same for changes with which a bundle's tokens leave.
-    pub fn commit_export(&mut self, changes: &[Change], export: Option<&ExportNote>) -> Result<()> {
+    pub fn commit_export(&mut self, changes: &[RecordCommit], export: Option<&ExportNote>) -> Result<()> {
         let context = self.write_context();
         let at_work = self.at_work();
         self.transaction("commit", |tx| {
@@ -90,13 +90,13 @@ fn end_flow(
     tx: Db<'_>,
     record: &Authorization,
     end: &FlowEnd,
-    ours: &Owner,
+    ours: &FlowOwner,
 ) -> std::result::Result<Vec<SecretPlace>, DbError> {
     let mut memos = Vec::new();
     match end {
         FlowEnd::Closed(flow) | FlowEnd::Granted(flow) => {
             memos.extend(journal::memo(tx, flow)?);
-            journal::close(tx, flow, Closed::Ended)?;
+            journal::close(tx, flow, CloseReason::Ended)?;
         }
         FlowEnd::Unanswered => {}
         FlowEnd::Reopened(flow, until) => journal::reopen(tx, flow, *until, true, ours)?,

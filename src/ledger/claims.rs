@@ -1,7 +1,7 @@
 //! The claim on a license's tokens: held for the seconds of a refresh, or of giving them up. It saves work; what
 //! proves is the compare on the record's generation.
 
-use super::engine::{Engine, ServerLock};
+use super::engine::{LedgerEngine, ServerLock};
 use super::file_system::no_locks;
 use super::store::Ledger;
 use crate::error::{Error, Result};
@@ -42,7 +42,7 @@ impl Ledger {
             license: key.license.to_string(),
             holder: "another process that refreshes or deactivates it".into(),
         };
-        if let Engine::Postgres(session) = &self.engine {
+        if let LedgerEngine::Postgres(session) = &self.engine {
             let number = number(issuer, client, key);
             let (_lock, waited) = ServerLock::take(session, number, wait)?.ok_or_else(holder)?;
             return Ok(Claim { waited, _lock: Lock::Server { _lock } });

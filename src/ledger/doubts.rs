@@ -1,10 +1,10 @@
 //! Refresh tokens that may be spent, because the ledger went back in time: noted for all hosts, and not sent.
 
 use super::engine::{Db, DbError};
-use super::write_context::Changed;
+use super::write_context::ChangedRecord;
 use super::{meta, records};
 use crate::error::LedgerError;
-use crate::model::flow::Role;
+use crate::model::flow::SecretRole;
 use crate::model::ids::{Key, License, Ubi};
 use std::collections::BTreeSet;
 
@@ -21,9 +21,9 @@ fn name_of_key(profile: &str, key: &Key) -> String {
 }
 
 /// Notes that the living tokens of a record, which was changed by what is lost, may be spent.
-pub(super) fn note(tx: Db<'_>, lost: &Changed) -> Result<(), DbError> {
+pub(super) fn note(tx: Db<'_>, lost: &ChangedRecord) -> Result<(), DbError> {
     let Some(key) = lost.key() else { return Ok(()) };
-    match records::secrets(tx, &lost.profile, &key, Role::Live)?.pop() {
+    match records::secrets(tx, &lost.profile, &key, SecretRole::Live)?.pop() {
         Some(live) => meta::put(tx, &name_of(&lost.profile, &lost.ubi, &lost.license), &live.id.to_string()),
         None => Ok(()),
     }
@@ -55,7 +55,7 @@ fn key_of(ubi: &str, license: &str) -> Option<Key> {
 
 /// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
 fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, DbError> {
-    let live = records::secrets(db, profile, key, Role::Live)?;
+    let live = records::secrets(db, profile, key, SecretRole::Live)?;
     Ok(live.iter().any(|it| it.id.to_string() == row))
 }
 

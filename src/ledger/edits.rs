@@ -1,13 +1,13 @@
 //! What an operator changes by hand: records that are edited, and those that are taken out of the ledger.
 
 use super::engine::{Db, DbError, SqlValue, values};
-use super::journal::{self, Closed};
+use super::journal::{self, CloseReason};
 use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
 use super::{cells, chain, doubts};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Change, SecretPlace};
+use crate::model::flow::{RecordCommit, SecretPlace};
 use crate::model::history::HistoryEvent;
 use crate::model::ids::Key;
 
@@ -24,7 +24,7 @@ impl Ledger {
     /// Commits edits, one synced commit: all of them, or none where others have written any record since it was read. Where
     /// an edit names another admin, what was asked of the former one, and isn't answered, asks the new one from now on: a
     /// grant is compared with the record as it is when it arrives.
-    pub fn commit_edits(&mut self, edits: &[Change]) -> Result<()> {
+    pub fn commit_edits(&mut self, edits: &[RecordCommit]) -> Result<()> {
         let context = self.write_context();
         self.transaction("commit", |tx| {
             for edit in edits {
@@ -55,7 +55,7 @@ impl Ledger {
         self.transaction("remove the record", |tx| {
             let mut removed = RemovedRecord::default();
             for flow in at_work.waiting_flows(tx, record)? {
-                journal::close(tx, &flow.id, Closed::Ended)?;
+                journal::close(tx, &flow.id, CloseReason::Ended)?;
                 removed.memos.extend(flow.memo);
             }
             if !records::remove(tx, record)? {

@@ -4,7 +4,7 @@ use super::export_notes::{ExportNote, NOTED, is_part_of_a_name, note, own_name};
 use super::store::Ledger;
 use super::{chain, meta};
 use crate::error::Result;
-use crate::model::flow::Owner;
+use crate::model::flow::FlowOwner;
 use crate::model::history::LedgerEventKind;
 use jiff::Timestamp;
 use std::path::Path;
@@ -12,7 +12,7 @@ use std::path::Path;
 impl Ledger {
     /// Notes, synced, that a bundle is about to be written.
     pub fn begin_export(&mut self, file: Option<&Path>, licenses: Vec<String>) -> Result<ExportNote> {
-        let Owner { mark, label } = self.mark()?.owner();
+        let FlowOwner { mark, label } = self.mark()?.owner();
         let id = format!("{NOTED} {}", self.random.name()?);
         let export =
             ExportNote { id, file: file.map(Path::to_owned), licenses, has_left: false, mark, label };
@@ -52,7 +52,7 @@ impl Ledger {
             if !is_part_of_a_name(&export.mark) || !is_part_of_a_name(own_name(&id)) {
                 continue;
             }
-            let owner = Owner { mark: export.mark.clone(), label: export.label.clone() };
+            let owner = FlowOwner { mark: export.mark.clone(), label: export.label.clone() };
             let living = self.living().has(self.engine.db(), &owner);
             if !living.map_err(|e| self.fault("read which processes are running", e))? {
                 let here = !self.is_shared() || self.paths.owners().join(&export.mark).exists();

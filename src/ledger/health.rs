@@ -1,6 +1,6 @@
 //! How the ledger's own files are: for `doctor`, which looks and, where it's told to, clears away.
 
-use super::engine::{DbError, Engine};
+use super::engine::{DbError, LedgerEngine};
 use super::process_locks::ProcessLock;
 use super::store::Ledger;
 use crate::error::{Error, Result};
@@ -56,8 +56,8 @@ impl Ledger {
     /// Why a failover of its server may lose what was committed last; `None` where it can't, or there is no standby.
     pub fn a_failover_loses(&self) -> Result<Option<&'static str>> {
         match &self.engine {
-            Engine::Sqlite(_) => Ok(None),
-            Engine::Postgres(session) => session.a_failover_loses(),
+            LedgerEngine::Sqlite(_) => Ok(None),
+            LedgerEngine::Postgres(session) => session.a_failover_loses(),
         }
     }
 
@@ -69,7 +69,7 @@ impl Ledger {
     /// SQLite's own look at the whole file, for no longer than that: what it complains of, or `None` where time was up.
     pub fn integrity(&self, limit: Duration) -> Result<Option<Vec<String>>> {
         // A server looks after its own pages.
-        let Engine::Sqlite(file) = &self.engine else { return Ok(Some(Vec::new())) };
+        let LedgerEngine::Sqlite(file) = &self.engine else { return Ok(Some(Vec::new())) };
         let interrupt = file.interrupt();
         let (done, wait) = mpsc::channel::<()>();
         let watch = std::thread::Builder::new().name("integrity".into()).spawn(move || {

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 /// What pruning would remove, or has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pruning {
+pub struct PruneSummary {
     /// How many links.
     pub links: u64,
     /// When the newest of them was made.
@@ -76,13 +76,13 @@ impl Ledger {
     }
 
     /// What [`Self::prune_history`] would remove.
-    pub fn prunable(&self, before: Timestamp) -> Result<Pruning> {
+    pub fn prunable(&self, before: Timestamp) -> Result<PruneSummary> {
         prunable(self.engine.db(), before).map_err(|e| self.fault("read the history", e))
     }
 
     /// Removes the links before an instant and leaves an anchor that the rest verifies from; one synced commit. The
     /// history says so itself. A chain that is broken isn't touched: `None`.
-    pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<Pruning>> {
+    pub fn prune_history(&mut self, before: Timestamp, now: Timestamp) -> Result<Option<PruneSummary>> {
         let context = self.write_context();
         self.transaction("prune the history", |tx| {
             if follow(tx)?.broken.is_some() {
@@ -116,17 +116,17 @@ impl Ledger {
 }
 
 /// The links before an instant, from the oldest on: up to the first that is younger, or whose hook still waits.
-fn prunable(db: Db<'_>, before: Timestamp) -> Result<Pruning, DbError> {
+fn prunable(db: Db<'_>, before: Timestamp) -> Result<PruneSummary, DbError> {
     let waiting: Option<i64> =
         db.row("SELECT min(seq) FROM hook_queue", values![], |row| row.get(0))?.flatten();
-    let mut found = Pruning { links: 0, last: None, seq: 0, hash: Vec::new() };
+    let mut found = PruneSummary { links: 0, last: None, seq: 0, hash: Vec::new() };
     db.each(&format!("SELECT {COLUMNS} FROM history ORDER BY seq"), values![], |row| {
         let link = link(row)?;
         let old = link.instant().is_some_and(|at| at < before);
         if !old || waiting.is_some_and(|seq| seq <= link.seq) {
             return Ok(false);
         }
-        found = Pruning { links: found.links + 1, last: Some(link.at), seq: link.seq, hash: link.hash };
+        found = PruneSummary { links: found.links + 1, last: Some(link.at), seq: link.seq, hash: link.hash };
         Ok(true)
     })?;
     Ok(found)

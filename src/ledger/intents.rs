@@ -1,13 +1,15 @@
 //! What is committed before anything is asked or sent: a flow, with the record that it's about.
 
 use super::engine::{Db, DbError};
-use super::journal::{self, Closed};
+use super::journal::{self, CloseReason};
 use super::process_locks::Liveness;
 use super::records::changed;
 use super::store::Ledger;
 use super::{doubts, records, secret_locations};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Change, Flow, FlowStage, Logged, Purpose, Role, SecretPlace, StoredSecret};
+use crate::model::flow::{
+    Flow, FlowStage, Logged, Purpose, RecordCommit, SecretPlace, SecretRole, StoredSecret,
+};
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 
@@ -17,7 +19,7 @@ pub struct Intent {
     /// The question.
     pub flow: Flow,
     /// The record as it shall be while the question is open, and its event; a new license becomes pending here.
-    pub change: Change,
+    pub change: RecordCommit,
     /// What an answer is matched by; `None` for a question that no browser answers.
     pub state: Option<Fingerprint>,
 }
@@ -95,7 +97,7 @@ impl Ledger {
                 return Err(refused.into());
             }
             doubts::refuse_doubted(tx, &flow.profile, &flow.key)?;
-            let found = records::secrets(tx, &flow.profile, &flow.key, Role::Live)?;
+            let found = records::secrets(tx, &flow.profile, &flow.key, SecretRole::Live)?;
             let is_there = found.iter().any(|it| it.id == read.id && it.place == read.place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Err(changed(&flow.key).into());
@@ -143,10 +145,10 @@ fn held_up_by(
 }
 
 /// How a new question ends one that waits for whoever brings its answer, if it does.
-fn ended_by(new: &Flow, open: &Flow) -> Option<Closed> {
+fn ended_by(new: &Flow, open: &Flow) -> Option<CloseReason> {
     match (new.purpose, &open.owner) {
         (_, Some(_)) => None,
-        (Purpose::Deactivate, None) => Some(Closed::Ended),
-        (_, None) => (new.handed_off && open.handed_off).then_some(Closed::Replaced),
+        (Purpose::Deactivate, None) => Some(CloseReason::Ended),
+        (_, None) => (new.handed_off && open.handed_off).then_some(CloseReason::Replaced),
     }
 }

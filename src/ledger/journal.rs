@@ -1,11 +1,11 @@
 //! The rows of flows that are open, and what is remembered of closed ones.
 
 use super::cells::{columns, instant, is_old, key, old_mark, old_mark_of, place, stage, text, words};
-use super::engine::{Db, DbError, Row, SqlValue, unexpected_value, values};
+use super::engine::{Db, DbError, SqlRow, SqlValue, unexpected_value, values};
 use super::records;
 use super::spool::SpooledFlow;
 use crate::model::authorization::Authorization;
-use crate::model::flow::{Flow, FlowStage, OldSeals, Owner, Purpose, Sealed, SecretPlace};
+use crate::model::flow::{Flow, FlowOwner, FlowStage, OldSeals, Purpose, SealedBytes, SecretPlace};
 use crate::model::ids::{FlowId, Generation, Key, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
@@ -34,7 +34,7 @@ const REMEMBERED: i64 = 90 * 24 * 60 * 60;
 
 /// How a question was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Closed {
+pub(super) enum CloseReason {
     /// It was answered, or given up.
     Ended,
     /// A newer one took its place.
@@ -105,7 +105,7 @@ pub(super) fn note_spooled(tx: Db<'_>, spooled: &SpooledFlow) -> Result<(), DbEr
     Ok(())
 }
 
-fn sealed_of(stage: &FlowStage) -> Option<&Sealed> {
+fn sealed_of(stage: &FlowStage) -> Option<&SealedBytes> {
     match stage {
         FlowStage::Arrived(sealed) | FlowStage::Answered(sealed) => Some(sealed),
         FlowStage::Asked | FlowStage::Sent | FlowStage::Refused => None,
@@ -114,7 +114,12 @@ fn sealed_of(stage: &FlowStage) -> Option<&Sealed> {
 
 /// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
 /// for it for too long.
-pub(super) fn note_own(tx: Db<'_>, flow: &FlowId, stage: &FlowStage, ours: &Owner) -> Result<bool, DbError> {
+pub(super) fn note_own(
+    tx: Db<'_>,
+    flow: &FlowId,
+    stage: &FlowStage,
+    ours: &FlowOwner,
+) -> Result<bool, DbError> {
     let (word, sealed) = words(stage);
     let noted = tx.execute(
         "UPDATE flow SET stage = ?2, sealed = ?3 WHERE id = ?1 AND owner_mark = ?4",
@@ -149,7 +154,7 @@ pub(super) fn put_again(tx: Db<'_>, spooled: &SpooledFlow) -> Result<bool, DbErr
     if !of_key(tx, &question.profile, key)?.iter().all(may_stand_beside) {
         return Ok(false);
     }
-    let left = Owner { mark: LEFT.into(), label: ENDED.into() };
+    let left = FlowOwner { mark: LEFT.into(), label: ENDED.into() };
     insert(tx, &Flow { owner: Some(left), ..question.clone() }, None)?;
     Ok(true)
 }
@@ -171,12 +176,12 @@ pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbErr
 }
 
 /// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
-pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: Closed) -> Result<(), DbError> {
+pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: CloseReason) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO spent_state (state_hash, profile, ubi, license, replaced, at)
          SELECT state_hash, profile, ubi, license, ?2, unixepoch() FROM flow WHERE id = ?1 AND state_hash IS NOT NULL
          ON CONFLICT (state_hash) DO UPDATE SET replaced = excluded.replaced, at = excluded.at",
-        values![&flow.0, how == Closed::Replaced],
+        values![&flow.0, how == CloseReason::Replaced],
     )?;
     tx.execute("DELETE FROM spent_state WHERE at < unixepoch() - ?1", values![REMEMBERED])?;
     tx.execute("DELETE FROM flow WHERE id = ?1", values![&flow.0])?;
@@ -196,7 +201,7 @@ pub(super) fn code_is_sent(tx: Db<'_>, flow: &FlowId, code: &Fingerprint) -> Res
 
 /// The open question, of any profile, that a state belongs to.
 pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, DbError> {
-    db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], whole)
+    db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], read_full_flow)
 }
 
 /// The states of all open questions.
@@ -221,8 +226,8 @@ pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow
 pub(super) fn claim_answered(
     tx: Db<'_>,
     flow: &FlowId,
-    from: Option<&Owner>,
-    to: &Owner,
+    from: Option<&FlowOwner>,
+    to: &FlowOwner,
     stage: &FlowStage,
 ) -> Result<bool, DbError> {
     let noted = stage_of(tx, flow)?;
@@ -237,7 +242,7 @@ pub(super) fn claim_answered(
     Ok(taken)
 }
 
-fn is_owned_by(tx: Db<'_>, flow: &FlowId, owner: &Owner) -> Result<bool, DbError> {
+fn is_owned_by(tx: Db<'_>, flow: &FlowId, owner: &FlowOwner) -> Result<bool, DbError> {
     let found = tx.number(
         "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark = ?2",
         values![&flow.0, &owner.mark],
@@ -252,7 +257,7 @@ pub(super) fn claim_for_the_dead(
     stage: &FlowStage,
     mark: String,
 ) -> Result<(), DbError> {
-    let dead = Owner { mark, label: ENDED.into() };
+    let dead = FlowOwner { mark, label: ENDED.into() };
     if adopt(tx, flow, None, &dead)? {
         note(tx, flow, stage)?;
     }
@@ -265,7 +270,12 @@ pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<SecretPlace>, DbE
     Ok(found.flatten())
 }
 
-pub(super) fn adopt(tx: Db<'_>, flow: &FlowId, from: Option<&Owner>, to: &Owner) -> Result<bool, DbError> {
+pub(super) fn adopt(
+    tx: Db<'_>,
+    flow: &FlowId,
+    from: Option<&FlowOwner>,
+    to: &FlowOwner,
+) -> Result<bool, DbError> {
     let taken = tx.execute(
         "UPDATE flow SET owner_mark = ?2, owner_label = ?3 WHERE id = ?1 AND owner_mark IS NOT DISTINCT FROM ?4",
         values![&flow.0, &to.mark, &to.label, from.map(|owner| &owner.mark)],
@@ -280,7 +290,7 @@ pub(super) fn reopen(
     flow: &FlowId,
     until: Timestamp,
     had_answer: bool,
-    ours: &Owner,
+    ours: &FlowOwner,
 ) -> Result<(), DbError> {
     tx.execute(
         "UPDATE flow SET stage = 'asked', sealed = NULL, owner_mark = NULL, owner_label = NULL,
@@ -297,7 +307,7 @@ pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<V
     let mut memos = Vec::new();
     for flow in of_key(tx, profile, key)? {
         if flow.purpose.is_consent() && flow.stage == FlowStage::Asked {
-            close(tx, &flow.id, Closed::Ended)?;
+            close(tx, &flow.id, CloseReason::Ended)?;
             memos.extend(flow.memo);
         }
     }
@@ -353,7 +363,7 @@ pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result
 
 /// A question that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
 /// taken over stays theirs.
-pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), DbError> {
+pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &FlowOwner) -> Result<(), DbError> {
     tx.execute(
         "UPDATE flow SET owner_mark = ?2 WHERE id = ?1 AND owner_mark = ?3",
         values![&flow.0, LEFT, &ours.mark],
@@ -362,7 +372,7 @@ pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &Owner) -> Result<(), DbErr
 }
 
 /// A question that this process owns is put once more: from now on until `deadline`. `false` where it doesn't own it any more.
-pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &Owner) -> Result<bool, DbError> {
+pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &FlowOwner) -> Result<bool, DbError> {
     let put = tx.execute(
         "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1 AND owner_mark = ?4",
         values![&flow.id.0, flow.opened.as_second(), flow.deadline.as_second(), &ours.mark],
@@ -399,7 +409,7 @@ pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, DbError> {
 
 fn seen(db: Db<'_>, which: &str, values: &[SqlValue<'_>]) -> Result<Vec<Flow>, DbError> {
     db.rows(&format!("SELECT {SEEN} FROM flow {which} ORDER BY profile, ubi, license"), values, |row| {
-        let unread = || Some(Sealed(Vec::new()));
+        let unread = || Some(SealedBytes(Vec::new()));
         let stage =
             stage(text(row, 14)?, unread()).ok_or_else(|| unexpected_value(14, "an unknown stage"))?;
         read(row, None, stage, OldSeals::default())
@@ -407,10 +417,14 @@ fn seen(db: Db<'_>, which: &str, values: &[SqlValue<'_>]) -> Result<Vec<Flow>, D
 }
 
 fn flows(db: Db<'_>, which: &str, values: &[SqlValue<'_>]) -> Result<Vec<Flow>, DbError> {
-    db.rows(&format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"), values, whole)
+    db.rows(
+        &format!("SELECT {COLUMNS} FROM flow {which} ORDER BY profile, ubi, license"),
+        values,
+        read_full_flow,
+    )
 }
 
-fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
+fn read_full_flow(row: &SqlRow<'_>) -> Result<Flow, DbError> {
     let (memo, stage) = (place(row, 14)?, read_stage(row, 16)?);
     let old = OldSeals {
         memo: match &memo {
@@ -425,9 +439,14 @@ fn whole(row: &Row<'_>) -> Result<Flow, DbError> {
     read(row, memo, stage, old)
 }
 
-fn read(row: &Row<'_>, memo: Option<SecretPlace>, stage: FlowStage, old: OldSeals) -> Result<Flow, DbError> {
+fn read(
+    row: &SqlRow<'_>,
+    memo: Option<SecretPlace>,
+    stage: FlowStage,
+    old: OldSeals,
+) -> Result<Flow, DbError> {
     let owner = match (row.get(12)?, row.get::<Option<String>>(13)?) {
-        (Some(mark), label) => Some(Owner { mark, label: label.unwrap_or_default() }),
+        (Some(mark), label) => Some(FlowOwner { mark, label: label.unwrap_or_default() }),
         (None, _) => None,
     };
     Ok(Flow {
@@ -449,7 +468,7 @@ fn read(row: &Row<'_>, memo: Option<SecretPlace>, stage: FlowStage, old: OldSeal
     })
 }
 
-fn read_stage(row: &Row<'_>, first: usize) -> Result<FlowStage, DbError> {
-    stage(text(row, first)?, row.get::<Option<Vec<u8>>>(first + 1)?.map(Sealed))
+fn read_stage(row: &SqlRow<'_>, first: usize) -> Result<FlowStage, DbError> {
+    stage(text(row, first)?, row.get::<Option<Vec<u8>>>(first + 1)?.map(SealedBytes))
         .ok_or_else(|| unexpected_value(first, "an unknown stage"))
 }

@@ -1,7 +1,7 @@
 //! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
-use super::engine::{Engine, LedgerFile, ServerSession, checkpoint_truncate, values};
+use super::engine::{LedgerEngine, LedgerFile, ServerSession, checkpoint_truncate, values};
 use super::move_state::MoveState;
 use super::store::Ledger;
 use super::{chain, meta, table_copy};
@@ -31,7 +31,7 @@ impl Ledger {
         let source = Self::as_it_is(env, from)?;
         let is = |named: &Option<String>, ledger: &str| named.as_deref() == Some(ledger);
         let there = source.move_state()?;
-        let mut target = match (&there.moved, room(env, to)?) {
+        let mut target = match (&there.moved, is_unused_place(env, to)?) {
             (None, true) => Self::as_it_is(env, to)?,
             (None, false) => source.replaced(env, to)?,
             (Some(moved), _) if *moved == place_of(env, to) => Self::as_it_is(env, to)?,
@@ -90,7 +90,7 @@ impl Ledger {
         if !ours {
             return Err(LedgerError::Occupied { place: old.path.clone() }.into());
         }
-        if let Engine::Postgres(session) = &old.engine {
+        if let LedgerEngine::Postgres(session) = &old.engine {
             session.makes_room(env.random.as_ref())?;
             return Ok(old);
         }
@@ -130,7 +130,7 @@ fn place_of(env: &Env, place: &LedgerPlace) -> String {
 }
 
 /// Whether nothing was ever there.
-fn room(env: &Env, place: &LedgerPlace) -> Result<bool> {
+fn is_unused_place(env: &Env, place: &LedgerPlace) -> Result<bool> {
     match place {
         LedgerPlace::File => Ok(!env.paths.ledger().exists()),
         LedgerPlace::Server(server) => Ok(ServerSession::is_new(server)?),

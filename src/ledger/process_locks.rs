@@ -3,7 +3,7 @@
 use super::engine::{Db, DbError};
 use super::file_system::no_locks;
 use crate::error::Result;
-use crate::model::flow::Owner;
+use crate::model::flow::FlowOwner;
 use crate::system::files::{self, FileSensitivity};
 use crate::system::{Invoker, Random};
 use std::fs::{self, File};
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// This process's mark.
 #[derive(Debug)]
 pub struct ProcessLock {
-    owner: Owner,
+    owner: FlowOwner,
     path: PathBuf,
     stays: bool,
     // Held open for its lock.
@@ -32,7 +32,7 @@ impl ProcessLock {
         let file = files::create_private(&path)?;
         file.lock().map_err(|e| no_locks(&path, &e))?;
         let label = format!("{}@{}, process {}", who.user, who.host, std::process::id());
-        Ok(Self { owner: Owner { mark, label }, path, stays: false, _file: file })
+        Ok(Self { owner: FlowOwner { mark, label }, path, stays: false, _file: file })
     }
 
     /// It outlives the process, unlocked.
@@ -40,7 +40,7 @@ impl ProcessLock {
         self.stays = true;
     }
 
-    pub(super) fn owner(&self) -> Owner {
+    pub(super) fn owner(&self) -> FlowOwner {
         self.owner.clone()
     }
 
@@ -67,7 +67,7 @@ pub(super) fn with_notes_synced(mark: &str) -> String {
 
 /// Whether a process's last notes are surely there: it synced them, or belonged to this start of the machine, so that no cut
 /// of its power can have taken them. Version 0.2 named no start in its marks.
-pub(super) fn has_noted_all(owner: &Owner, boot: Option<&str>) -> bool {
+pub(super) fn has_noted_all(owner: &FlowOwner, boot: Option<&str>) -> bool {
     let of = owner.mark.split_once(BEHIND_BOOT).map(|(of, _)| of);
     of.is_some() && (of == Some(SYNCED) || of == boot)
 }
@@ -82,7 +82,7 @@ pub(super) struct Liveness {
 impl Liveness {
     /// Whether the process behind a mark lives. A doubt counts as living: nothing is taken from it. One of this host is
     /// known by its mark's lock, however it ended; of another host by its lease.
-    pub(super) fn has(&self, db: Db<'_>, owner: &Owner) -> Result<bool, DbError> {
+    pub(super) fn has(&self, db: Db<'_>, owner: &FlowOwner) -> Result<bool, DbError> {
         let mark = self.marks.join(&owner.mark);
         match fs::symlink_metadata(&mark) {
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => db.has_a_lease(&owner.mark),

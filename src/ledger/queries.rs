@@ -1,7 +1,7 @@
 //! Looking at records: all of a profile, those that are named, or those that an operator must hear of. Each look is one
 //! snapshot, and reads what it shows: the indexes leave out the rest.
 
-use super::engine::{Db, DbError, Row, SqlValue, values};
+use super::engine::{Db, DbError, SqlRow, SqlValue, values};
 use super::journal;
 use super::records::{COLUMNS, read};
 use super::spool::Spool;
@@ -30,7 +30,7 @@ type DeadOwners = BTreeSet<String>;
 impl Ledger {
     /// Every record of a profile with its open questions, ordered by UBI and license.
     pub fn standings(&self, profile: &str) -> Result<Vec<AuthorizationWithFlows>> {
-        self.look(|db, dead| {
+        self.read_consistent_snapshot(|db, dead| {
             let found = look_for(db, "profile = ?1", values![profile])?;
             self.with_questions(db, profile, found, dead)
         })
@@ -38,7 +38,7 @@ impl Ledger {
 
     /// One record with its open questions.
     pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
-        self.look(|db, dead| {
+        self.read_consistent_snapshot(|db, dead| {
             let found = look_for(
                 db,
                 "profile = ?1 AND ubi = ?2 AND license = ?3",
@@ -56,7 +56,7 @@ impl Ledger {
         profile: &str,
         selectors: &[String],
     ) -> Result<Vec<AuthorizationWithFlows>> {
-        self.look(|db, dead| {
+        self.read_consistent_snapshot(|db, dead| {
             let mut found = BTreeMap::new();
             for selector in selectors.iter().map(|selector| selector.trim()) {
                 let (ubi, license) = selector.split_once('/').unzip();
@@ -80,7 +80,7 @@ impl Ledger {
 
     /// The records whose living grant ends by `until`, and those with anything noted or open, by UBI and license.
     pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<AuthorizationWithFlows>> {
-        self.look(|db, dead| {
+        self.read_consistent_snapshot(|db, dead| {
             let found = self.near(db, profile, until)?;
             self.with_questions(db, profile, found, dead)
         })
@@ -88,7 +88,7 @@ impl Ledger {
 
     /// The same, and how many others there are.
     pub fn near_and_beside(&self, profile: &str, until: Timestamp) -> Result<ExpiringRecords> {
-        self.look(|db, dead| {
+        self.read_consistent_snapshot(|db, dead| {
             let found = self.near(db, profile, until)?;
             let quiet = self.quiet(db, profile, until, &found)?;
             Ok(ExpiringRecords { standings: self.with_questions(db, profile, found, dead)?, quiet })
@@ -158,7 +158,7 @@ impl Ledger {
 
     /// The profiles that have records.
     pub fn profiles(&self) -> Result<Vec<String>> {
-        self.look(|db, _| {
+        self.read_consistent_snapshot(|db, _| {
             // One step by the index for each: there are few, however many records they have.
             let next = "SELECT profile FROM authorization WHERE profile > ?1 ORDER BY profile LIMIT 1";
             let mut found: Vec<String> = Vec::new();
@@ -177,7 +177,7 @@ impl Ledger {
     pub fn unnamed_profiles(&self, named: &[String]) -> Result<Vec<BlindSpot>> {
         let mut found = Vec::new();
         for profile in self.profiles()?.into_iter().filter(|profile| !named.contains(profile)) {
-            let counted = self.look(|db, _| {
+            let counted = self.read_consistent_snapshot(|db, _| {
                 db.number(
                     "SELECT count(*) FROM authorization WHERE profile = ?1
                      AND (deactivated_at IS NULL OR revocation_pending OR uncertain_at IS NOT NULL)",
@@ -195,7 +195,10 @@ impl Ledger {
     /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
     /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
     /// round finds more owners dead, or is the last.
-    fn look<T>(&self, look: impl Fn(Db<'_>, &mut DeadOwners) -> Result<T, DbError>) -> Result<T> {
+    fn read_consistent_snapshot<T>(
+        &self,
+        look: impl Fn(Db<'_>, &mut DeadOwners) -> Result<T, DbError>,
+    ) -> Result<T> {
         const ROUNDS: usize = 10;
         let mut dead = DeadOwners::new();
         let mut read = || {
@@ -292,6 +295,6 @@ fn look_up(db: Db<'_>, keys: &str, values: &[SqlValue<'_>]) -> Result<Vec<Author
     )
 }
 
-fn standing(row: &Row<'_>) -> Result<AuthorizationWithFlows, DbError> {
+fn standing(row: &SqlRow<'_>) -> Result<AuthorizationWithFlows, DbError> {
     Ok(AuthorizationWithFlows { record: read(row)?, flows: Vec::new() })
 }

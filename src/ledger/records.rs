@@ -3,12 +3,12 @@
 
 use super::cells::{columns, is_old, place};
 use super::chain;
-use super::engine::{Cell, Db, DbError, Row, SqlValue, unexpected_value, values};
+use super::engine::{Cell, Db, DbError, SqlRow, SqlValue, unexpected_value, values};
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, ColumnScope};
 use crate::model::column::{self, ColumnKind, Source};
-use crate::model::flow::{Change, Role, SecretsChange, StoredSecret};
+use crate::model::flow::{RecordCommit, SecretRole, SecretsChange, StoredSecret};
 use crate::model::ids::{Generation, Key, Revision};
 use jiff::Timestamp;
 use std::sync::LazyLock;
@@ -20,13 +20,13 @@ pub(super) const COLUMNS: &str = Authorization::NAMES;
 const REVISION: &str = "revision";
 
 /// What a writer says of a record: all but its revision.
-fn said() -> impl Iterator<Item = &'static Column> {
+fn written_columns() -> impl Iterator<Item = &'static Column> {
     Authorization::COLUMNS.iter().filter(|column| column.name != REVISION)
 }
 
 /// Adds a record where nothing is known under its key. Values: what is [`said`].
 static ADD: LazyLock<String> = LazyLock::new(|| {
-    let names: Vec<_> = said().map(|column| column.name).collect();
+    let names: Vec<_> = written_columns().map(|column| column.name).collect();
     let places: Vec<_> = (1..=names.len()).map(|n| format!("?{n}")).collect();
     format!(
         "INSERT INTO authorization ({}, {REVISION}) VALUES ({}, 1) ON CONFLICT DO NOTHING",
@@ -38,7 +38,7 @@ static ADD: LazyLock<String> = LazyLock::new(|| {
 /// Puts a record in the place of the one that was read. Values: what is [`said`], and the revision that was read.
 static PUT: LazyLock<String> = LazyLock::new(|| {
     let set = |part: fn(&Column) -> bool, between: &str| {
-        let told = said().zip(1..).filter(|(column, _)| part(column));
+        let told = written_columns().zip(1..).filter(|(column, _)| part(column));
         told.map(|(column, n)| format!("{} = ?{n}", column.name)).collect::<Vec<_>>().join(between)
     };
     format!(
@@ -51,7 +51,7 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
 
 /// A row of the [`COLUMNS`].
 struct Columns<'r> {
-    row: &'r Row<'r>,
+    row: &'r SqlRow<'r>,
     next: usize,
     fault: Option<DbError>,
 }
@@ -76,7 +76,7 @@ impl Source for Columns<'_> {
     }
 }
 
-pub(super) fn read(row: &Row<'_>) -> Result<Authorization, DbError> {
+pub(super) fn read(row: &SqlRow<'_>) -> Result<Authorization, DbError> {
     let mut columns = Columns { row, next: 0, fault: None };
     let read = Authorization::read(&mut columns);
     read.ok_or_else(|| columns.fault.unwrap_or_else(|| unexpected_value(columns.next, "no value")))
@@ -102,7 +102,7 @@ pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError>
 
 /// Applies a change inside a transaction: writes record, secrets and history.
 /// `false`, and nothing is written, where someone else has written the record since it was read.
-pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Result<bool, DbError> {
+pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -> Result<bool, DbError> {
     let record = &change.record;
     if !put(tx, record)? {
         return Ok(false);
@@ -113,7 +113,7 @@ pub(super) fn apply(tx: Db<'_>, change: &Change, context: &WriteContext) -> Resu
     for event in &change.events {
         chain::append(event, context);
     }
-    let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(Role::Live, _)));
+    let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(SecretRole::Live, _)));
     let live = if is_live { record.generation.0 } else { 0 };
     context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0, live);
     Ok(true)
@@ -131,7 +131,7 @@ pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<
 
 /// `false` where the record isn't there any more what it was read as.
 fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
-    let columns: Vec<_> = said().map(|column| column.value(record)).collect();
+    let columns: Vec<_> = written_columns().map(|column| column.value(record)).collect();
     let joined: Vec<_> = columns
         .iter()
         .map(|value| match value {
@@ -174,7 +174,7 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &SecretsChange) -> Result<(), 
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());
     match step {
         SecretsChange::Put(role, place) => {
-            turn(tx, record, &SecretsChange::Turn(*role, Role::Superseded))?;
+            turn(tx, record, &SecretsChange::Turn(*role, SecretRole::Superseded))?;
             let (item, blob) = columns(place);
             tx.execute(
                 &format!(
@@ -205,7 +205,7 @@ pub(super) fn secrets(
     db: Db<'_>,
     profile: &str,
     key: &Key,
-    role: Role,
+    role: SecretRole,
 ) -> Result<Vec<StoredSecret>, DbError> {
     let found = db.rows(
         "SELECT id, item, blob, generation, old_seal FROM secret

@@ -7,7 +7,7 @@ use crate::error::{Kind, Result};
 use crate::model::blind_spot::CLOCK_TOLERANCE;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
-use crate::model::reminder::{EventKey, HookEventKind, Reminder};
+use crate::model::reminder::{GrantEventKey, HookEventKind, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ pub struct QueuedHook {
 
 /// Which of a license's grants an event is about.
 #[derive(Debug, Clone, Copy)]
-pub enum GrantOf {
+pub enum EventGrant {
     /// The one it has now.
     Now,
     /// The one before the last: the last has just taken its place.
@@ -76,11 +76,11 @@ impl Ledger {
     }
 
     /// What events of a license have in common that are about this grant of it.
-    pub fn event_key(&self, profile: &str, key: &Key, about: GrantOf) -> Result<EventKey> {
+    pub fn event_key(&self, profile: &str, key: &Key, about: EventGrant) -> Result<GrantEventKey> {
         let (before, skipped) = match about {
-            GrantOf::Now => (i64::MAX, 0),
-            GrantOf::BeforeTheLast => (i64::MAX, 1),
-            GrantOf::Before(seq) => (seq, 0),
+            EventGrant::Now => (i64::MAX, 0),
+            EventGrant::BeforeTheLast => (i64::MAX, 1),
+            EventGrant::Before(seq) => (seq, 0),
         };
         let consented = [HistoryEventKind::Granted, HistoryEventKind::Renewed].map(HistoryEventKind::word);
         let read = self.engine.db().rows(
@@ -91,7 +91,7 @@ impl Ledger {
             |row| row.get::<String>(0),
         );
         let consents = read.map_err(|e| self.fault("read the history", e))?;
-        Ok(EventKey::of(profile, key, consents.get(skipped).map(String::as_str)))
+        Ok(GrantEventKey::of(profile, key, consents.get(skipped).map(String::as_str)))
     }
 
     /// A hook has succeeded.

@@ -1,7 +1,7 @@
 //! Whether a ledger went back in time: what this host has seen of it, measured by what it holds.
 
 use super::chain;
-use super::engine::{Db, DbError, Engine, values};
+use super::engine::{Db, DbError, LedgerEngine, values};
 use super::records;
 use super::seen_heads::{self, SeenHead};
 use std::path::Path;
@@ -43,7 +43,7 @@ fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
 }
 
 /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
-pub(super) fn lost_of(engine: &Engine, lines: &mut Vec<SeenHead>) -> Result<Vec<SeenHead>, DbError> {
+pub(super) fn lost_of(engine: &LedgerEngine, lines: &mut Vec<SeenHead>) -> Result<Vec<SeenHead>, DbError> {
     let mut lost = Vec::new();
     if !engine.snapshot(is_whole)? {
         return Ok(lost);

@@ -1,11 +1,11 @@
 //! Runs over several licenses: what a killed one had still to do. The records tell what was granted, whatever a run says.
 
 use super::cells::{self, instant, key};
-use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::engine::{Db, DbError, SqlRow, unexpected_value, values};
 use super::process_locks::Liveness;
 use super::store::Ledger;
 use crate::error::{Error, Result};
-use crate::model::flow::{Owner, Purpose};
+use crate::model::flow::{FlowOwner, Purpose};
 use crate::model::ids::{Generation, RunId, Username};
 use crate::model::plan::{PlannedLicense, Progress};
 use jiff::Timestamp;
@@ -130,11 +130,11 @@ fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<Le
     }
 }
 
-fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, Owner, Timestamp)>, DbError> {
+fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, FlowOwner, Timestamp)>, DbError> {
     tx.rows(
         "SELECT seq, owner_mark, owner_label, started FROM run WHERE profile = ?1 ORDER BY seq",
         values![profile],
-        |row| Ok((row.get(0)?, Owner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?)),
+        |row| Ok((row.get(0)?, FlowOwner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?)),
     )
 }
 
@@ -171,7 +171,7 @@ fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, PlannedLicense, Progress
     tx.rows(&format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place"), values![run], item)
 }
 
-fn item(row: &Row<'_>) -> Result<(usize, PlannedLicense, Progress), DbError> {
+fn item(row: &SqlRow<'_>) -> Result<(usize, PlannedLicense, Progress), DbError> {
     let planned = PlannedLicense {
         key: key(row, 1)?,
         username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,

@@ -1,12 +1,12 @@
 //! Every secret's place at once: for moving them all, and for comparing the vault with the ledger.
 
 use super::cells::{self, columns, is_old, key, place};
-use super::engine::{Db, DbError, Row, unexpected_value, values};
+use super::engine::{Db, DbError, SqlRow, unexpected_value, values};
 use super::recipients;
 use super::store::Ledger;
 use super::{chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
-use crate::model::flow::{Flow, Logged, ProfileSecret, Role, SecretPlace, StoredSecret};
+use crate::model::flow::{Flow, Logged, ProfileSecret, SecretPlace, SecretRole, StoredSecret};
 use crate::model::granted::AwaitingGrant;
 use crate::model::history::LedgerEventKind;
 use crate::model::ids::{FlowId, Generation, Key};
@@ -25,7 +25,7 @@ pub enum SecretOwner {
         /// Of which license.
         key: Key,
         /// As what.
-        role: Role,
+        role: SecretRole,
         /// The record's generation; 0 where there is no record.
         record: Generation,
     },
@@ -87,7 +87,7 @@ pub enum RetiredRole {
 
 impl Ledger {
     /// Where a license's secrets of a role are.
-    pub fn secrets(&self, profile: &str, key: &Key, role: Role) -> Result<Vec<StoredSecret>> {
+    pub fn secrets(&self, profile: &str, key: &Key, role: SecretRole) -> Result<Vec<StoredSecret>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
 
@@ -112,8 +112,8 @@ impl Ledger {
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
     pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<StoredSecret>>> {
         let role = match role {
-            RetiredRole::Superseded => Role::Superseded,
-            RetiredRole::Unwanted => Role::Unwanted,
+            RetiredRole::Superseded => SecretRole::Superseded,
+            RetiredRole::Unwanted => SecretRole::Unwanted,
         };
         self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
@@ -213,7 +213,9 @@ impl Ledger {
                 note_vault(tx, place.vault())?;
             }
             for (secret, _) in moved {
-                if let SecretOwner::Tokens { profile, key, role: Role::Live, record, .. } = &secret.owner {
+                if let SecretOwner::Tokens { profile, key, role: SecretRole::Live, record, .. } =
+                    &secret.owner
+                {
                     // From now on it's this host that made it.
                     let live = secret.generation.0;
                     context.written.borrow_mut().changes(profile, key, record.0, live);
@@ -267,7 +269,7 @@ impl Ledger {
 fn profile_secret(db: Db<'_>, profile: &str, name: &str) -> Result<Option<ProfileSecret>, DbError> {
     let named =
         "SELECT item, blob, generation, old_seal FROM profile_secret WHERE profile = ?1 AND name = ?2";
-    let read = |row: &Row<'_>| {
+    let read = |row: &SqlRow<'_>| {
         let Some(place) = place(row, 0)? else { return Ok(None) };
         let is_old = is_old(row.get(3)?, &place);
         Ok(Some(ProfileSecret { generation: Generation(row.get(2)?), is_old, place }))
@@ -310,7 +312,7 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
                 id: row.get(0)?,
                 profile: row.get(1)?,
                 key: key(row, 2)?,
-                role: Role::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown role"))?,
+                role: SecretRole::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown role"))?,
                 record: Generation(row.get(5)?),
             };
             location(holder, row, 6)
@@ -339,7 +341,7 @@ fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
 }
 
 /// A secret out of the columns item, blob, generation and mark; `None` where nothing is there.
-fn location(owner: SecretOwner, row: &Row<'_>, first: usize) -> Result<Option<SecretLocation>, DbError> {
+fn location(owner: SecretOwner, row: &SqlRow<'_>, first: usize) -> Result<Option<SecretLocation>, DbError> {
     let Some(place) = place(row, first)? else { return Ok(None) };
     let mark: Option<&str> = row.get(first + 3)?;
     let (is_old, is_marked) = (is_old(mark, &place), mark.is_some());

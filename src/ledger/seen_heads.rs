@@ -1,7 +1,7 @@
 //! What this host has seen of a ledger, in a file of its own beside the identity: a ledger that went back in time, because a
 //! standby was promoted behind, or a dump or a machine's snapshot was restored, doesn't hold it.
 
-use super::write_context::Changed;
+use super::write_context::ChangedRecord;
 use crate::error::{Error, Result};
 use crate::system::files;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(super) struct SeenHead {
     /// Its hash.
     pub(super) hash: String,
     /// The records that this host changed in that commit.
-    pub(super) changed: Vec<Changed>,
+    pub(super) changed: Vec<ChangedRecord>,
 }
 
 /// The lines of the file, oldest first: two processes may have written theirs in the other order. What isn't one, because the
@@ -95,10 +95,10 @@ pub(super) fn add(file: &Path, seen: &SeenHead) -> Result<()> {
 }
 
 /// The number of the newest token set that this host made live of each record, by profile, UBI and license.
-pub(super) type NewestLive = BTreeMap<(String, String, String), i64>;
+pub(super) type NewestGenerations = BTreeMap<(String, String, String), i64>;
 
-pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l SeenHead>) -> NewestLive {
-    let mut newest = NewestLive::new();
+pub(super) fn newest_live<'l>(lines: impl IntoIterator<Item = &'l SeenHead>) -> NewestGenerations {
+    let mut newest = NewestGenerations::new();
     for it in lines.into_iter().flat_map(|line| &line.changed).filter(|it| it.live > 0) {
         let known = newest.entry((it.profile.clone(), it.ubi.clone(), it.license.clone())).or_default();
         *known = it.live.max(*known);
@@ -145,7 +145,7 @@ mod tests {
     use super::*;
 
     fn line(seq: i64, license: &str) -> SeenHead {
-        let changed = Changed {
+        let changed = ChangedRecord {
             profile: "ny".into(),
             ubi: "604001".into(),
             license: license.into(),

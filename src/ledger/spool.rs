@@ -2,7 +2,7 @@
 
 use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
-use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, Sealed, SecretPlace};
+use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, SealedBytes, SecretPlace};
 use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use crate::system::files;
@@ -114,7 +114,7 @@ impl SpoolRecord {
 
     fn flow(self, id: FlowId, stage: FlowStage, is_old: bool) -> Option<Flow> {
         let memo = match self.sealed_memo {
-            Some(text) => Some(SecretPlace::Blob(Sealed(BASE64_STANDARD.decode(text).ok()?))),
+            Some(text) => Some(SecretPlace::Blob(SealedBytes(BASE64_STANDARD.decode(text).ok()?))),
             None => None,
         };
         Some(Flow {
@@ -344,7 +344,7 @@ pub fn notes(text: &[u8]) -> Vec<SpooledFlow> {
             // defense: S35 torn-line-stands-alone
             let line: Line = serde_json::from_slice(line).ok()?;
             let sealed = match line.sealed {
-                Some(text) => Some(Sealed(BASE64_STANDARD.decode(text).ok()?)),
+                Some(text) => Some(SealedBytes(BASE64_STANDARD.decode(text).ok()?)),
                 None => None,
             };
             let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);

@@ -1,17 +1,17 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::{Db, DbError, Engine, LedgerFile, ServerSession};
+use super::engine::{Db, DbError, LedgerEngine, LedgerFile, ServerSession};
 use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
-use super::seen_heads::{self, NewestLive, SeenHead, licenses_of, newest_live};
+use super::seen_heads::{self, NewestGenerations, SeenHead, licenses_of, newest_live};
 use super::write_context::{WriteContext, WrittenRows};
 use super::{chain, doubts, export_notes, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
-use crate::model::flow::{Flow, Owner};
+use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::reminder::HookEventKind;
-use crate::model::server::{LedgerPlace, Server};
+use crate::model::server::{DatabaseServer, LedgerPlace};
 use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ const NAMED: usize = 20;
 
 /// The ledger, open.
 pub struct Ledger {
-    pub(super) engine: Engine,
+    pub(super) engine: LedgerEngine,
     pub(super) paths: Paths,
     /// Where it is, for messages.
     pub(super) path: String,
@@ -45,7 +45,7 @@ pub struct Ledger {
     /// What this process knows to be in the ledger.
     seen: SeenHead,
     /// Which token sets this host made live.
-    newest_live: NewestLive,
+    newest_live: NewestGenerations,
     /// What the transaction that is open has written.
     written: Rc<RefCell<WrittenRows>>,
     /// The connection by which that was seen.
@@ -74,7 +74,7 @@ impl Ledger {
         env: &Env,
         place: &LedgerPlace,
         file: fn(&Paths, &dyn Random, &dyn StepObserver) -> Result<LedgerFile>,
-        session: fn(&Server, &dyn Random) -> Result<ServerSession>,
+        session: fn(&DatabaseServer, &dyn Random) -> Result<ServerSession>,
     ) -> Result<Self> {
         let mut ledger = match place {
             LedgerPlace::File => {
@@ -88,7 +88,7 @@ impl Ledger {
         };
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
         ledger.connection = ledger.engine.connection();
-        ledger.looks_back(env.clock.now())?;
+        ledger.check_not_rolled_back(env.clock.now())?;
         Ok(ledger)
     }
 
@@ -148,17 +148,17 @@ impl Ledger {
 
     pub(super) fn of_file(file: LedgerFile, env: &Env) -> Self {
         let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
-        Self::of(Engine::Sqlite(file), id, place, env)
+        Self::of(LedgerEngine::Sqlite(file), id, place, env)
     }
 
     pub(super) fn of_server(session: ServerSession, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));
-        Self::of(Engine::Postgres(Rc::new(session)), id, place, env)
+        Self::of(LedgerEngine::Postgres(Rc::new(session)), id, place, env)
     }
 
-    fn of(engine: Engine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
+    fn of(engine: LedgerEngine, id: String, (path, spool): (String, PathBuf), env: &Env) -> Self {
         Self {
             engine,
             id,
@@ -174,7 +174,7 @@ impl Ledger {
             hooks: BTreeSet::new(),
             log_is_fresh: false,
             seen: SeenHead::default(),
-            newest_live: NewestLive::new(),
+            newest_live: NewestGenerations::new(),
             written: Rc::default(),
             connection: 0,
         }
@@ -184,7 +184,7 @@ impl Ledger {
     pub fn is_usable(&mut self) -> Result<()> {
         // The file that is open is waited for in vain once, and isn't again.
         self.transaction("be written", |_| Ok(()))?;
-        if let Engine::Sqlite(_) = self.engine {
+        if let LedgerEngine::Sqlite(_) = self.engine {
             let found = LedgerFile::read(&self.paths)?.map(|file| file.id().to_owned());
             if found.as_deref() != Some(&self.id) {
                 let reason = "it isn't the ledger that was opened".to_owned();
@@ -196,7 +196,7 @@ impl Ledger {
 
     /// Whether other hosts use it too.
     pub fn is_shared(&self) -> bool {
-        matches!(self.engine, Engine::Postgres(_))
+        matches!(self.engine, LedgerEngine::Postgres(_))
     }
 
     /// Where it is: a path, or a server's address.
@@ -207,8 +207,8 @@ impl Ledger {
     /// How long nobody else takes over what this process is at, though it can't be heard of: on this host always.
     pub fn lease(&self) -> Duration {
         match &self.engine {
-            Engine::Sqlite(_) => Duration::MAX,
-            Engine::Postgres(session) => session.lease(),
+            LedgerEngine::Sqlite(_) => Duration::MAX,
+            LedgerEngine::Postgres(session) => session.lease(),
         }
     }
 
@@ -237,8 +237,8 @@ impl Ledger {
                 self.random.as_ref(),
             );
             let made = made.map_err(|e| self.unusable(e))?;
-            if let Engine::Postgres(session) = &self.engine {
-                let Owner { mark, label } = made.owner();
+            if let LedgerEngine::Postgres(session) = &self.engine {
+                let FlowOwner { mark, label } = made.owner();
                 session.enter(&mark, &label)?;
             }
             self.mark = Some(made);
@@ -261,7 +261,7 @@ impl Ledger {
     ///
     /// # Errors
     /// [`LedgerError::WentBack`]: nothing else may be done in the same breath.
-    fn looks_back(&mut self, now: Timestamp) -> Result<()> {
+    fn check_not_rolled_back(&mut self, now: Timestamp) -> Result<()> {
         let file = self.heads();
         let mut lines = seen_heads::read(&file);
         let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
@@ -375,7 +375,7 @@ impl Ledger {
         if went_back {
             // It's noted at once for all hosts, and a process that goes on, a listener, measures by what is there now.
             self.connection = connection;
-            self.looks_back(self.clock.now())?;
+            self.check_not_rolled_back(self.clock.now())?;
         }
         if done.is_ok() {
             self.connection = connection;
@@ -404,7 +404,8 @@ impl Ledger {
     /// What kept the ledger from doing `what`, as an operator is told it.
     pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
         let named = e.named(&self.path, what);
-        if let (Error::Ledger(LedgerError::Busy { .. }), Engine::Sqlite(file)) = (&named, &self.engine) {
+        if let (Error::Ledger(LedgerError::Busy { .. }), LedgerEngine::Sqlite(file)) = (&named, &self.engine)
+        {
             file.waited_in_vain();
         }
         named
@@ -416,7 +417,7 @@ impl Drop for Ledger {
         // Where others still take this process for one that lives, or it leaves something that this host alone can finish,
         // its mark stays: by its lock, which goes, this host knows better.
         let Some(mark) = &mut self.mark else { return };
-        let Engine::Postgres(session) = &self.engine else { return };
+        let LedgerEngine::Postgres(session) = &self.engine else { return };
         let exports =
             || export_notes::of_process(self.engine.db(), &mark.owner().mark).is_ok_and(|left| left > 0);
         if !session.leaves() || exports() {

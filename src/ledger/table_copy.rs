@@ -158,24 +158,25 @@ mod tests {
     /// Two rows in each table: every column holds something in the first, and what may be empty is so in the second.
     fn filled(db: &Connection) {
         for table in catalog::tables(Db::Sqlite(db)).unwrap() {
-            let kind = |column: &catalog::Column| -> String {
+            let kind = |column: &catalog::SchemaColumn| -> String {
                 let asked = "SELECT type FROM pragma_table_xinfo(?1) WHERE name = ?2";
                 db.query_row(asked, [&table.name, &column.name], |row| row.get(0)).unwrap()
             };
             let has_place = ["secret", "profile_secret"].contains(&table.name.as_str());
             for nth in [1, 2] {
-                let value = |column: &catalog::Column| match (column.name.as_str(), kind(column).as_str()) {
-                    ("role", _) => Value::Text("superseded".into()),
-                    ("stage", _) => Value::Text("asked".into()),
-                    // A secret has one place of two.
-                    ("item", _) if has_place && nth == 1 => Value::Null,
-                    ("item", _) if has_place => Value::Text("an item".into()),
-                    _ if column.nullable && nth == 2 => Value::Null,
-                    (_, "INTEGER") => Value::Integer(nth),
-                    (_, "TEXT") => Value::Text(format!("text {nth} \u{fc}")),
-                    (_, "BLOB") => Value::Blob(vec![0, 255, nth.try_into().unwrap()]),
-                    (_, other) => panic!("{other}"),
-                };
+                let value =
+                    |column: &catalog::SchemaColumn| match (column.name.as_str(), kind(column).as_str()) {
+                        ("role", _) => Value::Text("superseded".into()),
+                        ("stage", _) => Value::Text("asked".into()),
+                        // A secret has one place of two.
+                        ("item", _) if has_place && nth == 1 => Value::Null,
+                        ("item", _) if has_place => Value::Text("an item".into()),
+                        _ if column.nullable && nth == 2 => Value::Null,
+                        (_, "INTEGER") => Value::Integer(nth),
+                        (_, "TEXT") => Value::Text(format!("text {nth} \u{fc}")),
+                        (_, "BLOB") => Value::Blob(vec![0, 255, nth.try_into().unwrap()]),
+                        (_, other) => panic!("{other}"),
+                    };
                 let values: Vec<_> = table.columns.iter().map(value).collect();
                 let columns = list(table.columns.iter().map(|it| it.name.as_str()));
                 let places = vec!["?"; values.len()].join(", ");

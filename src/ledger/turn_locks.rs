@@ -1,6 +1,6 @@
 //! What one process at a time may do: it takes its turn, and whoever finds the turn taken leaves the work to that one.
 
-use super::engine::{Engine, ServerLock};
+use super::engine::{LedgerEngine, ServerLock};
 use super::file_system::no_locks;
 use super::store::Ledger;
 use crate::error::{Error, Result};
@@ -40,7 +40,7 @@ impl Ledger {
     }
 
     fn turn(&self, file: &str, number: i64) -> Result<Option<TurnLock>> {
-        if let Engine::Postgres(session) = &self.engine {
+        if let LedgerEngine::Postgres(session) = &self.engine {
             let taken = ServerLock::take(session, number, Duration::ZERO)?;
             return Ok(taken.map(|(lock, _)| TurnLock { file: None, _server: Some(lock) }));
         }

@@ -17,25 +17,28 @@ pub(super) struct WriteContext {
     pub(super) written: Rc<RefCell<WrittenRows>>,
 }
 
+/// The event that a hook is run for, and the failure that it is told of.
+pub(super) type WantedHook = (HookEventKind, Option<Kind>);
+
 /// What a transaction has written so far.
 #[derive(Debug, Default)]
 pub(super) struct WrittenRows {
-    /// Events that aren't chained to the history yet, with the hooks that are wanted for them, and what those hear of a failure.
-    pub(super) unchained: Vec<(ChainLink, Option<(HookEventKind, Option<Kind>)>)>,
+    /// Events that aren't chained to the history yet, with the hooks that are wanted for them.
+    pub(super) unchained: Vec<(ChainLink, Option<WantedHook>)>,
     pub(super) head: Option<(i64, Vec<u8>)>,
-    pub(super) changed: Vec<Changed>,
+    pub(super) changed: Vec<ChangedRecord>,
 }
 
 impl WrittenRows {
     pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64, live: i64) {
         let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
-        self.changed.push(Changed { profile: profile.to_owned(), ubi, license, generation, live });
+        self.changed.push(ChangedRecord { profile: profile.to_owned(), ubi, license, generation, live });
     }
 }
 
 /// A record as this host left it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub(super) struct Changed {
+pub(super) struct ChangedRecord {
     pub(super) profile: String,
     pub(super) ubi: String,
     pub(super) license: String,
@@ -49,7 +52,7 @@ fn is_none_made(live: &i64) -> bool {
     *live == 0
 }
 
-impl Changed {
+impl ChangedRecord {
     /// Which license's record it is, where its name can be read.
     pub(super) fn key(&self) -> Option<Key> {
         Some(Key { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? })

@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_waits_to_be_stored_is_no_doubt_and_what_was_lost_is() {
-        use crate::model::flow::Sealed;
+        use crate::model::flow::SealedBytes;
         let (now, zone) = (at("2026-01-01T00:00:00Z"), TimeZone::UTC);
         let of = |purpose, stage, abandoned, expires: Option<&str>| {
             let mut record = record("L-1");
@@ -382,7 +382,7 @@ mod tests {
             (words.join(" "), next.unwrap_or_default().replace("biotrack-auth ", ""))
         };
         let is = |words: &str, next: &str| (words.to_owned(), next.to_owned());
-        let answered = || FlowStage::Answered(Sealed(Vec::new()));
+        let answered = || FlowStage::Answered(SealedBytes(Vec::new()));
         let living = Some("2026-04-11T00:00:00Z");
         let waits = "granted_not_stored";
         assert_eq!(of(Purpose::Renew, answered(), true, living), is(waits, "renew 604001/L-1"));

@@ -53,9 +53,9 @@ impl Purpose {
 
 /// Bytes that only the right identity opens: an age file (age-encryption.org/v1).
 #[derive(Clone, PartialEq, Eq)]
-pub struct Sealed(pub Vec<u8>);
+pub struct SealedBytes(pub Vec<u8>);
 
-impl fmt::Debug for Sealed {
+impl fmt::Debug for SealedBytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Sealed({} bytes)", self.0.len())
     }
@@ -67,7 +67,7 @@ pub enum SecretPlace {
     /// In the OS keyring, under this account name.
     Item(String),
     /// In the ledger's row itself, sealed.
-    Blob(Sealed),
+    Blob(SealedBytes),
 }
 
 impl SecretPlace {
@@ -86,14 +86,14 @@ pub enum FlowStage {
     /// The intent is on disk; nothing has come back.
     Asked,
     /// A code came, and is sealed here.
-    Arrived(Sealed),
+    Arrived(SealedBytes),
     /// The one POST is being sent, or was.
     Sent,
     /// A refresh whose answer is lost was sent once more, and the provider called the grant dead. It may only mean the
     /// first try, which was acted on or still is: the next try decides.
     Refused,
     /// The answer is sealed here, because it couldn't be kept in its proper place.
-    Answered(Sealed),
+    Answered(SealedBytes),
 }
 
 impl FlowStage {
@@ -110,7 +110,7 @@ impl FlowStage {
 
 /// A process that works on a question.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub struct FlowOwner {
     /// Its mark: a file that it keeps locked while it lives.
     pub mark: String,
     /// User, host and process, for whom it keeps waiting.
@@ -143,7 +143,7 @@ pub struct Flow {
     /// An answer to it came, and brought nothing that was asked for.
     pub had_answer: bool,
     /// The process at it; `None` where it waits for whoever brings its answer.
-    pub owner: Option<Owner>,
+    pub owner: Option<FlowOwner>,
     /// Where verifier and state are kept.
     pub memo: Option<SecretPlace>,
     /// How far it has come.
@@ -222,7 +222,7 @@ impl<T> Logged<T> {
 
 /// One of a license's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum SecretRole {
     /// The grant in use.
     Live,
     /// Another admin's grant, set aside.
@@ -233,7 +233,7 @@ pub enum Role {
     Unwanted,
 }
 
-impl Role {
+impl SecretRole {
     /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
@@ -256,7 +256,7 @@ pub struct StoredSecret {
     /// The row's number: it comes once, and stays where the secret is only sealed anew or moved.
     pub id: i64,
     /// As what it stands there.
-    pub role: Role,
+    pub role: SecretRole,
     /// Where it is.
     pub place: SecretPlace,
     /// Its number among the license's secrets, which its seal repeats.
@@ -280,9 +280,9 @@ pub struct ProfileSecret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretsChange {
     /// A new secret in a role, sealed as the record's new generation; one that has the role already becomes superseded.
-    Put(Role, SecretPlace),
+    Put(SecretRole, SecretPlace),
     /// All secrets of the first role take the second.
-    Turn(Role, Role),
+    Turn(SecretRole, SecretRole),
     /// One secret is gone.
     Drop(i64),
 }
@@ -317,7 +317,7 @@ impl FlowEnd {
 
 /// A change that is committed whole: record, secrets, history, and the question that it answers.
 #[derive(Debug, Clone)]
-pub struct Change {
+pub struct RecordCommit {
     /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.
     pub record: Authorization,
     /// What happens to its secrets.

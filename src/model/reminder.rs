@@ -84,7 +84,7 @@ impl EventId {
     }
 
     /// Something that happened in a run, to a license or to the whole.
-    pub fn of_run(common: Option<&EventKey>, word: &str, at: Timestamp) -> Self {
+    pub fn of_run(common: Option<&GrantEventKey>, word: &str, at: Timestamp) -> Self {
         let nanoseconds = at.as_nanosecond().to_string();
         Self::of(&serde_json::json!(["run", common, word, nanoseconds]))
     }
@@ -98,9 +98,9 @@ impl EventId {
 /// opens a ticket by it, and what is granted then closes that one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(transparent)]
-pub struct EventKey(String);
+pub struct GrantEventKey(String);
 
-impl EventKey {
+impl GrantEventKey {
     /// Of a license, and of the grant that was consented then, by the history; `None`: before its first one.
     pub fn of(profile: &str, key: &Key, consented: Option<&str>) -> Self {
         Self(digest(&serde_json::json!([

@@ -37,7 +37,7 @@ pub struct LicenseFile<R> {
 
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Details {
+pub struct StoreDetails {
     /// The store's name.
     pub name: Option<StoreName>,
     /// The official OCM license.
@@ -58,12 +58,12 @@ pub struct RegistrationRow {
     /// The admin to ask.
     pub username: Username,
     /// What else was said.
-    pub details: Details,
+    pub details: StoreDetails,
 }
 
 /// A row of `renew --from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Renewal {
+pub struct RenewalRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
     /// The company, where it's said; without it the license must name one record.
@@ -73,7 +73,7 @@ pub struct Renewal {
     /// The admin to ask, where another one than the record's is wanted.
     pub username: Option<Username>,
     /// What else was said.
-    pub details: Details,
+    pub details: StoreDetails,
 }
 
 /// Reads a file for `register --from`: `ubi`, `license` and `username` are needed. Two rows of one license are
@@ -91,7 +91,7 @@ pub fn registrations(text: &[u8]) -> Result<LicenseFile<RegistrationRow>, Vec<Ro
 ///
 /// # Errors
 /// As [`registrations`].
-pub fn renewals(text: &[u8]) -> Result<LicenseFile<Renewal>, Vec<RowProblem>> {
+pub fn renewals(text: &[u8]) -> Result<LicenseFile<RenewalRow>, Vec<RowProblem>> {
     read(text)
 }
 
@@ -137,7 +137,7 @@ impl Row for RegistrationRow {
     }
 }
 
-impl Row for Renewal {
+impl Row for RenewalRow {
     const NEEDED: &'static [&'static str] = &["license"];
 
     fn of(cells: &mut RowCells<'_>) -> Option<Self> {
@@ -248,8 +248,8 @@ impl<'a> RowCells<'a> {
         self.header.places.get(column).and_then(|at| self.record.get(*at)).unwrap_or_default()
     }
 
-    fn details(&mut self) -> Details {
-        Details {
+    fn details(&mut self) -> StoreDetails {
+        StoreDetails {
             name: self.read("name").flatten(),
             ocm_license: self.read("ocm_license").flatten(),
             contact: self.read("contact").flatten(),

@@ -1,6 +1,6 @@
 //! What a secret is sealed for: written inside the seal, compared with the row that it's found in, and refused anywhere else.
 
-use super::flow::Role;
+use super::flow::SecretRole;
 use super::ids::{FlowId, Generation, Key};
 use super::provider::Provider;
 use serde::{Deserialize, Serialize};
@@ -40,7 +40,7 @@ impl SealKind {
 /// Every kind of token set: what came to a flow, before its place is decided.
 const TOKEN_SETS: &[SealKind] = &[SealKind::Tokens, SealKind::Awaiting, SealKind::Refused];
 
-impl Role {
+impl SecretRole {
     /// The kinds of token sets that may stand in a row of this role. Only what was sealed to be used is used: a row's role is a
     /// word in the ledger, and whoever writes there could change it.
     fn kinds(self) -> &'static [SealKind] {
@@ -188,7 +188,7 @@ impl SealLabel {
 
 impl SealRow {
     /// A token set's row.
-    pub fn of_tokens(place: SealLabel, role: Role, generation: Generation) -> Self {
+    pub fn of_tokens(place: SealLabel, role: SecretRole, generation: Generation) -> Self {
         Self::new(place, role.kinds(), Some(generation), None)
     }
 
@@ -323,7 +323,7 @@ mod tests {
     /// What a seal's own row says of it, and what a changed label is refused for.
     fn refusal(changed: impl FnOnce(&mut SealLabel)) -> SealMismatch {
         let mut label = place("ny", "L-1").of(SealKind::Tokens, Generation(3), Some(&flow("a")));
-        let row = SealRow::of_tokens(place("ny", "L-1"), Role::Live, Generation(3));
+        let row = SealRow::of_tokens(place("ny", "L-1"), SecretRole::Live, Generation(3));
         row.holds(&label, true).unwrap();
         changed(&mut label);
         row.holds(&label, true).unwrap_err()
@@ -358,10 +358,10 @@ mod tests {
             SealRow::of_tokens(place("ny", "L-1"), role, Generation(3)).holds(&label(kind), true).is_ok()
         };
         for kind in [SealKind::Awaiting, SealKind::Refused, SealKind::Code, SealKind::Secret] {
-            assert!(!takes(Role::Live, kind), "{kind:?}");
+            assert!(!takes(SecretRole::Live, kind), "{kind:?}");
         }
-        assert!(!takes(Role::Held, SealKind::Tokens));
-        for role in [Role::Superseded, Role::Unwanted] {
+        assert!(!takes(SecretRole::Held, SealKind::Tokens));
+        for role in [SecretRole::Superseded, SecretRole::Unwanted] {
             assert!(TOKEN_SETS.iter().all(|kind| takes(role, *kind)) && !takes(role, SealKind::Verifier));
         }
     }
@@ -384,6 +384,6 @@ mod tests {
     fn a_profile_that_is_not_in_the_configuration_is_not_compared() {
         let unknown = SealLabel { registration: None, ..place("ny", "L-1") };
         let label = place("ny", "L-1").of(SealKind::Tokens, Generation(3), None);
-        assert_eq!(SealRow::of_tokens(unknown, Role::Live, Generation(3)).holds(&label, true), Ok(()));
+        assert_eq!(SealRow::of_tokens(unknown, SecretRole::Live, Generation(3)).holds(&label, true), Ok(()));
     }
 }

@@ -13,12 +13,12 @@ pub enum LedgerPlace {
     #[default]
     File,
     /// PostgreSQL.
-    Server(Box<Server>),
+    Server(Box<DatabaseServer>),
 }
 
 /// A database on a PostgreSQL server, and how it's reached.
 #[derive(Debug, Clone)]
-pub struct Server {
+pub struct DatabaseServer {
     /// Its address for messages and the configuration; it never contains a password.
     pub address: String,
     /// Where it may answer, in the order in which they are asked: a primary and its standbys.
@@ -32,15 +32,15 @@ pub struct Server {
     /// How the connection is kept from others.
     pub encryption: Encryption,
     /// The role's password at each host.
-    pub passwords: Passwords,
+    pub passwords: PasswordSource,
 }
 
 /// The passwords of a server's hosts in their order, read where they stand whenever a connection is made: one that was changed
 /// there is used by a process that runs on.
 #[derive(Clone)]
-pub struct Passwords(Arc<dyn Fn() -> Result<Vec<Option<Secret>>> + Send + Sync>);
+pub struct PasswordSource(Arc<dyn Fn() -> Result<Vec<Option<Secret>>> + Send + Sync>);
 
-impl Passwords {
+impl PasswordSource {
     /// Those that `read` finds.
     pub fn read_by(read: impl Fn() -> Result<Vec<Option<Secret>>> + Send + Sync + 'static) -> Self {
         Self(Arc::new(read))
@@ -55,7 +55,7 @@ impl Passwords {
     }
 }
 
-impl fmt::Debug for Passwords {
+impl fmt::Debug for PasswordSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Passwords")
     }

@@ -25,7 +25,7 @@ const CANNOT_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// One license of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Member {
+pub struct SpreadLicense {
     /// Which.
     pub key: Key,
     /// When its grant ends.
@@ -34,7 +34,7 @@ pub struct Member {
     pub state: State,
 }
 
-impl Member {
+impl SpreadLicense {
     /// A record at `now`.
     pub fn at(now: Timestamp, record: &Authorization, provider: &Provider) -> Self {
         Self {
@@ -79,19 +79,19 @@ pub fn spread(
     zone: &TimeZone,
     lifetime: SignedDuration,
     window: SignedDuration,
-    fleet: &[Member],
+    fleet: &[SpreadLicense],
 ) -> SpreadProposal {
-    let mut living: Vec<&Member> = fleet.iter().filter(|member| member.lives()).collect();
+    let mut living: Vec<&SpreadLicense> = fleet.iter().filter(|member| member.lives()).collect();
     living.sort_by_key(|member| (member.expires_at, &member.key));
     let clock = Clock { now, zone, patience: CANNOT_WAIT.min(window / 2) };
     let level = level(living.len(), lifetime, window);
     let made = made_today(&living, &clock, lifetime);
 
-    let (must, may): (Vec<&Member>, Vec<&Member>) =
+    let (must, may): (Vec<&SpreadLicense>, Vec<&SpreadLicense>) =
         living.iter().filter(|member| member.state != State::Active).partition(|member| clock.must(member));
     let per_day = level.max(clock.pace(made + must.len(), &may));
     let (taken, left) = may.split_at(may.len().min(per_day.saturating_sub(made + must.len())));
-    let taken: Vec<&Member> = must.iter().chain(taken).copied().collect();
+    let taken: Vec<&SpreadLicense> = must.iter().chain(taken).copied().collect();
 
     let free = level.saturating_sub(made + taken.len());
     SpreadProposal {
@@ -110,7 +110,7 @@ fn level(living: usize, lifetime: SignedDuration, window: SignedDuration) -> usi
 }
 
 /// How many were granted today already: they end on the day on which a grant made now ends.
-fn made_today(living: &[&Member], clock: &Clock<'_>, lifetime: SignedDuration) -> usize {
+fn made_today(living: &[&SpreadLicense], clock: &Clock<'_>, lifetime: SignedDuration) -> usize {
     let day = clock.date(estimate(clock.now, lifetime, clock.zone));
     living.iter().filter(|member| member.expires_at.is_some_and(|at| clock.date(at) == day)).count()
 }
@@ -128,7 +128,7 @@ impl Clock<'_> {
     }
 
     /// Whether a license that isn't active can't wait.
-    fn must(&self, member: &Member) -> bool {
+    fn must(&self, member: &SpreadLicense) -> bool {
         let Some(expires) = member.expires_at.filter(|_| member.state == State::Due) else { return true };
         working_day(expires, self.zone) <= self.horizon()
     }
@@ -147,9 +147,9 @@ impl Clock<'_> {
 
     /// How many a day must be renewed so that each of those that are due (soonest first) has had its turn before it
     /// can't wait. `already` have taken their turn today.
-    fn pace(&self, already: usize, due: &[&Member]) -> usize {
+    fn pace(&self, already: usize, due: &[&SpreadLicense]) -> usize {
         let today = self.date(self.now);
-        let needed = |(at, member): (usize, &&Member)| {
+        let needed = |(at, member): (usize, &&SpreadLicense)| {
             let last = working_day(member.expires_at?, self.zone).saturating_sub(self.patience).ok()?;
             Some((already + at + 1).div_ceil(1 + working_days(today, self.date(last))))
         };
@@ -159,8 +159,8 @@ impl Clock<'_> {
 
 /// Active licenses of crowded days: only what is too many there, soonest day first, and a company's together.
 fn along(
-    living: &[&Member],
-    taken: &[&Member],
+    living: &[&SpreadLicense],
+    taken: &[&SpreadLicense],
     clock: &Clock<'_>,
     level: usize,
     mut free: usize,
@@ -169,7 +169,7 @@ fn along(
         return Vec::new();
     }
     let taken: BTreeSet<&Key> = taken.iter().map(|member| &member.key).collect();
-    let mut days: BTreeMap<Date, Vec<&Member>> = BTreeMap::new();
+    let mut days: BTreeMap<Date, Vec<&SpreadLicense>> = BTreeMap::new();
     for member in living.iter().filter(|member| !taken.contains(&member.key)) {
         if let Some(expires) = member.expires_at {
             days.entry(clock.date(expires)).or_default().push(member);
@@ -190,24 +190,24 @@ fn along(
     chosen
 }
 
-fn choice(member: &Member, why: String) -> SpreadChoice {
+fn choice(member: &SpreadLicense, why: String) -> SpreadChoice {
     SpreadChoice { key: member.key.clone(), why }
 }
 
 /// Why a license is renewed, in words.
-fn reason(member: &Member, clock: &Clock<'_>) -> String {
+fn reason(member: &SpreadLicense, clock: &Clock<'_>) -> String {
     match member.state {
         State::Invalid => "BioTrack no longer accepts its grant".into(),
         _ => ends(member, clock),
     }
 }
 
-fn left_for_later(member: &Member, clock: &Clock<'_>, per_day: usize) -> String {
+fn left_for_later(member: &SpreadLicense, clock: &Clock<'_>, per_day: usize) -> String {
     let days = ends(member, clock);
     format!("{days}: postponed, so that no more than {per_day} expire on one day")
 }
 
-fn ends(member: &Member, clock: &Clock<'_>) -> String {
+fn ends(member: &SpreadLicense, clock: &Clock<'_>) -> String {
     member.expires_at.map(|expires| days_in_words(expires, clock.now, clock.zone)).unwrap_or_default()
 }
 
@@ -254,17 +254,21 @@ mod tests {
         }
     }
 
-    fn member(number: usize, expires: Option<Timestamp>, now: Timestamp) -> Member {
+    fn member(number: usize, expires: Option<Timestamp>, now: Timestamp) -> SpreadLicense {
         let mut record = Authorization::asked("ny", key(number), Username::parse("a@x.example").unwrap());
         record.expires_at = expires;
-        Member { key: record.key.clone(), expires_at: expires, state: record.state(now, WINDOW, &new_york()) }
+        SpreadLicense {
+            key: record.key.clone(),
+            expires_at: expires,
+            state: record.state(now, WINDOW, &new_york()),
+        }
     }
 
-    fn fleet(now: Timestamp, expiries: &[Timestamp]) -> Vec<Member> {
+    fn fleet(now: Timestamp, expiries: &[Timestamp]) -> Vec<SpreadLicense> {
         expiries.iter().enumerate().map(|(number, at)| member(number, Some(*at), now)).collect()
     }
 
-    fn propose(now: Timestamp, fleet: &[Member]) -> SpreadProposal {
+    fn propose(now: Timestamp, fleet: &[SpreadLicense]) -> SpreadProposal {
         spread(now, &new_york(), LIFETIME, WINDOW, fleet)
     }
 
@@ -422,7 +426,8 @@ mod tests {
     fn what_would_end_before_anyone_is_back_at_work_cannot_wait() {
         // A Friday; a window of four days, whose half is over on Sunday.
         let now = at("2026-01-09T12:00:00-05:00");
-        let monday = Member { state: State::Due, ..member(1, Some(at("2026-01-12T09:00:00-05:00")), now) };
+        let monday =
+            SpreadLicense { state: State::Due, ..member(1, Some(at("2026-01-12T09:00:00-05:00")), now) };
         let granted = member(2, Some(estimate(now, LIFETIME, &new_york())), now);
         let proposal = spread(now, &new_york(), LIFETIME, days(4), &[monday.clone(), granted]);
         assert_eq!(proposal.take[0].key, monday.key);
@@ -468,7 +473,7 @@ mod tests {
             let all: Vec<_> = take.iter().chain(along).chain(leave).map(|it| &it.key).collect();
             prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "one is in two lists");
             prop_assert!(along.iter().all(|it| find(it).state == State::Active));
-            let late = |member: &Member| {
+            let late = |member: &SpreadLicense| {
                 let left = member.expires_at.map(|at| working_day(at, &new_york()).duration_since(now));
                 left.is_none_or(|left| left <= days(7))
             };
@@ -484,7 +489,7 @@ mod tests {
             // No crowded day is emptied below its share.
             let new_york = new_york();
             for choice in along {
-                let day = |member: &Member| member.expires_at.map(|at| at.to_zoned(new_york.clone()).date());
+                let day = |member: &SpreadLicense| member.expires_at.map(|at| at.to_zoned(new_york.clone()).date());
                 let on = day(find(choice));
                 let before = members.iter().filter(|it| it.lives() && day(it) == on).count();
                 let gone = take.iter().chain(along).filter(|it| day(find(it)) == on).count();

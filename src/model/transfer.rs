@@ -192,7 +192,7 @@ pub struct MergedRecord {
 
 /// What the file's tokens are worth here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tokens {
+pub enum FileTokens {
     /// The file has none of it.
     None,
     /// They move here: nobody else has them any more.
@@ -220,7 +220,7 @@ pub fn merge(
     ours: Option<&Authorization>,
     theirs: &ImportedRow,
     here: TokensHere,
-    tokens: Tokens,
+    tokens: FileTokens,
 ) -> MergedRecord {
     let said = &theirs.record;
     let mut record = ours
@@ -243,17 +243,18 @@ pub fn merge(
                 record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
                 let same = order == Some(Ordering::Equal);
                 // Tokens out of a backup aren't used until the grant moves here, which it does with those that are the same.
-                let arrives = tokens == Tokens::Move && ours.is_some_and(|known| known.held_elsewhere);
+                let arrives = tokens == FileTokens::Move && ours.is_some_and(|known| known.held_elsewhere);
                 let stays = same && (here == TokensHere::Newer || here == TokensHere::Same && !arrives);
                 if stays {
-                    left = (tokens != Tokens::None).then_some(match here {
+                    left = (tokens != FileTokens::None).then_some(match here {
                         TokensHere::Newer => "newer tokens are here",
                         _ => "its tokens are already here",
                     });
                 } else {
-                    takes_tokens = tokens != Tokens::None && said.is_granted();
+                    takes_tokens = tokens != FileTokens::None && said.is_granted();
                     // A living grant whose tokens aren't here is refreshed and revoked elsewhere.
-                    record.held_elsewhere = said.is_granted() && !(takes_tokens && tokens == Tokens::Move);
+                    record.held_elsewhere =
+                        said.is_granted() && !(takes_tokens && tokens == FileTokens::Move);
                 }
                 if !same {
                     record.uncertain_at = None;
@@ -342,15 +343,15 @@ mod tests {
             renewed_at: Some("2026-04-01T00:00:00Z".parse().unwrap()),
             ..record("2026-01-01T00:00:00Z", "2026-07-10T00:00:00Z")
         };
-        for tokens in [Tokens::None, Tokens::Move, Tokens::Backup] {
+        for tokens in [FileTokens::None, FileTokens::Move, FileTokens::Backup] {
             let merged = merge(Some(&new), &said(&old), TokensHere::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
             assert!(merged.left.is_some() && !merged.takes_tokens && !merged.record.held_elsewhere);
             assert_eq!(merged.changes.len(), 1, "the name: {:?}", merged.changes);
             let merged = merge(Some(&old), &said(&new), TokensHere::Same, tokens);
             assert_eq!(grant(&merged.record), grant(&new));
-            assert_eq!(merged.takes_tokens, tokens != Tokens::None);
-            assert_eq!(merged.record.held_elsewhere, tokens != Tokens::Move);
+            assert_eq!(merged.takes_tokens, tokens != FileTokens::None);
+            assert_eq!(merged.record.held_elsewhere, tokens != FileTokens::Move);
         }
     }
 
@@ -362,19 +363,19 @@ mod tests {
             ..record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z")
         };
         let (before, after) = (used("2026-02-01T00:00:00Z"), used("2026-03-01T00:00:00Z"));
-        let merged = merge(Some(&after), &said(&before), TokensHere::Same, Tokens::None);
+        let merged = merge(Some(&after), &said(&before), TokensHere::Same, FileTokens::None);
         assert_eq!((merged.effect, merged.record.last_used_at), (ImportEffect::Same, after.last_used_at));
-        let merged = merge(Some(&before), &said(&after), TokensHere::Same, Tokens::None);
+        let merged = merge(Some(&before), &said(&after), TokensHere::Same, FileTokens::None);
         assert_eq!((merged.effect, merged.record.last_used_at), (ImportEffect::Change, after.last_used_at));
     }
 
     #[test]
     fn the_same_grant_brings_its_tokens_only_where_they_are_missing() {
         let it = record("2026-01-01T00:00:00Z", "2026-04-11T00:00:00Z");
-        let merged = merge(Some(&it), &said(&it), TokensHere::Same, Tokens::Move);
+        let merged = merge(Some(&it), &said(&it), TokensHere::Same, FileTokens::Move);
         assert!(!merged.takes_tokens && merged.left.is_some());
         let gone = Authorization { held_elsewhere: true, ..it.clone() };
-        let merged = merge(Some(&gone), &said(&it), TokensHere::None, Tokens::Move);
+        let merged = merge(Some(&gone), &said(&it), TokensHere::None, FileTokens::Move);
         assert!(merged.takes_tokens && !merged.record.held_elsewhere);
     }
 
@@ -384,18 +385,18 @@ mod tests {
         let unused = Authorization { held_elsewhere: true, ..it.clone() };
         for (ours, here, tokens, takes, elsewhere) in [
             // A rehearsed backup, then the move.
-            (&unused, TokensHere::Older, Tokens::Move, true, false),
-            (&unused, TokensHere::Same, Tokens::Move, true, false),
-            (&unused, TokensHere::Newer, Tokens::Move, false, true),
+            (&unused, TokensHere::Older, FileTokens::Move, true, false),
+            (&unused, TokensHere::Same, FileTokens::Move, true, false),
+            (&unused, TokensHere::Newer, FileTokens::Move, false, true),
             // A newer backup.
-            (&unused, TokensHere::Older, Tokens::Backup, true, true),
-            (&unused, TokensHere::Same, Tokens::Backup, false, true),
+            (&unused, TokensHere::Older, FileTokens::Backup, true, true),
+            (&unused, TokensHere::Same, FileTokens::Backup, false, true),
             // Ours went back in time, or the file is old.
-            (&it, TokensHere::Older, Tokens::Move, true, false),
-            (&it, TokensHere::Same, Tokens::Move, false, false),
-            (&it, TokensHere::Newer, Tokens::Move, false, false),
-            (&it, TokensHere::Older, Tokens::Backup, true, true),
-            (&it, TokensHere::Newer, Tokens::Backup, false, false),
+            (&it, TokensHere::Older, FileTokens::Move, true, false),
+            (&it, TokensHere::Same, FileTokens::Move, false, false),
+            (&it, TokensHere::Newer, FileTokens::Move, false, false),
+            (&it, TokensHere::Older, FileTokens::Backup, true, true),
+            (&it, TokensHere::Newer, FileTokens::Backup, false, false),
         ] {
             let merged = merge(Some(ours), &said(&it), here, tokens);
             let told = format!("{here:?} {tokens:?} {}", ours.held_elsewhere);
@@ -413,12 +414,15 @@ mod tests {
         };
         let mut without_a_name = said(&it);
         without_a_name.record.name = None;
-        let merged = merge(Some(&it), &without_a_name, TokensHere::Same, Tokens::None);
+        let merged = merge(Some(&it), &without_a_name, TokensHere::Same, FileTokens::None);
         assert_eq!(
             (merged.record.name.as_ref(), merged.record.contact.as_ref()),
             (None, it.contact.as_ref())
         );
-        assert_eq!(merge(Some(&it), &said(&it), TokensHere::Same, Tokens::None).effect, ImportEffect::Same);
+        assert_eq!(
+            merge(Some(&it), &said(&it), TokensHere::Same, FileTokens::None).effect,
+            ImportEffect::Same
+        );
     }
     #[test]
     fn of_a_document_too_what_is_not_there_stays_and_a_member_that_is_unknown_is_named() {
@@ -431,7 +435,7 @@ mod tests {
             serde_json::from_str::<WrittenRecord>(&json).unwrap().incoming(1)
         };
         let merged =
-            merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), TokensHere::Same, Tokens::None);
+            merge(Some(&it), &read(r#","tags":["b","a","b"]"#).unwrap(), TokensHere::Same, FileTokens::None);
         assert_eq!(merged.record.username.as_str(), "ann");
         assert_eq!(merged.record.tags.iter().map(|tag| tag.as_str()).collect::<Vec<_>>(), ["a", "b"]);
         assert_eq!((merged.record.contact, merged.record.expires_at), (it.contact, it.expires_at));

@@ -2,7 +2,7 @@
 
 use super::ask::code;
 use super::endpoints::{Endpoints, settled};
-use super::introspect::{self, Liveness};
+use super::introspect::{self, GrantValidity};
 use super::redact::KnownSecrets;
 use super::strict_http::whole;
 use super::token_client::client;
@@ -78,7 +78,7 @@ pub fn refreshed(
 }
 
 /// What the answer to a look at a token says.
-pub fn looked_up(provider: &Provider, heard: &RawResponse<'_>) -> Result<Liveness> {
+pub fn looked_up(provider: &Provider, heard: &RawResponse<'_>) -> Result<GrantValidity> {
     let answer = introspect::only_active(heard.answer()?);
     let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);
     let token = AccessToken::new("token".into());

@@ -17,7 +17,7 @@ use std::pin::Pin;
 
 /// What the provider says of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Liveness {
+pub enum GrantValidity {
     /// It's active.
     Active,
     /// The provider says that it isn't, or that we may not look.
@@ -33,7 +33,7 @@ pub async fn introspect(
     address: &str,
     secret: Option<&Secret>,
     granted: &Granted,
-) -> Liveness {
+) -> GrantValidity {
     ask(http, provider, address, secret, &granted.access, "access_token").await
 }
 
@@ -45,10 +45,10 @@ pub async fn introspect_refresh(
     address: &str,
     secret: Option<&Secret>,
     granted: &Granted,
-) -> Liveness {
+) -> GrantValidity {
     match &granted.refresh {
         Some(token) => ask(http, provider, address, secret, token, "refresh_token").await,
-        None => Liveness::Unknown,
+        None => GrantValidity::Unknown,
     }
 }
 
@@ -59,8 +59,8 @@ async fn ask(
     secret: Option<&Secret>,
     token: &Secret,
     hint: &'static str,
-) -> Liveness {
-    let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return Liveness::Unknown };
+) -> GrantValidity {
+    let Ok(address) = IntrospectionUrl::new(address.to_owned()) else { return GrantValidity::Unknown };
     let client = client(provider, secret).set_introspection_url(address);
     let token = AccessToken::new(token.expose().to_owned());
     parse_response(client.introspect(&token).set_token_type_hint(hint).request_async(&OnlyActive(http)).await)
@@ -93,12 +93,12 @@ pub(super) fn only_active(mut answer: HttpResponse) -> HttpResponse {
 /// What an answer says of the grant.
 pub(super) fn parse_response(
     answer: Result<BasicTokenIntrospectionResponse, RequestTokenError<HttpFault, BasicErrorResponse>>,
-) -> Liveness {
+) -> GrantValidity {
     match answer {
-        Ok(answer) if answer.active() => Liveness::Active,
-        Ok(_) => Liveness::Inactive,
+        Ok(answer) if answer.active() => GrantValidity::Active,
+        Ok(_) => GrantValidity::Inactive,
         // defense: S12 unclear-is-not-inactive
-        Err(_) => Liveness::Unknown,
+        Err(_) => GrantValidity::Unknown,
     }
 }
 
@@ -107,7 +107,7 @@ mod tests {
     use super::*;
     use crate::oauth::fuzz_entry::{RawResponse, looked_up};
 
-    fn liveness(status: u16, body: &str) -> Liveness {
+    fn liveness(status: u16, body: &str) -> GrantValidity {
         let heard = RawResponse { status, content_type: Some("application/json"), body: body.as_bytes() };
         looked_up(&Provider::default(), &heard).unwrap()
     }
@@ -123,12 +123,12 @@ mod tests {
         ] {
             assert_eq!(
                 liveness(200, &format!(r#"{{"active":true,{beside}}}"#)),
-                Liveness::Active,
+                GrantValidity::Active,
                 "{beside}"
             );
             assert_eq!(
                 liveness(200, &format!(r#"{{"active":false,{beside}}}"#)),
-                Liveness::Inactive,
+                GrantValidity::Inactive,
                 "{beside}"
             );
         }
@@ -147,10 +147,10 @@ mod tests {
             r#"[{"active":false}]"#,
             "<html>",
         ] {
-            assert_eq!(liveness(200, body), Liveness::Unknown, "{body}");
+            assert_eq!(liveness(200, body), GrantValidity::Unknown, "{body}");
         }
         for status in [400, 401, 403, 404] {
-            assert_eq!(liveness(status, r#"{"active":false}"#), Liveness::Unknown, "{status}");
+            assert_eq!(liveness(status, r#"{"active":false}"#), GrantValidity::Unknown, "{status}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Looking many grants up at the provider (RFC 7662), a few at once.
 
 use super::client::ProviderClient;
-use super::introspect::{Liveness, introspect, introspect_refresh};
+use super::introspect::{GrantValidity, introspect, introspect_refresh};
 use crate::error::Result;
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
@@ -53,16 +53,16 @@ pub fn introspect_all(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenPairResult {
     /// Of the access token.
-    pub access: Liveness,
+    pub access: GrantValidity,
     /// Of the refresh token.
-    pub refresh: Liveness,
+    pub refresh: GrantValidity,
 }
 
 impl ProviderClient {
     /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
     pub async fn look_at_both(&self, granted: &Granted) -> TokenPairResult {
         let Some(address) = self.endpoints.introspection.as_deref() else {
-            return TokenPairResult { access: Liveness::Unknown, refresh: Liveness::Unknown };
+            return TokenPairResult { access: GrantValidity::Unknown, refresh: GrantValidity::Unknown };
         };
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         TokenPairResult {
@@ -79,21 +79,21 @@ impl ProviderClient {
         let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
         let access = match granted.access_expires_at {
-            Some(_) if lapsed => Liveness::Unknown,
+            Some(_) if lapsed => GrantValidity::Unknown,
             _ => introspect(http, provider, address, secret, granted).await,
         };
-        if access == Liveness::Active {
+        if access == GrantValidity::Active {
             return IntrospectionResult::Active { by_refresh: false };
         }
         let refresh = introspect_refresh(http, provider, address, secret, granted).await;
         match (access, refresh) {
-            (_, Liveness::Active) => IntrospectionResult::Active { by_refresh: true },
-            (Liveness::Inactive, Liveness::Inactive) if !lapsed => IntrospectionResult::Inactive,
-            (Liveness::Inactive, Liveness::Unknown) if !lapsed && granted.refresh.is_none() => {
+            (_, GrantValidity::Active) => IntrospectionResult::Active { by_refresh: true },
+            (GrantValidity::Inactive, GrantValidity::Inactive) if !lapsed => IntrospectionResult::Inactive,
+            (GrantValidity::Inactive, GrantValidity::Unknown) if !lapsed && granted.refresh.is_none() => {
                 IntrospectionResult::Inactive
             }
-            (_, Liveness::Inactive) => IntrospectionResult::RefreshInactive,
-            (_, Liveness::Unknown) => IntrospectionResult::Unknown,
+            (_, GrantValidity::Inactive) => IntrospectionResult::RefreshInactive,
+            (_, GrantValidity::Unknown) => IntrospectionResult::Unknown,
         }
     }
 }

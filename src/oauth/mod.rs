@@ -29,9 +29,9 @@ pub use callback::{AuthorizationResponse, Callback, is_from_issuer, judge, read 
 pub use client::ProviderClient;
 pub use endpoints::{Endpoints, SKEW, prepare};
 pub use exchange::CodeExchange;
-pub use introspect::{Liveness, introspect};
+pub use introspect::{GrantValidity, introspect};
 pub use introspect_all::{AT_ONCE, IntrospectionResult, TokenPairResult, introspect_all};
-pub use pasted::{LONGEST as LONGEST_PASTE, Pasted};
+pub use pasted::{LONGEST as LONGEST_PASTE, PastedCandidates};
 pub use refresh::RefreshRequest;
 pub use rehearsal::{TEST_CODE, silent_endpoints};
 pub use retry::{RetryPolicy, retry};

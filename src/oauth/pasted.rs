@@ -20,7 +20,7 @@ const ADDRESSES: usize = 200;
 
 /// All that may be the address in a pasted text.
 #[derive(Debug)]
-pub struct Pasted {
+pub struct PastedCandidates {
     addresses: Vec<AddressSpan>,
     has_our_link: bool,
 }
@@ -46,7 +46,7 @@ const UNCLEAR: &str =
     "has words after the address that may belong to it: paste only the address, on one line";
 const OUR_LINK: &str = "is the link that the admin opens. Paste the address that the browser shows after Grant Access was clicked";
 
-impl Pasted {
+impl PastedCandidates {
     /// Finds every address. Why there is none, in words that follow "what was pasted".
     pub fn of(text: &str) -> Result<Self, &'static str> {
         if text.len() > LONGEST {
@@ -410,7 +410,7 @@ mod tests {
     }
 
     fn picked(text: &str) -> Result<ReturnedAddress, &'static str> {
-        Pasted::of(text)?
+        PastedCandidates::of(text)?
             .pick::<Infallible>(|it| {
                 let is_issuers =
                     it.callback.iss.as_deref().is_none_or(|iss| iss == "https://biotrack.example");
@@ -564,9 +564,9 @@ mod tests {
             ("https://biotrack.example/grant?client_id=a&response_type=code&state=s-1_x", OUR_LINK),
             ("See (https://biotrack.example/grant?response_type=code&client_id=a&state=s-1_x).", OUR_LINK),
         ] {
-            assert_eq!(Pasted::of(text).unwrap_err(), why, "{text:?}");
+            assert_eq!(PastedCandidates::of(text).unwrap_err(), why, "{text:?}");
         }
-        assert!(Pasted::of(&"x".repeat(LONGEST + 1)).is_err());
+        assert!(PastedCandidates::of(&"x".repeat(LONGEST + 1)).is_err());
         // Of another flow: what is wrong with it is said by whoever knows.
         let other = format!("{PLACE}?code=c&state=other.");
         assert_eq!(picked(&other).unwrap().states()[0].expose(), "other");

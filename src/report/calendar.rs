@@ -1,6 +1,6 @@
 //! Expiries in a calendar (RFC 5545): an event each, with alarms on the reminder days; weekends pulled to Friday.
 
-use super::row::Row;
+use super::row::ReportRow;
 use crate::error::counted;
 use crate::model::expiry::working_day;
 use crate::model::instant::for_calendars;
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 /// One event a living grant. Its UID stays over renewals, so that a calendar moves the event instead of adding one.
-pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> String {
+pub fn calendar(rows: &[ReportRow<'_>], reminder_days: &[u32], now: Timestamp) -> String {
     let mut calendar = Calendar::empty();
     for (name, value) in
         [("VERSION", "2.0"), ("PRODID", "-//biotrack-auth//status//EN"), ("CALSCALE", "GREGORIAN")]
@@ -58,7 +58,7 @@ pub fn calendar(rows: &[Row<'_>], reminder_days: &[u32], now: Timestamp) -> Stri
 }
 
 /// Stable, and safe whatever the license holds.
-fn uid(row: &Row<'_>) -> String {
+fn uid(row: &ReportRow<'_>) -> String {
     let record = &row.standing.record;
     let name = format!("{}\n{}\n{}", record.profile, record.key.ubi, record.key.license);
     format!("{}@biotrack-auth", hex::encode(&Sha256::digest(name)[..16]))

@@ -1,6 +1,6 @@
 //! One license on a card, in words that a support engineer can paste to a customer; and the card before a consent.
 
-use super::row::{Row, sign};
+use super::row::{ReportRow, sign};
 use crate::error::clean;
 use crate::model::authorization::{AuthorizationWithFlows, Condition, State, discard_waiting};
 use crate::model::consent::Fact;
@@ -44,7 +44,7 @@ fn lines(title: &str, pairs: &[(&str, CardValue)]) -> String {
 }
 
 /// A record, its last events and the next command.
-pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
+pub fn card(row: &ReportRow<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     let record = &row.standing.record;
     let mut pairs: Vec<(&str, CardValue)> = vec![
         ("State", CardValue::Lines(state_in_words(row))),
@@ -87,13 +87,13 @@ pub fn card(row: &Row<'_>, history: &[HistoryLine], now: Timestamp) -> String {
     lines(&row.called(), &pairs)
 }
 
-fn told(line: &HistoryLine, row: &Row<'_>) -> String {
+fn told(line: &HistoryLine, row: &ReportRow<'_>) -> String {
     // When each grant ended is a matter for the history itself; the living one's end stands above.
     let detail = line.detail.split(", until ").next().unwrap_or_default();
     format!("{}  {} {detail}", row.when(line.at), line.event).trim_end().to_owned()
 }
 
-fn state_in_words(row: &Row<'_>) -> Vec<String> {
+fn state_in_words(row: &ReportRow<'_>) -> Vec<String> {
     let said = match (row.state, row.days_in_words()) {
         (State::Active, Some(days)) => format!("active, {days}"),
         (State::Due, Some(days)) => format!("due for renewal, {days}"),

@@ -1,7 +1,7 @@
 //! `status --check`: the monitoring-plugin convention, one summary line with perfdata, then details.
 
 use super::json::Summary;
-use super::row::Row;
+use super::row::ReportRow;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::blind_spot::BlindSpot;
@@ -42,7 +42,7 @@ impl Threshold {
     }
 
     /// Whether a grant is inside it. A weekend's end counts as the Friday before.
-    fn reached(self, row: &Row<'_>, now: Timestamp) -> bool {
+    fn reached(self, row: &ReportRow<'_>, now: Timestamp) -> bool {
         let record = &row.standing.record;
         let Some(expires) = record.expires_at else { return false };
         let left = working_day(expires, &row.provider.zone).duration_since(now);
@@ -73,7 +73,7 @@ pub fn unknown(reason: &str) -> String {
 /// Judges the rows, and counts those that there are beside them, which are well; a deactivated one isn't counted, unless its
 /// revocation is pending or uncertain. What the look can't see is never healthy.
 pub fn check(
-    rows: &[Row<'_>],
+    rows: &[ReportRow<'_>],
     beside: QuietRecords,
     blind_spots: &[BlindSpot],
     warning: Threshold,
@@ -81,7 +81,7 @@ pub fn check(
     allow_empty: bool,
     now: Timestamp,
 ) -> CheckVerdict {
-    let counted: Vec<&Row<'_>> = rows.iter().filter(|row| counts(row)).collect();
+    let counted: Vec<&ReportRow<'_>> = rows.iter().filter(|row| counts(row)).collect();
     let nothing = counted.is_empty() && beside.active + beside.pending == 0;
     if nothing && blind_spots.is_empty() {
         return match allow_empty {
@@ -94,9 +94,9 @@ pub fn check(
             },
         };
     }
-    let mut judged: Vec<(u8, &Row<'_>)> =
+    let mut judged: Vec<(u8, &ReportRow<'_>)> =
         counted.iter().map(|row| (level(row, warning, critical, now), *row)).collect();
-    let worst_first = |(level, row): &(u8, &Row<'_>)| (Reverse(*level), row.standing.record.expires_at);
+    let worst_first = |(level, row): &(u8, &ReportRow<'_>)| (Reverse(*level), row.standing.record.expires_at);
     judged.sort_by(|one, other| {
         let keys = || one.1.standing.record.key.cmp(&other.1.standing.record.key);
         worst_first(one).cmp(&worst_first(other)).then_with(keys)
@@ -146,12 +146,12 @@ fn counted_attention(count: usize) -> String {
 }
 
 /// Whether a license is judged at all.
-fn counts(row: &Row<'_>) -> bool {
+fn counts(row: &ReportRow<'_>) -> bool {
     let revoking = [Condition::RevocationPending, Condition::Uncertain];
     row.state != State::Deactivated || revoking.iter().any(|condition| row.conditions.contains(condition))
 }
 
-fn level(row: &Row<'_>, warning: Threshold, critical: Threshold, now: Timestamp) -> u8 {
+fn level(row: &ReportRow<'_>, warning: Threshold, critical: Threshold, now: Timestamp) -> u8 {
     const NOTED: [Condition; 5] = [
         Condition::Uncertain,
         Condition::GrantedNotStored,
@@ -203,7 +203,7 @@ fn perfdata(summary: &Summary, days_left: Option<i64>) -> String {
     data.join(" ")
 }
 
-fn detail(level: u8, row: &Row<'_>, of: &str) -> String {
+fn detail(level: u8, row: &ReportRow<'_>, of: &str) -> String {
     let record = &row.standing.record;
     let mut said = vec![row.state.word().to_owned()];
     said.extend(row.days_in_words());

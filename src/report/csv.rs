@@ -1,6 +1,6 @@
 //! Records as CSV (RFC 4180), safe to open in a spreadsheet.
 
-use super::row::Row;
+use super::row::ReportRow;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column};
 use crate::model::cell::guarded;
@@ -19,7 +19,7 @@ fn reported() -> (Vec<&'static Column>, Vec<&'static Column>) {
 
 /// A header and a line for each row, which `import` reads back by name. Between the record's words and times stand its
 /// state and conditions, so that a narrow window shows them; several are separated by semicolons.
-pub fn csv(rows: &[Row<'_>]) -> Result<String> {
+pub fn csv(rows: &[ReportRow<'_>]) -> Result<String> {
     let (words, times) = reported();
     let [state, conditions, pending_until, days_left, next_command] = DERIVED;
     let names = |columns: &[&'static Column]| columns.iter().map(|column| column.name).collect::<Vec<_>>();

@@ -25,14 +25,14 @@ pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, ErrorDocument, Expires, HookCause, HookDigest, HookEvent, InHand, Invitation, Proof,
+    AuthorizationJson, ErrorDocument, Expires, HookCause, HookDigest, HookEvent, InHand, Invitation,
     Reminders, ResultJson, Results, RunEvent, RunEventKind, SCHEMA, StatusDocument, Subject, Summary,
-    TokenDocument, document, lines, results, schema, token_document,
+    TokenDocument, VerificationMethod, document, lines, results, schema, token_document,
 };
 pub use message::{Message, MessageLink, message, qr};
 pub use plan::{PlanDocument, plan};
 pub use prometheus::prometheus;
-pub use row::{Row, View};
+pub use row::{ReportRow, View};
 pub use run::run_summary;
 pub use table::table;
 pub use transfer::{ImportDocument, export_csv, export_json};

@@ -1,7 +1,7 @@
 //! Gauges in Prometheus' text format, for a textfile collector. Instants, not ages: an alert stays true after expiry.
 
 use super::json::Summary;
-use super::row::Row;
+use super::row::ReportRow;
 use crate::model::blind_spot::BlindSpot;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ struct Metric {
 
 /// The gauges. `profiles`: those reported on, so that an empty one shows its zeros.
 pub fn prometheus(
-    rows: &[Row<'_>],
+    rows: &[ReportRow<'_>],
     profiles: &[String],
     blind_spots: &[BlindSpot],
     now: Timestamp,

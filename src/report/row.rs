@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 /// A record at an instant: what every form of report shows, worked out once.
 #[derive(Debug)]
-pub struct Row<'a> {
+pub struct ReportRow<'a> {
     /// The record and its open questions.
     pub standing: &'a AuthorizationWithFlows,
     /// The instant.
@@ -21,7 +21,7 @@ pub struct Row<'a> {
     pub days_left: Option<i64>,
 }
 
-impl<'a> Row<'a> {
+impl<'a> ReportRow<'a> {
     /// The record at `now`.
     pub fn at(now: Timestamp, standing: &'a AuthorizationWithFlows, provider: &'a Provider) -> Self {
         Self {

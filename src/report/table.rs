@@ -1,7 +1,7 @@
 //! All licenses in a table, soonest expiry first: what fits the terminal, and plain text where it's piped.
 
 use super::json::Summary;
-use super::row::{Row, View, sign};
+use super::row::{ReportRow, View, sign};
 use crate::error::{clean, is_clean};
 use crate::model::authorization::State;
 use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
@@ -11,70 +11,70 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 /// A column, the terminal's width from which it's shown, and how far its text may be cut; `None`: never.
-struct Column {
+struct TableColumn {
     title: &'static str,
     from: u16,
     least: Option<usize>,
-    cell: for<'r> fn(&'r Row<'_>) -> Cow<'r, str>,
+    cell: for<'r> fn(&'r ReportRow<'_>) -> Cow<'r, str>,
 }
 
 /// A column as wide as it's shown.
 struct SizedColumn {
-    column: &'static Column,
+    column: &'static TableColumn,
     width: usize,
 }
 
 /// Between two columns.
 const GAP: u16 = 2;
 
-static COLUMNS: [Column; 9] = [
-    Column {
+static COLUMNS: [TableColumn; 9] = [
+    TableColumn {
         title: "State",
         from: 0,
         least: None,
         cell: |row| format!("{} {}", sign(row.state), row.state.word()).into(),
     },
-    Column {
+    TableColumn {
         title: "Days",
         from: 0,
         least: None,
         cell: |row| row.days_left.map_or_else(Cow::default, |days| days.to_string().into()),
     },
-    Column {
+    TableColumn {
         title: "Profile",
         from: 50,
         least: Some(10),
         cell: |row| row.standing.record.profile.as_str().into(),
     },
-    Column {
+    TableColumn {
         title: "Location",
         from: 0,
         // Commands find a license by the whole of it.
         least: Some(20),
         cell: |row| row.standing.record.key.license.as_str().into(),
     },
-    Column { title: "Store", from: 50, least: Some(12), cell: store },
-    Column { title: "Expiration Date", from: 70, least: None, cell: expiry },
-    Column { title: "Admin user", from: 110, least: Some(15), cell: admin },
-    Column {
+    TableColumn { title: "Store", from: 50, least: Some(12), cell: store },
+    TableColumn { title: "Expiration Date", from: 70, least: None, cell: expiry },
+    TableColumn { title: "Admin user", from: 110, least: Some(15), cell: admin },
+    TableColumn {
         title: "UBI",
         from: 130,
         least: Some(10),
         cell: |row| row.standing.record.key.ubi.as_str().into(),
     },
-    Column { title: "Attention", from: 60, least: Some(9), cell: attention },
+    TableColumn { title: "Attention", from: 60, least: Some(9), cell: attention },
 ];
 
-fn store<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+fn store<'r>(row: &'r ReportRow<'_>) -> Cow<'r, str> {
     row.standing.record.name.as_ref().map_or("", |name| name.as_str()).into()
 }
 
-fn admin<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+fn admin<'r>(row: &'r ReportRow<'_>) -> Cow<'r, str> {
     let record = &row.standing.record;
     record.granted_by.as_deref().unwrap_or(record.username.as_str()).into()
 }
 
-fn expiry<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+fn expiry<'r>(row: &'r ReportRow<'_>) -> Cow<'r, str> {
     let record = &row.standing.record;
     let Some(at) = record.expires_at.filter(|_| record.deactivated_at.is_none()) else {
         return Cow::default();
@@ -85,12 +85,12 @@ fn expiry<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
     }
 }
 
-fn attention<'r>(row: &'r Row<'_>) -> Cow<'r, str> {
+fn attention<'r>(row: &'r ReportRow<'_>) -> Cow<'r, str> {
     row.conditions.iter().map(|one| one.word()).collect::<Vec<_>>().join(", ").into()
 }
 
 /// What a cell shows: made harmless here, whatever a record holds.
-fn shown<'r>(column: &Column, row: &'r Row<'_>) -> Cow<'r, str> {
+fn shown<'r>(column: &TableColumn, row: &'r ReportRow<'_>) -> Cow<'r, str> {
     let cell = (column.cell)(row);
     // defense: S33 table-is-clean
     if is_clean(&cell) { cell } else { clean(&cell).into() }
@@ -108,10 +108,10 @@ fn color(state: State) -> Color {
 }
 
 /// Writes the table, with a line that counts. Sorted by expiry; what has none comes last.
-pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<()> {
+pub fn table(rows: &[ReportRow<'_>], view: &View, out: &mut dyn Write) -> io::Result<()> {
     // Several copies are made of what is drawn together: of a few rows, not of all.
     const AT_ONCE: usize = 32;
-    let mut sorted: Vec<&Row<'_>> = rows.iter().collect();
+    let mut sorted: Vec<&ReportRow<'_>> = rows.iter().collect();
     sorted.sort_by(|one, other| soonest(one).cmp(&soonest(other)));
     let any_attention = rows.iter().any(|row| !row.conditions.is_empty());
     let any_name = rows.iter().any(|row| row.standing.record.name.is_some());
@@ -136,7 +136,7 @@ pub fn table(rows: &[Row<'_>], view: &View, out: &mut dyn Write) -> io::Result<(
 }
 
 /// What rows are sorted by.
-fn soonest<'r>(row: &'r Row<'_>) -> impl Ord + use<'r> {
+fn soonest<'r>(row: &'r ReportRow<'_>) -> impl Ord + use<'r> {
     let record = &row.standing.record;
     (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, &record.key)
 }
@@ -144,14 +144,14 @@ fn soonest<'r>(row: &'r Row<'_>) -> impl Ord + use<'r> {
 impl SizedColumn {
     /// As wide as the widest of what it holds. That isn't kept, but made again when it's drawn: it would take as much
     /// memory as the records.
-    fn of(column: &'static Column, rows: &[&Row<'_>]) -> Self {
+    fn of(column: &'static TableColumn, rows: &[&ReportRow<'_>]) -> Self {
         let widths = rows.iter().map(|row| width(&shown(column, row)));
         Self { column, width: widths.max().unwrap_or(0).max(column.title.len()) }
     }
 }
 
 /// Some of the rows; with the header above the first of all.
-fn drawn(rows: &[&Row<'_>], headed: bool, columns: &[SizedColumn], colors: bool) -> Table {
+fn drawn(rows: &[&ReportRow<'_>], headed: bool, columns: &[SizedColumn], colors: bool) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if colors {
@@ -244,7 +244,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 }
 
 /// The line that counts, broken where the terminal is narrower.
-fn counted(rows: &[Row<'_>], view: &View) -> String {
+fn counted(rows: &[ReportRow<'_>], view: &View) -> String {
     let where_from =
         view.profile.as_ref().map_or_else(|| "all profiles".to_owned(), |name| format!("profile {name}"));
     let mut line = format!("{} in {where_from}:", rows.len());

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
     use crate::model::authorization::ColumnScope;
     use crate::model::rows::incoming;
-    use crate::model::transfer::{Tokens, TokensHere, merge};
+    use crate::model::transfer::{FileTokens, TokensHere, merge};
     use proptest::prelude::*;
 
     proptest! {
@@ -159,7 +159,7 @@ mod tests {
             let document: ExportDocument = serde_json::from_str(&json).unwrap();
             let from_json = document.authorizations[0].incoming(1).unwrap();
             for incoming in [from_csv, from_json] {
-                let merged = merge(None, &incoming, TokensHere::None, Tokens::None).record;
+                let merged = merge(None, &incoming, TokensHere::None, FileTokens::None).record;
                 prop_assert_eq!(&Authorization { held_elsewhere: false, ..merged }, &left);
             }
             let mut cells = ::csv::Reader::from_reader(csv.as_bytes());

@@ -15,12 +15,12 @@ pub(super) struct Event {
     pub(super) at: Timestamp,
     pub(super) event: &'static str,
     #[serde(flatten)]
-    pub(super) what: What,
+    pub(super) what: LogSubject,
 }
 
 /// What an event is about; fields that don't apply are left out of the line.
 #[derive(Clone, Debug, Default, Serialize)]
-pub(super) struct What {
+pub(super) struct LogSubject {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) why: Option<String>,
     /// Names the consent and its whole token family.

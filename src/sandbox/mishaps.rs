@@ -113,14 +113,14 @@ impl FromStr for Mishap {
 
 /// A mishap, and the share of grants or requests that it befalls (`--fail KIND[:SHARE]`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fail {
+pub struct MishapRule {
     /// What goes wrong.
     pub mishap: Mishap,
     /// Of a hundred, how many it befalls; 100 is always, whoever asks.
     pub percent: u8,
 }
 
-impl Fail {
+impl MishapRule {
     /// Whether it befalls a license: the same every time for the same seed, so that a test can tell beforehand.
     /// `nth` counts the license's requests to the token endpoint from 1 (to the revocation endpoint there), and
     /// matters only to what those endpoints do wrong.
@@ -133,13 +133,13 @@ impl Fail {
     }
 }
 
-impl From<Mishap> for Fail {
+impl From<Mishap> for MishapRule {
     fn from(mishap: Mishap) -> Self {
         Self { mishap, percent: 100 }
     }
 }
 
-impl fmt::Display for Fail {
+impl fmt::Display for MishapRule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.percent {
             100.. => self.mishap.fmt(f),
@@ -148,7 +148,7 @@ impl fmt::Display for Fail {
     }
 }
 
-impl FromStr for Fail {
+impl FromStr for MishapRule {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
@@ -177,7 +177,7 @@ pub(super) struct MishapTarget<'t> {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mishaps {
     pub(super) seed: u64,
-    pub(super) list: Vec<Fail>,
+    pub(super) list: Vec<MishapRule>,
 }
 
 impl Mishaps {
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_set_has_what_was_put_in_and_nothing_else() {
-        let list = [Mishap::Denied, Mishap::RevocationUnsupported].map(Fail::from).to_vec();
+        let list = [Mishap::Denied, Mishap::RevocationUnsupported].map(MishapRule::from).to_vec();
         let set = Mishaps { seed: 0, list };
         let held: Vec<_> = Mishap::ALL.iter().filter(|mishap| set.befall(**mishap, None)).collect();
         assert_eq!(held, [&Mishap::Denied, &Mishap::RevocationUnsupported]);
@@ -227,37 +227,37 @@ mod tests {
     #[test]
     fn a_share_is_read_back_and_nonsense_refused() {
         for text in ["denied:5%", "5xx:0%", "lost"] {
-            assert_eq!(text.parse::<Fail>().map(|fail| fail.to_string()).as_deref(), Ok(text));
+            assert_eq!(text.parse::<MishapRule>().map(|fail| fail.to_string()).as_deref(), Ok(text));
         }
-        assert_eq!("stall:100%".parse(), Ok(Fail::from(Mishap::Slow)));
+        assert_eq!("stall:100%".parse(), Ok(MishapRule::from(Mishap::Slow)));
         for text in ["denied:", "denied:5", "denied:101%", "denied:-1%", "denied:1/20", "denied:5%%", ":5%"] {
-            assert!(text.parse::<Fail>().is_err(), "{text}");
+            assert!(text.parse::<MishapRule>().is_err(), "{text}");
         }
-        assert!("revocation-unsupported:5%".parse::<Fail>().unwrap_err().contains("no share"));
+        assert!("revocation-unsupported:5%".parse::<MishapRule>().unwrap_err().contains("no share"));
     }
 
     #[test]
     fn a_share_befalls_about_so_many_the_same_each_time_and_others_by_another_seed() {
-        let hit = |fail: Fail, seed: u64, nth: u32| -> Vec<u32> {
+        let hit = |fail: MishapRule, seed: u64, nth: u32| -> Vec<u32> {
             (0..2_000).filter(|at| fail.befalls(seed, "604001", &format!("L-{at}"), nth)).collect()
         };
-        let lost = Fail { mishap: Mishap::Lost, percent: 5 };
+        let lost = MishapRule { mishap: Mishap::Lost, percent: 5 };
         let first = hit(lost, 0, 1);
         assert!((60..=140).contains(&first.len()), "{}", first.len());
         assert_eq!(first, hit(lost, 0, 1));
         assert_ne!(first, hit(lost, 1, 1));
         // Each request of a license is drawn anew, its consent isn't.
         assert_ne!(first, hit(lost, 0, 2));
-        let denied = Fail { mishap: Mishap::Denied, percent: 5 };
+        let denied = MishapRule { mishap: Mishap::Denied, percent: 5 };
         assert_ne!(first, hit(denied, 0, 1));
         assert_eq!(hit(denied, 0, 1), hit(denied, 0, 2));
-        assert!(hit(Fail { percent: 0, ..lost }, 0, 1).is_empty());
+        assert!(hit(MishapRule { percent: 0, ..lost }, 0, 1).is_empty());
         assert_eq!(hit(lost.mishap.into(), 0, 1).len(), 2_000);
     }
 
     #[test]
     fn a_share_spares_a_request_of_no_license() {
-        let all_but = Fail { mishap: Mishap::Lost, percent: 99 };
+        let all_but = MishapRule { mishap: Mishap::Lost, percent: 99 };
         let set = Mishaps { seed: 0, list: vec![all_but] };
         assert!(!set.befall(Mishap::Lost, None));
         assert!(set.befall(Mishap::Lost, Some(MishapTarget { ubi: "604001", license: "L-1", nth: 1 })));

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use self::wire::SharedState;
 
 pub use self::clock::Clock;
-pub use self::mishaps::{Fail, Mishap};
+pub use self::mishaps::{Mishap, MishapRule};
 pub use self::options::{CLIENT_ID, CLIENT_SECRET, Options, PASSWORD};
 
 /// A running sandbox; it ends with [`Sandbox::stop`] or when it is dropped, and forgets everything.
@@ -67,11 +67,11 @@ impl Sandbox {
 
     /// Changes what goes wrong, from the next request on; grants and tokens stay.
     pub fn set_fail(&self, fail: &[Mishap]) {
-        self.house.set_mishaps(fail.iter().copied().map(Fail::from).collect());
+        self.house.set_mishaps(fail.iter().copied().map(MishapRule::from).collect());
     }
 
     /// The same, for a share of grants or requests each.
-    pub fn set_fail_shares(&self, fail: &[Fail]) {
+    pub fn set_fail_shares(&self, fail: &[MishapRule]) {
         self.house.set_mishaps(fail.to_vec());
     }
 

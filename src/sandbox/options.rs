@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::mishaps::Fail;
+use super::mishaps::MishapRule;
 
 /// The one client that the sandbox knows.
 pub const CLIENT_ID: &str = "biotrack-auth-sandbox";
@@ -29,7 +29,7 @@ pub struct Options {
     /// The integrator's application ("Treez").
     pub application: String,
     /// What goes wrong, and how often; several may.
-    pub fail: Vec<Fail>,
+    pub fail: Vec<MishapRule>,
     /// Draws whom a share of failures befalls (0).
     pub seed: u64,
     /// Where each code and token that was issued, rotated or revoked is noted: JSON lines, appended.

@@ -10,7 +10,7 @@ use url::form_urlencoded::Serializer;
 
 /// What an admin does with a page.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+pub enum AdminChoice {
     /// Grants, as whoever the page was opened for.
     Grant,
     /// Grants, signed in as somebody else.
@@ -44,7 +44,7 @@ impl Visitor {
     }
 
     /// Opens an authorize address of the sandbox and answers its form: where the browser is sent back to.
-    pub async fn answer(&self, address: &str, decision: &Decision) -> io::Result<Url> {
+    pub async fn answer(&self, address: &str, decision: &AdminChoice) -> io::Result<Url> {
         let asked = self.led(address).await?;
         let parameter = |name: &str| {
             asked.query_pairs().find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
@@ -52,15 +52,15 @@ impl Visitor {
         let page = text(self.0.get(asked.clone())).await?;
         let request = hidden(&page, "request").ok_or_else(|| io::Error::other("the page has no form"))?;
         let username = match decision {
-            Decision::GrantAs(username) => username.clone(),
-            Decision::Grant | Decision::Refuse => parameter("username").unwrap_or_default(),
+            AdminChoice::GrantAs(username) => username.clone(),
+            AdminChoice::Grant | AdminChoice::Refuse => parameter("username").unwrap_or_default(),
         };
         let form = Serializer::new(String::new())
             .append_pair("request", request)
             .append_pair("ubi", &parameter("ubi").unwrap_or_default())
             .append_pair("username", &username)
             .append_pair("password", PASSWORD)
-            .append_pair("decision", if *decision == Decision::Refuse { "refuse" } else { "grant" })
+            .append_pair("decision", if *decision == AdminChoice::Refuse { "refuse" } else { "grant" })
             .finish();
         let action = asked.join("/oauth/grant").map_err(io::Error::other)?;
         let post = self.0.post(action).header("content-type", "application/x-www-form-urlencoded").body(form);
@@ -80,7 +80,7 @@ impl Visitor {
 /// Needs a runtime with I/O and time.
 pub async fn grant(address: &str) -> io::Result<String> {
     let visitor = Visitor::new()?;
-    let back = visitor.answer(address, &Decision::Grant).await?;
+    let back = visitor.answer(address, &AdminChoice::Grant).await?;
     visitor.follow(back).await
 }
 

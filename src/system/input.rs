@@ -8,7 +8,7 @@ use std::any::Any;
 use std::io::{self, BufRead, IsTerminal, Read};
 
 /// Keys are heard as long as this is kept.
-pub type Listening = Box<dyn Any>;
+pub type KeyInputGuard = Box<dyn Any>;
 
 /// A person's answers and standard input: the system's, or what stands in its place in a test.
 pub trait Input: Send + Sync {
@@ -32,7 +32,7 @@ pub trait Input: Send + Sync {
         Ok(bytes)
     }
     /// Gives each key, and each pasted address, to `handle` on a thread of its own. `None` where there is no way to them.
-    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening>;
+    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard>;
 }
 
 /// The process's own standard input, and the terminal it may be.
@@ -68,8 +68,8 @@ impl Input for SystemInput {
         Box::new(io::stdin().lock())
     }
 
-    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening> {
-        Keys::listen(handle).map(|keys| Box::new(keys) as Listening)
+    fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard> {
+        Keys::listen(handle).map(|keys| Box::new(keys) as KeyInputGuard)
     }
 }
 

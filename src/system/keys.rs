@@ -1,7 +1,7 @@
 //! Single keys at the terminal, and what is pasted there, while something else goes on.
 
 #[cfg(any(unix, test))]
-use super::paste::Text;
+use super::paste::PastedText;
 
 /// The longest paste: a whole mail. Of a longer one so much is given that whoever reads it sees that it's too long.
 #[cfg(any(unix, test))]
@@ -32,12 +32,12 @@ struct PasteDetector {
 #[cfg(any(unix, test))]
 impl PasteDetector {
     /// Whether what came at once is pasted, so far as it has come.
-    fn is_paste(text: &Text) -> bool {
+    fn is_paste(text: &PastedText) -> bool {
         text.marked || text.bytes.len() > KEYS_AT_ONCE
     }
 
     /// What came at once. A line's end inside it belongs to a paste; at its end it ends the line. A marked paste ends by Enter.
-    fn take(&mut self, text: &Text, handle: &mut impl FnMut(TypedInput)) {
+    fn take(&mut self, text: &PastedText, handle: &mut impl FnMut(TypedInput)) {
         let typed = String::from_utf8_lossy(&text.bytes);
         if self.pastes || Self::is_paste(text) {
             self.pastes = true;

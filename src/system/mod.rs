@@ -43,7 +43,7 @@ pub use env::{Env, Invoker, LazyRuntime, ProgressLine};
 pub use http::{
     Http, HttpFault, HttpOptions, Network, PendingResponse, Proxy, SystemNetwork, Transport, is_this_machine,
 };
-pub use input::{Input, Listening};
+pub use input::{Input, KeyInputGuard};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
 pub use keys::TypedInput;
 pub use paths::Paths;
@@ -54,7 +54,7 @@ pub use replace_process::{ProcessReplacer, ReplaceOutcome};
 pub use signals::{InterruptCounter, Signals};
 pub use steps::{NoObserver, StepObserver, WatchedStep};
 pub use stopped::{READING, was_stopped_at};
-pub use surroundings::{Port, Surroundings, can_listen};
+pub use surroundings::{LoopbackAddress, Surroundings, can_listen};
 pub use terminal::{Color, PassphrasePrompt, Terminal, Verbosity};
 pub use variables::Variables;
 pub use zones::zone;

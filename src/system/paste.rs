@@ -13,7 +13,7 @@ pub(super) struct Burst {
 
 /// The text of a burst, without the marks.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Text {
+pub(super) struct PastedText {
     /// All of it.
     pub(super) bytes: Vec<u8>,
     /// There were marks.
@@ -50,8 +50,8 @@ impl Burst {
     }
 
     /// Its text so far.
-    pub(super) fn text(&self) -> Text {
-        let mut text = Text { bytes: Vec::new(), marked: false, open: false, after: 0 };
+    pub(super) fn text(&self) -> PastedText {
+        let mut text = PastedText { bytes: Vec::new(), marked: false, open: false, after: 0 };
         let mut rest = self.raw.as_slice();
         while !rest.is_empty() {
             if rest.starts_with(BEGINS) {
@@ -69,7 +69,7 @@ impl Burst {
     }
 }
 
-impl Text {
+impl PastedText {
     /// Whether it's one line, with its end.
     pub(super) fn is_a_line(&self) -> bool {
         let is_end = |byte: &u8| matches!(byte, b'\n' | b'\r');
@@ -91,7 +91,7 @@ fn find(text: &[u8], what: &[u8]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn of(pieces: &[&str]) -> Text {
+    fn of(pieces: &[&str]) -> PastedText {
         let mut burst = Burst::new(100);
         pieces.iter().for_each(|piece| burst.add(piece.as_bytes()));
         burst.text()

@@ -6,7 +6,7 @@ mod moving;
 #[cfg(test)]
 mod tests;
 
-pub(super) use lane::{ReaderGivenUp, Stream, To};
+pub(super) use lane::{PrintTarget, ReaderGivenUp, Stream};
 
 use lane::{Item, Lane, PATIENCE, PrintKind};
 use moving::MovingText;
@@ -59,19 +59,19 @@ impl Printer {
     }
 
     /// Prints text of whole lines, or a question, and doesn't wait for its reader.
-    pub(super) fn print(&self, to: To, text: &[u8]) {
+    pub(super) fn print(&self, to: PrintTarget, text: &[u8]) {
         self.lane(to).print(Item::new(to, PrintKind::Text, text));
     }
 
     /// Prints what isn't seen and moves nothing: marks that a terminal understands.
     pub(super) fn control(&self, text: &[u8]) {
-        self.err.print(Item::new(To::Err, PrintKind::Control, text));
+        self.err.print(Item::new(PrintTarget::Err, PrintKind::Control, text));
     }
 
     /// Writes to standard output, and returns when that is done, whoever reads it: a command's result is whole. A signal ends
     /// the waiting.
     pub(super) fn write(&self, bytes: &[u8]) -> io::Result<()> {
-        self.out.write(Item::new(To::Out, PrintKind::Text, bytes))
+        self.out.write(Item::new(PrintTarget::Out, PrintKind::Text, bytes))
     }
 
     /// Shows lines that move, below all that is printed, until they're dropped.
@@ -101,10 +101,10 @@ impl Printer {
         self.err.finish(Some(limit));
     }
 
-    fn lane(&self, to: To) -> &Arc<Lane> {
+    fn lane(&self, to: PrintTarget) -> &Arc<Lane> {
         match to {
-            To::Out => &self.out,
-            To::Err => &self.err,
+            PrintTarget::Out => &self.out,
+            PrintTarget::Err => &self.err,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Questions at the terminal, and what is pasted there. Each way out of one leaves the terminal as it was.
 
 use super::paste::Burst;
-use super::printer::{Printer, To};
+use super::printer::{PrintTarget, Printer};
 use super::tty::{TerminalModes, WakeReason};
 use super::wrap::wrapped;
 use dialoguer::console::{Term, truncate_str};
@@ -261,7 +261,7 @@ fn delete_last(text: &mut Vec<u8>) {
 
 /// Puts it at the end of all that was said before.
 fn say(text: &str) {
-    Printer::of_the_process().print(To::Err, text.as_bytes());
+    Printer::of_the_process().print(PrintTarget::Err, text.as_bytes());
 }
 
 fn interrupted() -> io::Error {

@@ -39,7 +39,7 @@ impl Surroundings {
 
 /// A loopback address to listen at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Port {
+pub enum LoopbackAddress {
     /// 127.0.0.1.
     Ipv4(u16),
     /// `[::1]`.
@@ -50,10 +50,10 @@ pub enum Port {
 ///
 /// # Errors
 /// The system's word.
-pub fn can_listen(at: Port) -> Result<(), String> {
+pub fn can_listen(at: LoopbackAddress) -> Result<(), String> {
     let address = match at {
-        Port::Ipv4(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
-        Port::Ipv6(port) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
+        LoopbackAddress::Ipv4(port) => SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+        LoopbackAddress::Ipv6(port) => SocketAddr::from((Ipv6Addr::LOCALHOST, port)),
     };
     TcpListener::bind(address).map(drop).map_err(|e| e.to_string())
 }

@@ -1,10 +1,10 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
 use super::clean_writer::{CleanWriter, harmless};
-use super::input::{Input, Listening, SystemInput};
+use super::input::{Input, KeyInputGuard, SystemInput};
 use super::keys::TypedInput;
 use super::multiplexer::Multiplexer;
-use super::printer::{MovingLines, Printer, ReaderGivenUp, To};
+use super::printer::{MovingLines, PrintTarget, Printer, ReaderGivenUp};
 use super::variables::Variables;
 use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
@@ -200,7 +200,7 @@ impl Terminal {
 
     /// Puts lines of the answer on standard output while the command goes on, and waits for no reader.
     pub fn emit(&self, lines: &str) {
-        self.printer.print(To::Out, lines.as_bytes());
+        self.printer.print(PrintTarget::Out, lines.as_bytes());
     }
 
     /// Whether the reader of the answer was found to be gone.
@@ -238,7 +238,7 @@ impl Terminal {
     /// Says lines as [`Self::always`] does, from another place, for as long as that likes.
     pub fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let printer = self.printer.clone();
-        move |line| printer.print(To::Err, format!("{}\n", clean_lines(line)).as_bytes())
+        move |line| printer.print(PrintTarget::Err, format!("{}\n", clean_lines(line)).as_bytes())
     }
 
     /// Says what went wrong and what to do about it, on standard error, whatever `--quiet` says.
@@ -290,7 +290,7 @@ impl Terminal {
     }
 
     fn talk(&self, text: &str) {
-        self.printer.print(To::Err, format!("{text}\n").as_bytes());
+        self.printer.print(PrintTarget::Err, format!("{text}\n").as_bytes());
     }
 
     /// Asks for a value at the terminal. Only where [`Self::interactive`].
@@ -337,7 +337,7 @@ impl Terminal {
     }
 
     /// Keys at the terminal, and pasted addresses, as long as what is returned is kept.
-    pub fn keys(&self, handle: impl FnMut(TypedInput) + Send + 'static) -> Option<Listening> {
+    pub fn keys(&self, handle: impl FnMut(TypedInput) + Send + 'static) -> Option<KeyInputGuard> {
         self.input.keys(Box::new(handle))
     }
 
@@ -377,7 +377,7 @@ pub struct LogWriter(Printer);
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.print(To::Err, bytes);
+        self.0.print(PrintTarget::Err, bytes);
         Ok(bytes.len())
     }
 

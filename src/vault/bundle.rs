@@ -3,7 +3,7 @@
 use super::envelope::{Opener, Seal};
 use super::sealed::{IdentityFile, opener, recipient};
 use crate::error::{Result, Unopened, VaultError};
-use crate::model::flow::Sealed;
+use crate::model::flow::SealedBytes;
 use crate::model::secret::Sealable;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
 use std::io::{Read, Write};
@@ -20,7 +20,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 /// Seals to recipients; `armored`: as text that survives a mail.
 pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Result<Vec<u8>> {
     let to = recipients.iter().map(|text| recipient(text)).collect::<Result<Vec<_>>>()?;
-    let Sealed(bytes) = Seal::to(&to, None)?.close_bare(secret)?;
+    let SealedBytes(bytes) = Seal::to(&to, None)?.close_bare(secret)?;
     if !armored {
         return Ok(bytes);
     }
@@ -36,7 +36,7 @@ pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Resul
 pub fn open_with(identity: &IdentityFile, bytes: &[u8], whose: &str) -> Result<Sealable> {
     let sealed = unarmored(bytes, whose)?;
     let opener: Opener = opener(identity)?;
-    opener.open_bare(&Sealed(sealed), whose)
+    opener.open_bare(&SealedBytes(sealed), whose)
 }
 
 /// The sealed bytes of a bundle in either form.

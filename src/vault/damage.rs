@@ -1,7 +1,7 @@
 //! S31: every byte of what is sealed, flipped or with the rest cut off, is noticed. The armored bundle of an export too.
 
 use super::trial::{label, row};
-use super::{Sealed, Vault, create_identity};
+use super::{SealedBytes, Vault, create_identity};
 use crate::model::flow::SecretPlace;
 use crate::model::secret::Sealable;
 
@@ -16,7 +16,8 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         SecretPlace::Blob(sealed) => sealed.0,
         SecretPlace::Item(item) => panic!("{item}"),
     };
-    let (whole, neighbor) = (seal(b"canary of a token set"), SecretPlace::Blob(Sealed(seal(b"neighbor"))));
+    let (whole, neighbor) =
+        (seal(b"canary of a token set"), SecretPlace::Blob(SealedBytes(seal(b"neighbor"))));
     let mut tried = 0;
     for at in 0..whole.len() {
         let flipped = (0..8).map(|bit| {
@@ -26,7 +27,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         });
         let extended = (at == 0).then(|| [whole.as_slice(), b"\0"].concat());
         for damaged in flipped.chain([whole[..at].to_vec()]).chain(extended) {
-            let Err(error) = vault.get(&SecretPlace::Blob(Sealed(damaged)), &row()) else {
+            let Err(error) = vault.get(&SecretPlace::Blob(SealedBytes(damaged)), &row()) else {
                 panic!("byte {at} of {} was not looked at", whole.len());
             };
             let told = error.to_string();
@@ -38,7 +39,7 @@ fn no_byte_of_a_sealed_secret_can_be_changed_or_cut_off_unnoticed() {
         }
     }
     assert_eq!(
-        vault.get(&SecretPlace::Blob(Sealed(whole.clone())), &row()).unwrap().bytes(),
+        vault.get(&SecretPlace::Blob(SealedBytes(whole.clone())), &row()).unwrap().bytes(),
         b"canary of a token set"
     );
     assert_eq!(tried, whole.len() * 9 + 1);

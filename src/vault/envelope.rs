@@ -1,6 +1,6 @@
 //! Envelopes: what seals a code and an answer later with no I/O and no waiting, and what opens them after a crash.
 
-use super::Sealed;
+use super::SealedBytes;
 use super::binding::{OpenedSecret, SealerKey, bind, unbind};
 use crate::error::{Result, Unopened, VaultError};
 use crate::model::seal::{SealLabel, SealRow};
@@ -35,20 +35,22 @@ impl Seal {
     }
 
     /// Seals the secret, with what it's for: computes, and can't block.
-    pub fn close(self, label: &SealLabel, secret: &Sealable) -> Result<Sealed> {
+    pub fn close(self, label: &SealLabel, secret: &Sealable) -> Result<SealedBytes> {
         let bound = bind(label, None, self.sealer.as_ref(), secret)?;
         self.close_bare(&bound)
     }
 
     /// The same for what names its own purpose: a bundle, and a probe.
-    pub(super) fn close_bare(self, secret: &Sealable) -> Result<Sealed> {
+    pub(super) fn close_bare(self, secret: &Sealable) -> Result<SealedBytes> {
         // age doesn't wipe its own buffer of the plaintext; ours are.
         let write = || {
             let mut writer = self.encryptor.wrap_output(Vec::new())?;
             writer.write_all(secret.bytes())?;
             writer.finish()
         };
-        write().map(Sealed).map_err(|e: std::io::Error| VaultError::Sealing { reason: e.to_string() }.into())
+        write()
+            .map(SealedBytes)
+            .map_err(|e: std::io::Error| VaultError::Sealing { reason: e.to_string() }.into())
     }
 }
 
@@ -78,17 +80,17 @@ impl Opener {
     }
 
     /// Opens what was sealed for this row; refused where it was sealed for another.
-    pub fn open(&self, sealed: &Sealed, row: &SealRow) -> Result<Sealable> {
+    pub fn open(&self, sealed: &SealedBytes, row: &SealRow) -> Result<Sealable> {
         self.open_labeled(sealed, row).map(|(secret, _)| secret)
     }
 
     /// The same, with what the seal says of itself; 0.2.0's say nothing.
-    pub fn open_labeled(&self, sealed: &Sealed, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
+    pub fn open_labeled(&self, sealed: &SealedBytes, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
         self.unseal(sealed, &row.whose())?.checked(row, None, row.is_proven_by_its_seal(self.alone))
     }
 
     /// Opens it wherever it stands, and judges nothing.
-    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<OpenedSecret> {
+    pub(super) fn unseal(&self, sealed: &SealedBytes, whose: &str) -> Result<OpenedSecret> {
         let opened = self.open_bare(sealed, whose)?;
         unbind(opened, &self.sealers)
             .map_err(|reason| VaultError::Sealed { what: whose.into(), reason }.into())
@@ -100,7 +102,7 @@ impl Opener {
     }
 
     /// Opens sealed bytes; an error names whose they are.
-    pub(super) fn open_bare(&self, sealed: &Sealed, whose: &str) -> Result<Sealable> {
+    pub(super) fn open_bare(&self, sealed: &SealedBytes, whose: &str) -> Result<Sealable> {
         let read = || {
             let decryptor = Decryptor::new_buffered(sealed.0.as_slice())?;
             let mut reader = decryptor.decrypt(self.identities.iter().map(|i| i as &dyn age::Identity))?;
@@ -135,7 +137,7 @@ mod tests {
         assert_eq!(opener.open_bare(&sealed, "x").unwrap().bytes(), secret.bytes());
 
         let refused = |bytes: Vec<u8>| {
-            let error = opener.open_bare(&Sealed(bytes), "6011/OCM-1").unwrap_err();
+            let error = opener.open_bare(&SealedBytes(bytes), "6011/OCM-1").unwrap_err();
             assert!(
                 matches!(&error, Error::Vault(VaultError::Sealed { what, .. }) if what == "6011/OCM-1"),
                 "{error}"

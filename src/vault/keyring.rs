@@ -2,7 +2,7 @@
 
 use super::binding::{OpenedSecret, SealerKey, bind, unbind};
 use super::envelope::{Envelope, Opener, Seal};
-use super::parts::{self, Head};
+use super::parts::{self, SplitSecretHeader};
 use crate::error::clean;
 use crate::error::{Error, Result, Unopened, VaultError};
 use crate::model::flow::SecretPlace;
@@ -124,7 +124,7 @@ impl Keyring {
 /// The first item goes last: a set that was cut short is no set. The parts go in their order, so that what is
 /// left of such a set begins at the first part, and [`remove`] finds all of it.
 fn keep(store: &dyn KeyringStore, item: &str, secret: &[u8], limit: Option<usize>) -> Result<()> {
-    let Some(head) = Head::needed(secret, limit) else {
+    let Some(head) = SplitSecretHeader::needed(secret, limit) else {
         return set(store, item, secret);
     };
     let mut parts = secret.chunks(secret.len().div_ceil(head.count)).zip(1..);
@@ -155,7 +155,7 @@ fn read_by(
         unlocked(store, item)?;
         return Err(VaultError::Gone { item: clean(item) }.into());
     };
-    let Some(head) = Head::read(&first) else {
+    let Some(head) = SplitSecretHeader::read(&first) else {
         return Ok(first);
     };
     let mut parts = Vec::new();

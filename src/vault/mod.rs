@@ -21,7 +21,7 @@ pub use sealed::{
 };
 
 use crate::error::{Result, VaultError};
-use crate::model::flow::{Sealed, SecretPlace};
+use crate::model::flow::{SealedBytes, SecretPlace};
 use crate::model::seal::{SealLabel, SealRow};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
@@ -44,7 +44,7 @@ pub struct FoundSecret {
 }
 
 /// To how many recipients something is sealed: age's header has a line for each (age-encryption.org/v1).
-fn stanzas(Sealed(bytes): &Sealed) -> usize {
+fn stanzas(SealedBytes(bytes): &SealedBytes) -> usize {
     let header = bytes.split(|byte| *byte == b'\n').take_while(|line| !line.starts_with(b"---"));
     header.filter(|line| line.starts_with(b"-> X25519 ")).count()
 }

@@ -8,12 +8,12 @@ const MARK: &str = "biotrack-auth parts ";
 
 /// The first item of a set: how many parts follow it, and the hash of what they are together.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(super) struct SplitSecretHeader {
     pub(super) count: usize,
     hash: String,
 }
 
-impl Head {
+impl SplitSecretHeader {
     /// The head of a secret that has to be cut at the limit; `None` where it fits into one item as it is.
     pub(super) fn needed(secret: &[u8], limit: Option<usize>) -> Option<Self> {
         // One that looks like a head would be taken for one.
@@ -58,23 +58,26 @@ mod tests {
 
     #[test]
     fn only_what_is_too_long_is_cut() {
-        assert_eq!(Head::needed(&[1; 100], None), None);
-        assert_eq!(Head::needed(&[1; 100], Some(100)), None);
-        assert_eq!(Head::needed(&[1; 101], Some(100)).unwrap().count, 2);
-        assert_eq!(Head::needed(&[1; 300], Some(100)).unwrap().count, 3);
+        assert_eq!(SplitSecretHeader::needed(&[1; 100], None), None);
+        assert_eq!(SplitSecretHeader::needed(&[1; 100], Some(100)), None);
+        assert_eq!(SplitSecretHeader::needed(&[1; 101], Some(100)).unwrap().count, 2);
+        assert_eq!(SplitSecretHeader::needed(&[1; 300], Some(100)).unwrap().count, 3);
     }
 
     #[test]
     fn a_head_reads_back_and_knows_its_own() {
-        let head = Head::needed(b"secret", Some(2)).unwrap();
-        assert_eq!(Head::read(head.content().as_bytes()), Some(Head { count: 3, hash: hash(b"secret") }));
+        let head = SplitSecretHeader::needed(b"secret", Some(2)).unwrap();
+        assert_eq!(
+            SplitSecretHeader::read(head.content().as_bytes()),
+            Some(SplitSecretHeader { count: 3, hash: hash(b"secret") })
+        );
         assert!(head.fits(b"secret") && !head.fits(b"secre") && !head.fits(b"secrets"));
     }
 
     #[test]
     fn a_secret_that_looks_like_a_head_is_cut_so_that_it_isnt_taken_for_one() {
-        let secret = Head::needed(b"secret", Some(2)).unwrap().content();
-        assert_eq!(Head::needed(secret.as_bytes(), None).unwrap().count, 1);
-        assert_eq!(Head::read(b"{\"access_token\":\"x\"}"), None);
+        let secret = SplitSecretHeader::needed(b"secret", Some(2)).unwrap().content();
+        assert_eq!(SplitSecretHeader::needed(secret.as_bytes(), None).unwrap().count, 1);
+        assert_eq!(SplitSecretHeader::read(b"{\"access_token\":\"x\"}"), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The sealed vault: secrets encrypted to age recipients, opened with this host's own identity.
 
-use super::Sealed;
+use super::SealedBytes;
 use super::binding::{OpenedSecret, SealerKey};
 use super::envelope::{Envelope, Opener, Seal};
 use crate::error::clean;
@@ -86,7 +86,7 @@ impl SealedVault {
     /// is this host, sealing is all that can be proven.
     pub(super) fn probe(&self, secret: &Sealable) -> Result<()> {
         let keys = self.keys()?;
-        let proven = |sealed: Sealed| match keys.opener.open_bare(&sealed, "the probe") {
+        let proven = |sealed: SealedBytes| match keys.opener.open_bare(&sealed, "the probe") {
             Ok(opened) if opened.bytes() == secret.bytes() => Ok(()),
             _ => Err(VaultError::Unfaithful),
         };
@@ -108,7 +108,12 @@ impl SealedVault {
         Ok((self.another_envelope()?, self.seal_memo(label, memo, also).map(SecretPlace::Blob)?))
     }
 
-    pub(super) fn seal_memo(&self, label: &SealLabel, memo: &Sealable, also: &[String]) -> Result<Sealed> {
+    pub(super) fn seal_memo(
+        &self,
+        label: &SealLabel,
+        memo: &Sealable,
+        also: &[String],
+    ) -> Result<SealedBytes> {
         let keys = self.keys()?;
         let mut to = vec![keys.own.clone()];
         for text in also {
@@ -146,16 +151,16 @@ impl SealedVault {
         Ok(self.keys()?.opener.clone())
     }
 
-    pub(super) fn unfold(&self, memo: &Sealed, row: &SealRow) -> Result<(Sealable, Opener)> {
+    pub(super) fn unfold(&self, memo: &SealedBytes, row: &SealRow) -> Result<(Sealable, Opener)> {
         Ok((self.open(memo, row)?, self.opener()?))
     }
 
-    pub(super) fn seal(&self, label: &SealLabel, secret: &Sealable) -> Result<Sealed> {
+    pub(super) fn seal(&self, label: &SealLabel, secret: &Sealable) -> Result<SealedBytes> {
         let keys = self.keys()?;
         Seal::to(&keys.recipients, Some(&keys.sealer))?.close(label, secret)
     }
 
-    pub(super) fn seal_own(&self, label: &SealLabel, secret: &Sealable) -> Result<Sealed> {
+    pub(super) fn seal_own(&self, label: &SealLabel, secret: &Sealable) -> Result<SealedBytes> {
         let keys = self.keys()?;
         Seal::to(std::slice::from_ref(&keys.own), Some(&keys.sealer))?.close(label, secret)
     }
@@ -165,13 +170,13 @@ impl SealedVault {
         Ok(self.keys()?.recipients.len())
     }
 
-    pub(super) fn open(&self, sealed: &Sealed, row: &SealRow) -> Result<Sealable> {
+    pub(super) fn open(&self, sealed: &SealedBytes, row: &SealRow) -> Result<Sealable> {
         self.open_labeled(sealed, row).map(|(secret, _)| secret)
     }
 
     pub(super) fn open_labeled(
         &self,
-        sealed: &Sealed,
+        sealed: &SealedBytes,
         row: &SealRow,
     ) -> Result<(Sealable, Option<SealLabel>)> {
         self.or_foreign(|opener| opener.open_labeled(sealed, row))
@@ -182,7 +187,7 @@ impl SealedVault {
         self.keys.get().is_some()
     }
 
-    pub(super) fn unseal(&self, sealed: &Sealed, whose: &str) -> Result<OpenedSecret> {
+    pub(super) fn unseal(&self, sealed: &SealedBytes, whose: &str) -> Result<OpenedSecret> {
         self.or_foreign(|opener| opener.unseal(sealed, whose))
     }
 

@@ -1,6 +1,6 @@
 //! One row for the tests of the vaults, and what is sealed for it.
 
-use crate::model::flow::Role;
+use crate::model::flow::SecretRole;
 use crate::model::ids::{Generation, Key, License, Ubi};
 use crate::model::seal::{SealKind, SealLabel, SealRow};
 
@@ -14,5 +14,5 @@ pub(super) fn label() -> SealLabel {
 }
 
 pub(super) fn row() -> SealRow {
-    SealRow::of_tokens(place(), Role::Live, Generation(1)).of_any_host()
+    SealRow::of_tokens(place(), SecretRole::Live, Generation(1)).of_any_host()
 }

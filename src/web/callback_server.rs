@@ -2,7 +2,7 @@
 
 use super::event;
 use super::exchange_pool::{ExchangePool, ExchangeSlot};
-use super::reception::{self, Reception};
+use super::reception::{self, PublicCallbackGate};
 use super::reply::BrowserReply;
 use super::socket;
 use crate::error::{Error, Result};
@@ -55,7 +55,7 @@ pub enum ServerEvent {
 /// A monitor that waits.
 pub struct HealthCheck {
     request: Request,
-    reception: Arc<Reception>,
+    reception: Arc<PublicCallbackGate>,
 }
 
 impl std::fmt::Debug for HealthCheck {
@@ -83,7 +83,7 @@ pub struct CallbackServer {
     events: Receiver<ServerEvent>,
     sender: Sender<ServerEvent>,
     pool: ExchangePool,
-    reception: Arc<Reception>,
+    reception: Arc<PublicCallbackGate>,
     serving: Serving,
 }
 
@@ -100,7 +100,7 @@ impl CallbackServer {
         let runtime = env.net()?;
         threads::rehearse(threads::OF_A_CONSENT)?;
         let (sender, events) = channel();
-        let reception = Arc::new(Reception::new(
+        let reception = Arc::new(PublicCallbackGate::new(
             public.as_str().trim_end_matches('/').to_owned(),
             public.path().trim_end_matches('/').to_owned(),
             {
@@ -170,7 +170,7 @@ impl CallbackServer {
 }
 
 /// An answer for the loop, or a page at once.
-fn received(request: Request, reception: &Arc<Reception>) -> Option<ServerEvent> {
+fn received(request: Request, reception: &Arc<PublicCallbackGate>) -> Option<ServerEvent> {
     if request.method != Method::Get {
         request.answer(pages::not_allowed());
         return None;

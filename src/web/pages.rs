@@ -22,14 +22,14 @@ static STYLE_HASH: LazyLock<String> = LazyLock::new(|| policy_hash(STYLE));
 
 /// Who reads a page, and so where they are told to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reader {
+pub enum PageAudience {
     /// Somebody at the machine on which the program runs.
     Operator,
     /// An admin user, who sits elsewhere: there is no terminal for them.
     Admin,
 }
 
-impl Reader {
+impl PageAudience {
     fn or(self, operator: &'static str, admin: &'static str) -> &'static str {
         match self {
             Self::Operator => operator,
@@ -61,7 +61,7 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
 }
 
 /// The grant is stored.
-pub fn granted(reader: Reader, license: &str) -> Page {
+pub fn granted(reader: PageAudience, license: &str) -> Page {
     page(
         200,
         "good",
@@ -75,7 +75,7 @@ pub fn granted(reader: Reader, license: &str) -> Page {
 }
 
 /// Another admin granted than the one who was asked.
-pub fn held(reader: Reader, license: &str, granted_by: &str) -> Page {
+pub fn held(reader: PageAudience, license: &str, granted_by: &str) -> Page {
     page(
         200,
         "note",
@@ -89,7 +89,7 @@ pub fn held(reader: Reader, license: &str, granted_by: &str) -> Page {
 }
 
 /// The grant isn't stored, and why.
-pub fn failed(reader: Reader, license: &str, reason: &str) -> Page {
+pub fn failed(reader: PageAudience, license: &str, reason: &str) -> Page {
     page(
         200,
         "bad",
@@ -104,7 +104,7 @@ pub fn failed(reader: Reader, license: &str, reason: &str) -> Page {
 }
 
 /// The provider's answer was lost: nobody knows.
-pub fn uncertain(reader: Reader, license: &str, reason: &str) -> Page {
+pub fn uncertain(reader: PageAudience, license: &str, reason: &str) -> Page {
     page(
         200,
         "note",
@@ -281,7 +281,8 @@ mod tests {
 
     #[test]
     fn values_are_escaped() {
-        let page = failed(Reader::Operator, "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
+        let page =
+            failed(PageAudience::Operator, "<script>alert(1)</script>", "\"><img src=x onerror=alert(1)>");
         let html = page.body();
         assert!(!html.contains("<script>alert") && !html.contains("<img"), "{html}");
         assert!(html.contains("&lt;script&gt;"));

@@ -5,7 +5,7 @@ use crate::error::{CustodyError, Error, HandoffError, LedgerError, ProviderError
 
 /// What a page is to say of an answer that brought no grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum PublicEnd {
+pub(super) enum PublicOutcome {
     /// It's kept, and will be finished without anybody's doing.
     BeingFinished,
     /// It couldn't be taken for the moment; the same address, loaded again, may be.
@@ -24,8 +24,8 @@ pub(super) fn is_kept(e: &Error) -> bool {
 }
 
 /// How a question ended whose answer came.
-pub(super) fn end_of(e: &Error) -> PublicEnd {
-    use PublicEnd::{Already, BeingFinished, Failed, NotNow, Uncertain};
+pub(super) fn end_of(e: &Error) -> PublicOutcome {
+    use PublicOutcome::{Already, BeingFinished, Failed, NotNow, Uncertain};
     match e {
         e if is_kept(e) => BeingFinished,
         Error::Ledger(_) | Error::Vault(_) | Error::Custody(CustodyError::OtherMove) => NotNow,

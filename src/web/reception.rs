@@ -1,6 +1,6 @@
 //! What the front server of a public address is told: which answers are waited for, and the last word to monitors.
 
-use super::listener::{HealthWord, Page, PublicSide, TokenBucket};
+use super::listener::{HealthWord, Page, PublicRequestPolicy, TokenBucket};
 use crate::error::excerpt;
 use crate::model::secret::{Fingerprint, fingerprint};
 use crate::oauth::ReturnedAddress;
@@ -50,7 +50,7 @@ struct Health {
 type Tell = Box<dyn Fn(String) + Send + Sync>;
 
 /// Between the server's loop, which has the ledger, and the front server, which has the strangers.
-pub(super) struct Reception {
+pub(super) struct PublicCallbackGate {
     base: String,
     root: String,
     known: Mutex<KnownFlows>,
@@ -59,7 +59,7 @@ pub(super) struct Reception {
     tell: Tell,
 }
 
-impl Reception {
+impl PublicCallbackGate {
     /// At this public address, without a slash at its end, and that address's path.
     pub(super) fn new(base: String, root: String, tell: Tell) -> Self {
         Self {
@@ -110,7 +110,7 @@ pub(super) fn word(well: Result<(), &'static str>) -> Page {
     Page::json(text).with_status(if well.is_ok() { 200 } else { 503 })
 }
 
-impl PublicSide for Reception {
+impl PublicRequestPolicy for PublicCallbackGate {
     fn expects(&self, target: &str) -> bool {
         let (path, query) =
             target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
@@ -168,10 +168,10 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    fn reception() -> (Reception, mpsc::Receiver<String>) {
+    fn reception() -> (PublicCallbackGate, mpsc::Receiver<String>) {
         let (sender, told) = mpsc::channel();
         let tell = Box::new(move |host| drop(sender.send(host)));
-        (Reception::new("https://auth.example.com/callback".into(), "/callback".into(), tell), told)
+        (PublicCallbackGate::new("https://auth.example.com/callback".into(), "/callback".into(), tell), told)
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
     #[test]
     fn a_flood_of_monitors_hears_the_last_word_again() {
         let (it, _) = reception();
-        let asks = |it: &Reception| matches!(it.health(), HealthWord::Ask);
+        let asks = |it: &PublicCallbackGate| matches!(it.health(), HealthWord::Ask);
         assert!((0..10).all(|_| asks(&it)));
         // Before there was a word, there is none to repeat.
         assert!(asks(&it));

@@ -1,15 +1,15 @@
 //! The browser that waits for its page, and which page that is.
 
 use super::listener::{Page, Request};
-use super::pages::{self, Reader};
-use super::public_words::{self, PublicEnd, is_kept};
+use super::pages::{self, PageAudience};
+use super::public_words::{self, PublicOutcome, is_kept};
 use crate::error::{Error, clean};
 
 /// The browser that waits for a page.
 #[derive(Debug)]
 pub struct BrowserReply {
     license: String,
-    reader: Reader,
+    reader: PageAudience,
     request: Option<Request>,
 }
 
@@ -23,17 +23,17 @@ impl std::fmt::Debug for Request {
 impl BrowserReply {
     /// Nobody waits: the answer came another way.
     pub fn nobody(license: String) -> Self {
-        Self { license, reader: Reader::Operator, request: None }
+        Self { license, reader: PageAudience::Operator, request: None }
     }
 
     /// A person at this machine waits, about whose license it's known.
     pub(super) fn of_operator(license: String, request: Request) -> Self {
-        Self { license, reader: Reader::Operator, request: Some(request) }
+        Self { license, reader: PageAudience::Operator, request: Some(request) }
     }
 
     /// An admin waits, who sits elsewhere and knows of no terminal; about which license, isn't known yet.
     pub(super) fn of_admin(request: Request) -> Self {
-        Self { license: String::new(), reader: Reader::Admin, request: Some(request) }
+        Self { license: String::new(), reader: PageAudience::Admin, request: Some(request) }
     }
 
     /// The same, once it's known which license it's about.
@@ -56,8 +56,8 @@ impl BrowserReply {
     /// It's kept, and the next command finishes it.
     pub fn kept(self) {
         let page = match self.reader {
-            Reader::Operator => pages::kept(&self.license),
-            Reader::Admin => pages::being_finished(&self.license),
+            PageAudience::Operator => pages::kept(&self.license),
+            PageAudience::Admin => pages::being_finished(&self.license),
         };
         self.answer(page);
     }
@@ -103,8 +103,8 @@ impl BrowserReply {
     /// anybody's to read.
     pub fn failed(self, error: &Error) {
         let page = match self.reader {
-            Reader::Operator => self.told_an_operator(error),
-            Reader::Admin => self.told_an_admin(error),
+            PageAudience::Operator => self.told_an_operator(error),
+            PageAudience::Admin => self.told_an_admin(error),
         };
         self.answer(page);
     }
@@ -120,11 +120,11 @@ impl BrowserReply {
 
     fn told_an_admin(&self, error: &Error) -> Page {
         match public_words::end_of(error) {
-            PublicEnd::BeingFinished => pages::being_finished(&self.license),
-            PublicEnd::NotNow => pages::not_now(),
-            PublicEnd::Already => pages::already(&self.license),
-            PublicEnd::Uncertain(reason) => pages::uncertain(self.reader, &self.license, reason),
-            PublicEnd::Failed(reason) => pages::failed(self.reader, &self.license, reason),
+            PublicOutcome::BeingFinished => pages::being_finished(&self.license),
+            PublicOutcome::NotNow => pages::not_now(),
+            PublicOutcome::Already => pages::already(&self.license),
+            PublicOutcome::Uncertain(reason) => pages::uncertain(self.reader, &self.license, reason),
+            PublicOutcome::Failed(reason) => pages::failed(self.reader, &self.license, reason),
         }
     }
 

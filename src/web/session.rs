@@ -11,7 +11,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::RedirectHost;
 use crate::model::secret::Secret;
 use crate::oauth::{self, AuthorizationRequest, CodeExchange, ProviderClient, ReturnedAddress};
-use crate::system::{BrowserChoice, Env, LaunchOutcome, Listening, TypedInput, presentable, threads};
+use crate::system::{BrowserChoice, Env, KeyInputGuard, LaunchOutcome, TypedInput, presentable, threads};
 use crate::web::listener::{Host, Listener, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -165,7 +165,7 @@ impl ListeningSession {
     }
 
     /// Keys at the terminal come as events, as long as what is returned is kept.
-    pub fn keys(&self, env: &Env) -> Option<Listening> {
+    pub fn keys(&self, env: &Env) -> Option<KeyInputGuard> {
         let sender = self.sender.clone();
         env.terminal.keys(move |typed| {
             let _ = sender.send(match typed {

@@ -3,7 +3,7 @@
 use crate::rig::seed::store;
 use crate::rig::{PROFILE, Person, Rig, key, register};
 use crate::snapshot;
-use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::flow::RecordCommit;
 use biotrack_auth::model::history::{HistoryEvent, HistoryEventKind};
 use rusqlite::Connection;
 
@@ -31,7 +31,7 @@ fn old() -> Rig {
     };
     let record = store("L-1", "2002-01-01T00:00:00Z");
     let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();
-    let change = Change { record, moves: Vec::new(), ends: None, events };
+    let change = RecordCommit { record, moves: Vec::new(), ends: None, events };
     rig.ledger().commit(&[change]).unwrap().pop().unwrap().unwrap();
     rig.grant("L-2").exits(0);
     rig

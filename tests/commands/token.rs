@@ -2,7 +2,7 @@
 
 use crate::rig::{Person, Reply, Rig, Visit, register};
 use crate::snapshot;
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::secret::Secret;
 use serde_json::{Value, json};
@@ -79,7 +79,7 @@ fn one_that_would_not_last_is_refreshed_and_the_grants_end_stays() {
     let mut after = only(&rig);
     assert_eq!(after["last_used_at"].take(), rig.now().to_string(), "and that it was used is noted");
     assert_eq!(after, before, "a refresh moves nothing else that is shown");
-    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+    for role in [SecretRole::Superseded, SecretRole::Unwanted, SecretRole::Held] {
         assert!(rig.grants("L-1", role).is_empty());
     }
     prints_the_live_one(&rig, "token L-1");

@@ -5,7 +5,7 @@ use biotrack_auth::error::{Error, ProviderError};
 use biotrack_auth::model::ids::License;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
-use biotrack_auth::oauth::Liveness;
+use biotrack_auth::oauth::GrantValidity;
 use biotrack_auth::oauth::fuzz_entry::{RawResponse, described, exchanged, looked_up, refreshed};
 use jiff::Timestamp;
 use std::path::Path;
@@ -79,8 +79,8 @@ fn only_a_clear_refusal_calls_a_grant_dead() {
 #[test]
 fn only_a_clear_word_calls_a_token_inactive() {
     let says = |status, body: &[u8]| looked_up(&provider(), &heard(status, body)).unwrap();
-    assert_eq!(says(200, b"{\"active\":false}"), Liveness::Inactive);
-    assert_eq!(says(200, b"{\"active\":true}"), Liveness::Active);
+    assert_eq!(says(200, b"{\"active\":false}"), GrantValidity::Inactive);
+    assert_eq!(says(200, b"{\"active\":true}"), GrantValidity::Active);
     for body in [
         b"{\"active\":false}<html>".as_slice(),
         b"{\"active\":false,\"active\":true}",
@@ -88,9 +88,9 @@ fn only_a_clear_word_calls_a_token_inactive() {
         b"{}",
         b"",
     ] {
-        assert_eq!(says(200, body), Liveness::Unknown, "{}", body.escape_ascii());
+        assert_eq!(says(200, body), GrantValidity::Unknown, "{}", body.escape_ascii());
     }
-    assert_eq!(says(401, b"{\"active\":false}"), Liveness::Unknown);
+    assert_eq!(says(401, b"{\"active\":false}"), GrantValidity::Unknown);
 }
 
 #[test]

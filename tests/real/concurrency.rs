@@ -4,7 +4,7 @@ use crate::support::proxy::Proxy;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, Run, admin, register};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Role, SecretsChange};
+use biotrack_auth::model::flow::{RecordCommit, SecretRole, SecretsChange};
 use biotrack_auth::model::secret::Secret;
 use std::process::Child;
 
@@ -74,7 +74,7 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
     let mut ledgers = [rig.ledger(), rig.ledger()];
     let read = ledgers[0].standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
     let record = Authorization { name: Some("Hudson".parse().unwrap()), ..read };
-    let change = Change { moves: Vec::new(), ends: None, events: Vec::new(), record };
+    let change = RecordCommit { moves: Vec::new(), ends: None, events: Vec::new(), record };
     let mut outcomes =
         ledgers.iter_mut().map(|ledger| ledger.commit(std::slice::from_ref(&change)).unwrap().pop().unwrap());
     assert!(outcomes.next().unwrap().is_ok());
@@ -118,12 +118,12 @@ fn what_was_cleared_away_twice_is_nobody_elses_token() {
         let rig = Rig::new();
         rig.register("L-1").exits(0);
         let mut slow = rig.ledger();
-        let id = slow.secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap().id;
+        let id = slow.secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap().id;
         rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
         rig.register(later).exits(0);
         let record = slow.standing(PROFILE, &key("L-1")).unwrap().unwrap().record;
         let moves = vec![SecretsChange::Drop(id)];
-        let change = Change { record, moves, ends: None, events: Vec::new() };
+        let change = RecordCommit { record, moves, ends: None, events: Vec::new() };
         slow.commit(&[change]).unwrap().pop().unwrap().unwrap();
         let live = rig.live(later).expect("the tokens of a living grant are gone");
         assert!(rig.accepts(&live));

@@ -7,7 +7,7 @@ use crate::support::seed::{named, store};
 use crate::support::stored::key;
 use crate::support::{Rig, valid};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use serde_json::json;
 use std::fs;
 #[cfg(unix)]
@@ -181,7 +181,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     there.run(&["import", "--adopt", "--yes"]).exits(0).says("0 authorizations are");
     there.run(&["deactivate", "L-1", "--yes"]).exits(0).answers("At BioTrack: revoked");
     assert_eq!(here.counted("token_revoked"), known + 1);
-    assert_eq!(there.grants("L-1", Role::Live).len(), 0);
+    assert_eq!(there.grants("L-1", SecretRole::Live).len(), 0);
 }
 
 #[cfg(target_os = "linux")]
@@ -252,7 +252,7 @@ fn killed_anywhere_import_leaves_all_or_nothing() {
             whole += usize::from(total == 2);
             rig.run(&arguments).exits(0);
             let keys = [key("L-1"), key("L-2")];
-            assert!(rig.all_grants(&keys, Role::Live).iter().all(|it| it.len() == 1));
+            assert!(rig.all_grants(&keys, SecretRole::Live).iter().all(|it| it.len() == 1));
             let conditions: Vec<serde_json::Value> = rig.status()["authorizations"]
                 .as_array()
                 .unwrap()

@@ -3,7 +3,7 @@
 use crate::support::seed::store;
 use crate::support::stored::key;
 use crate::support::{Rig, admin, valid};
-use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::flow::RecordCommit;
 use biotrack_auth::model::history::{HistoryEvent, HistoryEventKind};
 
 /// A rig with a license that was granted and renewed, and another.
@@ -55,7 +55,7 @@ fn what_is_old_is_pruned_only_with_a_yes() {
     let mut ledger = rig.ledger();
     let record = store("L-1", "2002-01-01T00:00:00Z");
     let events = ["2001-01-01T00:00:00Z", "2001-01-01T00:00:00.5Z", "2002-01-01T00:00:00Z"].map(event).into();
-    let change = Change { record, moves: Vec::new(), ends: None, events };
+    let change = RecordCommit { record, moves: Vec::new(), ends: None, events };
     ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
     drop(ledger);
     rig.register("L-2").exits(0);

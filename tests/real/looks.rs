@@ -10,7 +10,7 @@ use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::selection::{self, Filter};
 use biotrack_auth::model::server::LedgerPlace;
-use biotrack_auth::report::{Row, Threshold, check};
+use biotrack_auth::report::{ReportRow, Threshold, check};
 use biotrack_auth::system::{Env, Paths, SystemBrowser, SystemClock};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -53,7 +53,7 @@ fn verdict(
     provider: &Provider,
     now: Timestamp,
 ) -> (u8, String) {
-    let rows: Vec<_> = rows.iter().map(|it| Row::at(now, it, provider)).collect();
+    let rows: Vec<_> = rows.iter().map(|it| ReportRow::at(now, it, provider)).collect();
     let (warning, critical) =
         (Threshold::parse("warning", "20d").unwrap(), Threshold::parse("critical", "3d").unwrap());
     let verdict = check(&rows, beside, &[], warning, critical, false, now);

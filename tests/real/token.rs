@@ -3,7 +3,7 @@
 use crate::support::proxy::{Proxy, json};
 use crate::support::stored::hashed;
 use crate::support::{Rig, Run, admin, send};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::sandbox::Mishap;
@@ -78,7 +78,7 @@ fn one_that_would_not_last_is_refreshed_and_the_grants_end_stays() {
     after["last_used_at"] = Value::Null;
     assert_eq!(after, before, "a refresh moves nothing that is shown, but that it was used");
     // Nothing is left of the old one, and the claim and the mark are gone.
-    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+    for role in [SecretRole::Superseded, SecretRole::Unwanted, SecretRole::Held] {
         assert!(rig.grants("L-1", role).is_empty());
     }
     assert!(rig.left_beside().is_empty(), "{:?}", rig.left_beside());
@@ -325,7 +325,7 @@ fn an_older_refresh_never_lies_over_a_newer_grant() {
         let truth = rig.truth();
         let newest = truth.iter().rfind(|line| line["event"] == "token_issued").unwrap();
         assert_eq!(newest["access_sha256"], hashed(live(&rig).access.expose()));
-        assert!(rig.grants("L-1", Role::Superseded).is_empty());
+        assert!(rig.grants("L-1", SecretRole::Superseded).is_empty());
         assert_eq!(now(&rig), is("active", &[], None));
         is_live(&rig, &rig.run(&ALWAYS).exits(0));
     }

@@ -6,7 +6,7 @@ use crate::keyring::session::{Session, accounts, within};
 use crate::support::screen::Screen;
 use crate::support::stored::{PROFILE, key};
 use crate::support::{Rig, admin};
-use biotrack_auth::model::flow::{Role, SecretPlace};
+use biotrack_auth::model::flow::{SecretPlace, SecretRole};
 use biotrack_auth::vault::create_identity;
 use std::fs;
 
@@ -26,7 +26,8 @@ impl Rig {
     /// Whether every token set is in this vault, by the ledger's word.
     fn kept_in(&self, vault: &str) -> bool {
         let ledger = self.read_ledger().unwrap();
-        let all = ["L-1", "L-2"].map(|license| ledger.secrets(PROFILE, &key(license), Role::Live).unwrap());
+        let all =
+            ["L-1", "L-2"].map(|license| ledger.secrets(PROFILE, &key(license), SecretRole::Live).unwrap());
         let kept = all.concat();
         assert_eq!(kept.len(), 2);
         kept.iter().all(|it| matches!(it.place, SecretPlace::Item(_)) == (vault == "keyring"))
@@ -79,7 +80,7 @@ fn a_move_is_killed_everywhere_and_goes_on() {
                     assert_eq!(rig.status()["summary"]["active"], 2, "{call} {nth}");
                     rig.keeps_secrets(std::slice::from_ref(&token));
                     assert_eq!(rig.live("L-1").unwrap().access.expose(), token, "{call} {nth}");
-                    assert_eq!(rig.grants("L-2", Role::Live).len(), 1, "{call} {nth}");
+                    assert_eq!(rig.grants("L-2", SecretRole::Live).len(), 1, "{call} {nth}");
                     // Whoever needs a token meanwhile has it, or is told what to do.
                     let used = rig.run(&["token", "L-1"]);
                     assert!(used.code == 0 || used.err.contains("config vault"), "{call} {nth}: {used:?}");

@@ -1,6 +1,6 @@
 //! How a run over several licenses ends and answers.
 
-use crate::command::form::AnswerForm;
+use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace};
 use crate::error::{Error, Result};
 use crate::model::authorization::next_of;
@@ -43,8 +43,8 @@ pub(super) fn partial(
 /// What came of the run, in the form that was asked for; `left` are those whose turn didn't come before its error.
 pub(super) fn answer(
     call: &Invocation<'_>,
-    bench: &Workspace<'_>,
-    form: AnswerForm,
+    workspace: &Workspace<'_>,
+    form: OutputFormat,
     outcomes: &[Outcome],
     left: Vec<Key>,
     exit: u8,
@@ -54,15 +54,15 @@ pub(super) fn answer(
     let counts = RunCounts::of(outcomes, left.len());
     let now = call.env.clock.now();
     match form {
-        AnswerForm::Text => terminal.answer(&run_summary(outcomes, counts))?,
-        AnswerForm::Json => {
-            let mut document = results(outcomes, &bench.provider, now);
+        OutputFormat::Text => terminal.answer(&run_summary(outcomes, counts))?,
+        OutputFormat::Json => {
+            let mut document = results(outcomes, &workspace.provider, now);
             if let Some(error) = error {
                 document = document.with_left(left, error);
             }
             terminal.answer(&call.json_text(&document)?)?;
         }
-        AnswerForm::Jsonl => {
+        OutputFormat::Jsonl => {
             terminal.answer(&call.json_line(&RunEvent::summary(now, counts, exit, error))?)?
         }
     }

@@ -5,7 +5,7 @@ use super::reporter::BulkReporter;
 use super::run::{ResumedRun, Run};
 use super::start::{before, left_over, skipped};
 use crate::command::consent::{ConsentArgs, messages, say_what_comes};
-use crate::command::form::AnswerForm;
+use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace, online};
 use crate::consent::{IssuedLink, hand_out, outcome_of, outcome_of_handed};
 use crate::error::Result;
@@ -15,22 +15,22 @@ use crate::model::run_counts::RunCounts;
 
 pub(super) fn run<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     run: Run,
     waiting: &ConsentArgs,
 ) -> Result<u8> {
     let Run { plan, known, resumed, any_user, verb, form } = run;
-    let (provider, handing) = (bench.provider.clone(), &waiting.handing_off);
+    let (provider, handing) = (workspace.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
-    let client = online::connect(call, &provider, &bench.custody)?;
-    bench.custody.connect(client.clone());
-    bench.custody.probe()?;
+    let client = online::connect(call, &provider, &workspace.custody)?;
+    workspace.custody.connect(client.clone());
+    workspace.custody.probe()?;
     if let Some(first) = plan.items.first() {
-        bench.custody.rehearse(&first.key, &first.username)?;
+        workspace.custody.rehearse(&first.key, &first.username)?;
     }
     // No moving line: nothing is waited for.
     let all = plan.items.iter().map(|item| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
-    let common = form.common(bench.custody.ledger(), &provider, all)?;
+    let common = form.common(workspace.custody.ledger(), &provider, all)?;
     let mut watch = BulkReporter::new(call, &provider, common, verb, 0);
     for item in &plan.items {
         watch.planned(item, known.get(&item.key));
@@ -39,13 +39,13 @@ pub(super) fn run<'a>(
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
     let items: Vec<(usize, PlannedLicense)> = places.into_iter().zip(plan.items).collect();
     let mut outcomes = Vec::new();
-    let mut left_over = left_over(call, bench, &known, &items);
+    let mut left_over = left_over(call, workspace, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
     for (at, (_, item)) in items.iter().enumerate() {
         match left_over.iter().position(|(found, _)| *found == at) {
             Some(found) => {
                 let (_, kept) = left_over.swap_remove(found);
-                let outcome = outcome_of(&mut bench.custody, item, kept, |_| any_user);
+                let outcome = outcome_of(&mut workspace.custody, item, kept, |_| any_user);
                 watch.ended_here(item, &outcome);
                 outcomes.push(outcome);
             }
@@ -53,9 +53,10 @@ pub(super) fn run<'a>(
         }
     }
     let mut handed: Vec<IssuedLink> = Vec::with_capacity(asked.len());
-    for (item, made) in hand_out(call.env, &mut bench.custody, &client.endpoints, asked, waiting.port, life)?
+    for (item, made) in
+        hand_out(call.env, &mut workspace.custody, &client.endpoints, asked, waiting.port, life)?
     {
-        let standing = bench.custody.standing(&item.key)?;
+        let standing = workspace.custody.standing(&item.key)?;
         let outcome = match made {
             Ok(made) => {
                 let outcome = outcome_of_handed(&made, standing);
@@ -74,9 +75,9 @@ pub(super) fn run<'a>(
         for (place, item) in &items {
             let gone = handed.iter().any(|it| it.item.key == item.key);
             let progress = if gone { Progress::HandedOff } else { Progress::Failed };
-            bench.custody.ledger_mut().note_run(run, *place, progress)?;
+            workspace.custody.ledger_mut().note_run(run, *place, progress)?;
         }
-        bench.custody.ledger_mut().end_run(run)?;
+        workspace.custody.ledger_mut().end_run(run)?;
     }
     outcomes.extend(skipped(&known, &plan.left_out));
     let error = partial(call, &provider, verb, &outcomes);
@@ -87,14 +88,14 @@ pub(super) fn run<'a>(
         false => handed.iter().map(|it| format!("{}\t{}\n", it.item.key, it.address)).collect(),
     };
     match form {
-        AnswerForm::Text => {
+        OutputFormat::Text => {
             call.env.terminal.answer(&text)?;
             call.env.terminal.info(crate::report::run_summary(&outcomes, counts).trim_end());
             if let Some(error) = &error {
                 call.env.terminal.error(error);
             }
         }
-        _ => answer(call, bench, form, &outcomes, Vec::new(), exit, error.as_ref())?,
+        _ => answer(call, workspace, form, &outcomes, Vec::new(), exit, error.as_ref())?,
     }
     say_what_comes(call, &provider, &handed, life);
     for (at, it) in handed.iter().enumerate() {

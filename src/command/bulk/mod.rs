@@ -9,19 +9,19 @@ mod start;
 pub(super) use run::{ResumedRun, Run};
 
 use super::consent::{ConsentArgs, from_afar};
-use super::form::AnswerForm;
+use super::form::OutputFormat;
 use super::hook_runner::HookRunner;
 use super::{Invocation, Workspace};
 use crate::consent::{ConsentRun, RunOptions};
 use crate::error::{Error, Kind, Result, clean};
-use crate::ledger::{GrantOf, Ledger};
+use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::next_of;
 use crate::model::consent::Fact;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::pace::Pace;
 use crate::model::plan::{Plan, PlannedLicense};
 use crate::model::provider::Provider;
-use crate::model::reminder::EventKey;
+use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
 use crate::model::spread::SpreadProposal;
 use crate::report::{PlanDocument, RunEvent, RunEventKind, Subject, plan};
@@ -42,32 +42,32 @@ pub struct RunPresentation {
 
     /// With several licenses: choose the output format [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    pub format: Option<AnswerForm>,
+    pub format: Option<OutputFormat>,
 }
 
 /// Does it, and answers.
 pub(super) fn run<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     run: Run,
     args: &RunPresentation,
     waiting: &ConsentArgs,
 ) -> Result<u8> {
     let form = run.form;
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     if run.plan.items.is_empty() {
-        return nothing(call, bench, run);
+        return nothing(call, workspace, run);
     }
-    waiting.handing_off.check(form != AnswerForm::Text, true)?;
+    waiting.handing_off.check(form != OutputFormat::Text, true)?;
     if waiting.handing_off.no_wait {
-        return handoff::run(call, bench, run, waiting);
+        return handoff::run(call, workspace, run, waiting);
     }
     let timeout = waiting.timeout()?;
     let choice = match waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string())) {
-        Err(e @ Error::NeedsPerson { .. }) if form != AnswerForm::Text => {
+        Err(e @ Error::NeedsPerson { .. }) if form != OutputFormat::Text => {
             let left = run.plan.items.iter().map(|item| item.key.clone()).collect();
             let outcomes: Vec<_> = skipped(&run.known, &run.plan.left_out).collect();
-            answer(call, bench, form, &outcomes, left, e.exit(), Some(&e))?;
+            answer(call, workspace, form, &outcomes, left, e.exit(), Some(&e))?;
             return Ok(e.exit());
         }
         choice => choice?,
@@ -79,19 +79,19 @@ pub(super) fn run<'a>(
         let problem = format!("can't be run: the program \"{}\" was not found", clean(program));
         return Err(Error::BadValue { name: "browser command", problem });
     }
-    let client = super::online::connect(call, &provider, &bench.custody)?;
-    bench.custody.connect(client.clone());
-    bench.custody.probe()?;
+    let client = super::online::connect(call, &provider, &workspace.custody)?;
+    workspace.custody.connect(client.clone());
+    workspace.custody.probe()?;
     let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
     if let Some(first) = run.plan.items.first() {
-        bench.custody.rehearse(&first.key, &first.username)?;
+        workspace.custody.rehearse(&first.key, &first.username)?;
     }
     let now = call.env.clock.now();
     let Run { plan, known, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
         Some(ResumedRun { run, places }) => (run, places),
         None => {
-            let ledger = bench.custody.ledger_mut();
+            let ledger = workspace.custody.ledger_mut();
             let id = ledger.begin_run(&provider.profile, &plan.items, now)?;
             (id, (0..plan.items.len()).collect())
         }
@@ -102,14 +102,15 @@ pub(super) fn run<'a>(
     let admins = plan.items.iter().map(|item| item.username.as_str().to_lowercase()).collect();
     let items: Vec<(usize, PlannedLicense)> = places.into_iter().zip(plan.items).collect();
     let all = items.iter().map(|(_, item)| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
-    let common = form.common(bench.custody.ledger(), &provider, all)?;
+    let common = form.common(workspace.custody.ledger(), &provider, all)?;
     let mut watch = BulkReporter::new(call, &provider, common, verb, items.len());
-    watch.hooks = Some(HookRunner::new(call, bench.hooks.clone(), provider.clone(), None, session.waker()));
+    watch.hooks =
+        Some(HookRunner::new(call, workspace.hooks.clone(), provider.clone(), None, session.waker()));
     for (_, item) in &items {
         watch.planned(item, known.get(&item.key));
     }
     before(&mut watch, &known, &plan.left_out);
-    let left_over = left_over(call, bench, &known, &items);
+    let left_over = left_over(call, workspace, &known, &items);
     // Who may click there is who has the address: a person at this terminal, or whom they gave it.
     let worklist = match attended || choice == BrowserChoice::None {
         true => Some(worklist(call, &provider, &mut session, &items)?),
@@ -129,7 +130,7 @@ pub(super) fn run<'a>(
     pace.heard(Instant::now());
     let mut round = ConsentRun::new(
         call.env,
-        &mut bench.custody,
+        &mut workspace.custody,
         &client,
         &mut session,
         options,
@@ -150,7 +151,7 @@ pub(super) fn run<'a>(
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
     outcomes.extend(skipped(&known, &plan.left_out));
     if left.is_empty() {
-        bench.custody.ledger_mut().end_run(id)?;
+        workspace.custody.ledger_mut().end_run(id)?;
     }
     let error = if ended.interrupted && !left.is_empty() {
         Some(Error::Interrupted { next: Some(next_of("renew", &["--resume"], provider.other(), &[])) })
@@ -164,9 +165,9 @@ pub(super) fn run<'a>(
         Some(e) => e.exit(),
         None => 0,
     };
-    answer(call, bench, form, &outcomes, left, exit, error.as_ref())?;
+    answer(call, workspace, form, &outcomes, left, exit, error.as_ref())?;
     if let Some(hooks) = watch.hooks.take() {
-        hooks.finish(bench.custody.ledger_mut())?;
+        hooks.finish(workspace.custody.ledger_mut())?;
     }
     Ok(exit)
 }
@@ -174,12 +175,12 @@ pub(super) fn run<'a>(
 /// Answers about licenses of which nobody was asked.
 pub(super) fn finish(
     call: &Invocation<'_>,
-    bench: &Workspace<'_>,
-    form: AnswerForm,
+    workspace: &Workspace<'_>,
+    form: OutputFormat,
     outcomes: &[Outcome],
 ) -> Result<u8> {
     let (error, exit) = (partial_of(outcomes, call.line.clone()), exit_of(outcomes));
-    answer(call, bench, form, outcomes, Vec::new(), exit, error.as_ref())?;
+    answer(call, workspace, form, outcomes, Vec::new(), exit, error.as_ref())?;
     Ok(exit)
 }
 
@@ -230,21 +231,21 @@ pub(super) fn dry_run(
     provider: &Provider,
     what: &Plan,
     proposal: Option<&SpreadProposal>,
-    form: AnswerForm,
+    form: OutputFormat,
     ledger: Option<&Ledger>,
 ) -> Result<u8> {
     let now = call.env.clock.now();
     let text = match form {
-        AnswerForm::Text => plan(what, proposal, &call.view(Some(&provider.profile)), &provider.zone),
-        AnswerForm::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
-        AnswerForm::Jsonl => {
+        OutputFormat::Text => plan(what, proposal, &call.view(Some(&provider.profile)), &provider.zone),
+        OutputFormat::Json => call.json_text(&PlanDocument::of(what, &provider.profile, now, proposal))?,
+        OutputFormat::Jsonl => {
             let planned = what.items.iter().map(|item| (RunEventKind::Planned, &item.key, &item.why));
             let skipped = RunEventKind::Ended(OutcomeKind::Skipped);
             let left_out = what.left_out.iter().map(|left| (skipped, &left.key, &left.why));
             let lines = planned.chain(left_out).map(|(happening, key, why)| {
                 let common = match ledger {
-                    Some(ledger) => ledger.event_key(&provider.profile, key, GrantOf::Now)?,
-                    None => EventKey::of(&provider.profile, key, None),
+                    Some(ledger) => ledger.event_key(&provider.profile, key, EventGrant::Now)?,
+                    None => GrantEventKey::of(&provider.profile, key, None),
                 };
                 let subject = Subject { key, common: &common, standing: None, provider };
                 call.json_line(&RunEvent::about(happening, now, subject, Some(why.clone()), None))
@@ -260,17 +261,17 @@ pub(super) fn dry_run(
 }
 
 /// Nobody is to be asked: said, and no error.
-fn nothing<'a>(call: &Invocation<'a>, bench: &mut Workspace<'a>, run: Run) -> Result<u8> {
+fn nothing<'a>(call: &Invocation<'a>, workspace: &mut Workspace<'a>, run: Run) -> Result<u8> {
     let Run { plan, known, verb, form, .. } = run;
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     let common =
-        form.common(bench.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
+        form.common(workspace.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
     before(&mut BulkReporter::new(call, &provider, common, verb, 0), &known, &plan.left_out);
-    if form == AnswerForm::Text {
+    if form == OutputFormat::Text {
         call.env.terminal.info(&format!("Nothing to {verb}."));
         return Ok(0);
     }
     let outcomes: Vec<_> = skipped(&known, &plan.left_out).collect();
-    answer(call, bench, form, &outcomes, Vec::new(), 0, None)?;
+    answer(call, workspace, form, &outcomes, Vec::new(), 0, None)?;
     Ok(0)
 }

@@ -14,7 +14,7 @@ use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::pace::{Pace, PauseReason, time_left};
 use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
-use crate::model::reminder::EventKey;
+use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
 use crate::report::{RunEvent, RunEventKind, Subject};
 use crate::system::{LaunchOutcome, MovingLines};
@@ -31,7 +31,7 @@ pub(super) struct BulkReporter<'w> {
     /// Runs the hooks of what happens meanwhile.
     pub hooks: Option<HookRunner<'w>>,
     /// What each license's events have in common, where events are told.
-    common: HashMap<Key, EventKey>,
+    common: HashMap<Key, GrantEventKey>,
     verb: &'static str,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
@@ -45,7 +45,7 @@ impl<'w> BulkReporter<'w> {
     pub fn new(
         call: &'w Invocation<'w>,
         provider: &'w Provider,
-        common: HashMap<Key, EventKey>,
+        common: HashMap<Key, GrantEventKey>,
         verb: &'static str,
         total: usize,
     ) -> Self {

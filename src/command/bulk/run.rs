@@ -1,6 +1,6 @@
 //! A run over several licenses, to be done.
 
-use crate::command::form::AnswerForm;
+use crate::command::form::OutputFormat;
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::ids::{Key, RunId};
 use crate::model::plan::Plan;
@@ -19,7 +19,7 @@ pub(in crate::command) struct Run {
     /// What is done, in a word: "renew", "register".
     pub verb: &'static str,
     /// How it's answered.
-    pub form: AnswerForm,
+    pub form: OutputFormat,
 }
 
 /// A profile's records with their open questions, by license.

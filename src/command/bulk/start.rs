@@ -13,7 +13,7 @@ use crate::model::plan::{LeftOut, PlannedLicense};
 /// What earlier runs left of these licenses is finished before anyone is asked: a code lives minutes.
 pub(super) fn left_over(
     call: &Invocation<'_>,
-    bench: &mut Workspace<'_>,
+    workspace: &mut Workspace<'_>,
     known: &RecordsByLicense,
     items: &[(usize, PlannedLicense)],
 ) -> Vec<(usize, Result<StoreOutcome>)> {
@@ -21,7 +21,7 @@ pub(super) fn left_over(
     for (at, (_, item)) in items.iter().enumerate() {
         let left = |it: &AuthorizationWithFlows| !it.flows.is_empty() || it.record.revocation_pending;
         if known.get(&item.key).is_some_and(left) {
-            match finish_left_over(call.env, &mut bench.custody, item) {
+            match finish_left_over(call.env, &mut workspace.custody, item) {
                 Ok(Some(kept)) => found.push((at, Ok(kept))),
                 Ok(None) => {}
                 Err(e) => found.push((at, Err(e))),

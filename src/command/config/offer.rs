@@ -11,9 +11,9 @@ use crate::system::Env;
 impl<'a> Invocation<'a> {
     /// Vault and ledger of this call's profile for who may be new here: where nothing is configured yet, `config init` is offered.
     pub(in crate::command) fn first_bench(&self) -> Result<Workspace<'a>> {
-        self.bench_or_make().or_else(|nothing| {
+        self.workspace_or_make().or_else(|nothing| {
             offer_init(nothing, self.globals(), self.env, &mut Vaults { env: self.env })?;
-            self.bench()
+            self.workspace()
         })
     }
 }

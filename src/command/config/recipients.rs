@@ -4,7 +4,7 @@ use super::globals::{Globals, answer_json};
 use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, read_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
-use crate::custody::{Seals, reseal};
+use crate::custody::{SealLabeler, reseal};
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
 use crate::report::SCHEMA;
@@ -123,7 +123,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         false => {
             let detail = format!("to {}", wanted.join(", "));
             let mut ledger = open_ledger(env, &config)?;
-            let seals = Seals::of(&ledger, config.registrations());
+            let seals = SealLabeler::of(&ledger, config.registrations());
             // As the one that sealed them opens them: whom this host trusts changes with the commit alone.
             let from = vault(env, VaultKind::Sealed, &config.recipients);
             reseal(&mut ledger, &from, (&to, &wanted), &seals, &detail, env.clock.now())?

@@ -1,7 +1,7 @@
 //! `config show`: every setting that holds, and who gave it.
 
 use super::globals::{Globals, answer_json};
-use crate::config::{Config, Origin, Setting};
+use crate::config::{Config, EffectiveSetting, Origin};
 use crate::error::Result;
 use crate::error::clean;
 use crate::report::SCHEMA;
@@ -59,8 +59,8 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     Ok(0)
 }
 
-fn text(key: &str, value: String, origin: Origin) -> Setting {
-    Setting { key: key.into(), value: value.into(), origin }
+fn text(key: &str, value: String, origin: Origin) -> EffectiveSetting {
+    EffectiveSetting { key: key.into(), value: value.into(), origin }
 }
 
 /// Who chose the file.
@@ -73,7 +73,7 @@ fn found_by(globals: Globals, env: &Env) -> Origin {
     }
 }
 
-fn aligned(settings: &[Setting], origin: bool) -> String {
+fn aligned(settings: &[EffectiveSetting], origin: bool) -> String {
     let keys = settings.iter().map(|setting| setting.key.chars().count()).max().unwrap_or(0);
     let lines: Vec<_> =
         settings.iter().map(|setting| clean(&format!("{:keys$} = {}", setting.key, setting.value))).collect();

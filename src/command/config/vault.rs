@@ -5,7 +5,7 @@ use super::retry::on_what_is_named;
 use crate::command::{identity, open_ledger, vault};
 use crate::config::{Config, NewVault, change_vault};
 use crate::custody::move_secrets;
-use crate::custody::{Renewed, Seals, note_new_seals, renew_seals};
+use crate::custody::{ResealSummary, SealLabeler, note_new_seals, renew_seals};
 use crate::error::{Error, Result, clean, counted};
 use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
@@ -67,7 +67,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     ledger.shows_that_we_live()?;
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
-    let seals = Seals::of(&ledger, config.registrations());
+    let seals = SealLabeler::of(&ledger, config.registrations());
     let moved = move_secrets(&mut ledger, &from, &to, &seals, env.clock.now(), &mut || {
         change_vault(&env.paths, &config, &NewVault { kind: args.kind, recipients: recipients.clone() })
     })?;
@@ -89,7 +89,13 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
 
 /// What is there already is sealed anew where an older version sealed it, and, where somebody agrees, where it was sealed for
 /// another provider, or not here.
-fn renewed(ledger: &mut Ledger, vault: &Vault, seals: &Seals, args: &Args, env: &Env) -> Result<Renewed> {
+fn renewed(
+    ledger: &mut Ledger,
+    vault: &Vault,
+    seals: &SealLabeler,
+    args: &Args,
+    env: &Env,
+) -> Result<ResealSummary> {
     let mut agree = |question: &str| {
         env.terminal.agreed(args.yes, question, || format!("take secrets over ({question})"))
     };
@@ -100,7 +106,7 @@ fn renewed(ledger: &mut Ledger, vault: &Vault, seals: &Seals, args: &Args, env: 
     Ok(renewed)
 }
 
-fn told(renewed: &Renewed, env: &Env) {
+fn told(renewed: &ResealSummary, env: &Env) {
     if renewed.renewed > 0 {
         let secrets = counted(renewed.renewed, "secret was", "secrets were");
         env.terminal.info(&format!("{secrets} resealed for the rows that they are in."));

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// `--no-wait` for one license.
 pub(in crate::command) fn hand_off<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     item: PlannedLicense,
     any_user: bool,
     waiting: &ConsentArgs,
@@ -24,36 +24,42 @@ pub(in crate::command) fn hand_off<'a>(
     let handing = &waiting.handing_off;
     handing.check(call.json, false)?;
     let (key, life) = (item.key.clone(), handing.life()?);
-    let ready = online::connect(call, &bench.provider, &bench.custody).and_then(|client| {
-        bench.custody.connect(client.clone());
-        Ok((finish_left_over(call.env, &mut bench.custody, &item)?, client))
+    let ready = online::connect(call, &workspace.provider, &workspace.custody).and_then(|client| {
+        workspace.custody.connect(client.clone());
+        Ok((finish_left_over(call.env, &mut workspace.custody, &item)?, client))
     });
     let made = match ready {
         // Nobody is to be asked any more.
         Ok((Some(kept), _)) => {
-            let outcome = outcome_of_left(call, bench, &item, kept, any_user);
-            return bench.finish(call, outcome);
+            let outcome = outcome_of_left(call, workspace, &item, kept, any_user);
+            return workspace.finish(call, outcome);
         }
-        Ok((None, client)) => bench.custody.probe().and_then(|()| {
-            bench.custody.rehearse(&item.key, &item.username)?;
-            let made =
-                hand_out(call.env, &mut bench.custody, &client.endpoints, vec![item], waiting.port, life)?
-                    .into_iter()
-                    .next();
+        Ok((None, client)) => workspace.custody.probe().and_then(|()| {
+            workspace.custody.rehearse(&item.key, &item.username)?;
+            let made = hand_out(
+                call.env,
+                &mut workspace.custody,
+                &client.endpoints,
+                vec![item],
+                waiting.port,
+                life,
+            )?
+            .into_iter()
+            .next();
             made.ok_or_else(|| Error::Internal("nothing was handed out".into()))?.1
         }),
         Err(e) => Err(e),
     };
-    let standing = bench.custody.standing(&key)?;
+    let standing = workspace.custody.standing(&key)?;
     let handed = match made {
         Ok(handed) => handed,
         Err(e) => {
-            let outcome = outcome_or_error(bench, &key, standing, e)?;
-            return bench.finish(call, outcome);
+            let outcome = outcome_or_error(workspace, &key, standing, e)?;
+            return workspace.finish(call, outcome);
         }
     };
     let outcome = outcome_of_handed(&handed, standing);
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     let text = match handing.message {
         true => messages(std::slice::from_ref(&handed), &provider, call.env.clock.now()),
         false => format!("{}\n", handed.address),

@@ -7,23 +7,23 @@ use crate::custody::StoreOutcome;
 use crate::error::{Error, LedgerError, Result};
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::PlannedLicense;
-use crate::oauth::{Pasted, ProviderClient};
+use crate::oauth::{PastedCandidates, ProviderClient};
 
 /// What an answer from elsewhere comes to.
 pub(in crate::command) fn answered<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
-    pasted: &Pasted,
+    workspace: &mut Workspace<'a>,
+    pasted: &PastedCandidates,
     client: &ProviderClient,
 ) -> Result<Outcome> {
-    let (item, kept) = answer(call.env, &mut bench.custody, client, pasted)?;
-    Ok(outcome_of_left(call, bench, &item, kept, false))
+    let (item, kept) = answer(call.env, &mut workspace.custody, client, pasted)?;
+    Ok(outcome_of_left(call, workspace, &item, kept, false))
 }
 
 /// What a grant means that came without a round: from an earlier run, or from elsewhere.
 pub(super) fn outcome_of_left(
     call: &Invocation<'_>,
-    bench: &mut Workspace<'_>,
+    workspace: &mut Workspace<'_>,
     item: &PlannedLicense,
     kept: StoreOutcome,
     any_user: bool,
@@ -31,13 +31,13 @@ pub(super) fn outcome_of_left(
     if let StoreOutcome::Live { remarks } = &kept {
         remarks.iter().for_each(|remark| call.env.terminal.always(remark));
     }
-    outcome_of(&mut bench.custody, item, Ok(kept), |_| any_user)
+    outcome_of(&mut workspace.custody, item, Ok(kept), |_| any_user)
 }
 
 /// Another admin's grant is asked about where a person is; an error about the call itself stays the call's.
 pub(in crate::command) fn settled<'a>(
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     mut outcome: Outcome,
 ) -> Result<Outcome> {
     let terminal = &call.env.terminal;
@@ -46,7 +46,8 @@ pub(in crate::command) fn settled<'a>(
             if terminal.interactive() =>
         {
             // What is asked about is what is accepted, whatever others do meanwhile.
-            let shown = bench.custody.awaiting(&outcome.key)?.filter(|grant| grant.granted_by == granted_by);
+            let shown =
+                workspace.custody.awaiting(&outcome.key)?.filter(|grant| grant.granted_by == granted_by);
             let Some(shown) = shown else {
                 outcome.error = Some(LedgerError::Changed { license }.into());
                 return Ok(outcome);
@@ -54,9 +55,9 @@ pub(in crate::command) fn settled<'a>(
             let question =
                 format!("{license} was granted by {granted_by}, not {username}. Accept this grant?");
             outcome.error = match terminal.confirm(&question) {
-                Ok(true) => match bench.custody.accept(&shown) {
+                Ok(true) => match workspace.custody.accept(&shown) {
                     Ok(()) => {
-                        let standing = bench.custody.standing(&outcome.key)?;
+                        let standing = workspace.custody.standing(&outcome.key)?;
                         return Ok(Outcome::of(outcome.key, OutcomeKind::Granted, standing));
                     }
                     Err(e) => Some(e),
@@ -71,7 +72,7 @@ pub(in crate::command) fn settled<'a>(
             Ok(outcome)
         }
         Some(error) if outcome.ending == OutcomeKind::Failed => {
-            outcome_or_error(bench, &outcome.key, outcome.standing, error)
+            outcome_or_error(workspace, &outcome.key, outcome.standing, error)
         }
         error => Ok(Outcome { error, ..outcome }),
     }

@@ -6,7 +6,7 @@ mod targets;
 mod warnings;
 
 use super::context::reading;
-use super::form::{self, AnswerForm};
+use super::form::{self, OutputFormat};
 use super::{Invocation, Workspace, online, outcome_or_error};
 use crate::custody::{DeactivationResult, RecoveryOutcome, Revocation, RevocationMode, has_left};
 use crate::error::{Error, LedgerError, ProviderError, Result, clean};
@@ -84,7 +84,7 @@ pub struct Args {
 
     /// Choose the output format [default: text]
     #[arg(long, value_name = "FORMAT", value_enum)]
-    format: Option<AnswerForm>,
+    format: Option<OutputFormat>,
 }
 
 /// Who is asked to revoke, found out once for all.
@@ -98,18 +98,18 @@ enum RevocationTarget {
 }
 
 pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
-    let form = AnswerForm::of(args.format, call.json)?;
+    let form = OutputFormat::of(args.format, call.json)?;
     let done = match args.dry_run {
         true => dry_run(&args, form, call),
-        false => {
-            call.bench().and_then(|bench| bench.work(call, |bench| deactivate(&args, form, call, bench)))
-        }
+        false => call
+            .workspace()
+            .and_then(|workspace| workspace.work(call, |workspace| deactivate(&args, form, call, workspace))),
     };
     done.or_else(|e| form::refused(form, call, e))
 }
 
 /// What would be done: nothing is, and nothing is written.
-fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
+fn dry_run(args: &Args, form: OutputFormat, call: &Invocation<'_>) -> Result<u8> {
     let (provider, ledger) = reading(call)?;
     let standings = ledger.standings(&provider.profile)?;
     let chosen = chosen(args, &ledger, &provider, &standings)?;
@@ -121,22 +121,24 @@ fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
 
 fn deactivate<'a>(
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
-    let chosen = chosen(args, bench.custody.ledger(), &provider, &standings)?;
-    let ledger = bench.custody.ledger();
+    let provider = workspace.provider.clone();
+    let standings = workspace.custody.ledger().standings(&provider.profile)?;
+    let chosen = chosen(args, workspace.custody.ledger(), &provider, &standings)?;
+    let ledger = workspace.custody.ledger();
     let mut telling = DeactivateReporter::new(form, call, &provider, &chosen, ledger, args.awaiting)?;
-    let going = warn(&chosen, &standings, bench.custody.ledger(), &provider, call)?;
+    let going = warn(&chosen, &standings, workspace.custody.ledger(), &provider, call)?;
     let done = confirm(args, &going, call)
-        .and_then(|()| give_up_all(args, call, bench, &chosen, &mut telling))
+        .and_then(|()| give_up_all(args, call, workspace, &chosen, &mut telling))
         .and_then(|()| telling.close());
     match (done, &chosen[..]) {
-        (Err(e), [only]) if form == AnswerForm::Json => bench.refused(call, &only.standing.record.key, e),
-        (Err(e), several) if form == AnswerForm::Json => {
+        (Err(e), [only]) if form == OutputFormat::Json => {
+            workspace.refused(call, &only.standing.record.key, e)
+        }
+        (Err(e), several) if form == OutputFormat::Json => {
             let keys = several.iter().map(|it| it.standing.record.key.clone());
             let document = results(&[], &provider, call.env.clock.now()).with_left(keys, &e);
             call.env.terminal.answer(&call.json_text(&document)?)?;
@@ -250,7 +252,7 @@ fn confirm(
 fn give_up_all<'a>(
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     chosen: &[DeactivationTarget<'_>],
     telling: &mut DeactivateReporter<'_, '_>,
 ) -> Result<()> {
@@ -258,8 +260,8 @@ fn give_up_all<'a>(
     let mut reach = None;
     if going > 1 {
         // What is amiss is amiss for all of them, and nothing was done yet.
-        reach = Some(RevocationTarget::find(args, call, bench)?);
-        bench.custody.finish_what_is_under_way(call.env.interrupts()?);
+        reach = Some(RevocationTarget::find(args, call, workspace)?);
+        workspace.custody.finish_what_is_under_way(call.env.interrupts()?);
     }
     telling.planned(chosen)?;
     for DeactivationTarget { standing, extent } in chosen {
@@ -269,22 +271,22 @@ fn give_up_all<'a>(
                 let outcome = Outcome::of(key.clone(), OutcomeKind::Unchanged, Some((*standing).clone()));
                 Ok((outcome, messages::nothing_left(key, args.awaiting)))
             }
-            Some(_) if bench.custody.is_interrupted() => {
+            Some(_) if workspace.custody.is_interrupted() => {
                 telling.untouched(standing);
                 continue;
             }
-            Some(extent) => give_up(args, call, bench, key, extent, &mut reach),
+            Some(extent) => give_up(args, call, workspace, key, extent, &mut reach),
         };
-        let ended = ended.map_err(|e| e.of_license(&selector(key, bench.provider.other())));
+        let ended = ended.map_err(|e| e.of_license(&selector(key, workspace.provider.other())));
         let (outcome, said) = match ended {
             Ok(ended) => ended,
             Err(e) if going > 1 => {
                 let said = messages::failed(key, &e);
-                let standing = bench.custody.standing(key).ok().flatten();
+                let standing = workspace.custody.standing(key).ok().flatten();
                 let ending = OutcomeKind::Failed;
                 (Outcome { error: Some(e), ..Outcome::of(key.clone(), ending, standing) }, said)
             }
-            Err(e) => (outcome_or_error(bench, key, bench.custody.standing(key)?, e)?, String::new()),
+            Err(e) => (outcome_or_error(workspace, key, workspace.custody.standing(key)?, e)?, String::new()),
         };
         telling.ended(outcome, &said)?;
     }
@@ -293,13 +295,13 @@ fn give_up_all<'a>(
 
 impl RevocationTarget {
     /// Prepares what all of them need. A provider that is away is no error: it's asked later.
-    fn find<'a>(args: &Args, call: &Invocation<'a>, bench: &mut Workspace<'a>) -> Result<Self> {
+    fn find<'a>(args: &Args, call: &Invocation<'a>, workspace: &mut Workspace<'a>) -> Result<Self> {
         if args.local_only {
             return Ok(Self::Nobody);
         }
-        match online::connect(call, &bench.provider, &bench.custody) {
+        match online::connect(call, &workspace.provider, &workspace.custody) {
             Ok(client) => {
-                bench.custody.connect(client);
+                workspace.custody.connect(client);
                 Ok(Self::Provider { patience: RetryPolicy::REVOCATION, rest: None })
             }
             Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),
@@ -344,19 +346,19 @@ fn from_now(wait: Duration) -> Option<Instant> {
 fn give_up<'a>(
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     key: &Key,
     extent: &DeactivationScope,
     reach: &mut Option<RevocationTarget>,
 ) -> Result<(Outcome, String)> {
     let reach = match reach {
         Some(reach) => reach,
-        None => reach.insert(RevocationTarget::find(args, call, bench)?),
+        None => reach.insert(RevocationTarget::find(args, call, workspace)?),
     };
     if *extent != DeactivationScope::License {
-        return discard(args, call, bench, key, extent, reach);
+        return discard(args, call, workspace, key, extent, reach);
     }
-    let custody = &mut bench.custody;
+    let custody = &mut workspace.custody;
     let before = custody.standing(key)?;
     let recovered = match reach {
         RevocationTarget::Nobody => custody.abandon(key)?,
@@ -395,12 +397,12 @@ fn give_up<'a>(
 fn discard<'a>(
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     key: &Key,
     extent: &DeactivationScope,
     reach: &mut RevocationTarget,
 ) -> Result<(Outcome, String)> {
-    let custody = &mut bench.custody;
+    let custody = &mut workspace.custody;
     if let RevocationTarget::Provider { .. } = reach {
         custody.recover(key)?;
     }
@@ -425,7 +427,7 @@ fn discard<'a>(
     };
     reach.learn(&revocation);
     let standing = custody.standing(key)?;
-    let again = standing.as_ref().map(|it| discard_waiting(&it.record, bench.provider.other_profile));
+    let again = standing.as_ref().map(|it| discard_waiting(&it.record, workspace.provider.other_profile));
     let lives = standing.as_ref().is_some_and(|it| it.record.lives(call.env.clock.now()));
     let said = messages::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());
     let mut outcome = Outcome::of(key.clone(), OutcomeKind::Unchanged, standing);

@@ -1,7 +1,7 @@
 //! Telling what becomes of each license, in the form that was asked for, as it happens.
 
 use super::super::Invocation;
-use super::super::form::AnswerForm;
+use super::super::form::OutputFormat;
 use super::messages;
 use super::targets::DeactivationTarget;
 use crate::error::{Error, Result, licenses};
@@ -10,19 +10,19 @@ use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::ids::{Key, Ubi};
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::provider::Provider;
-use crate::model::reminder::EventKey;
+use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
 use crate::report::{RunEvent, RunEventKind, Subject, results};
 use std::collections::{BTreeSet, HashMap};
 
 /// What has been told so far.
 pub(super) struct DeactivateReporter<'c, 'a> {
-    form: AnswerForm,
+    form: OutputFormat,
     call: &'c Invocation<'a>,
     provider: &'c Provider,
     planned: usize,
     /// What each license's events have in common, where events are told.
-    common: HashMap<Key, EventKey>,
+    common: HashMap<Key, GrantEventKey>,
     /// Only what awaits approval is meant.
     awaiting: bool,
     /// Nothing is done: it's told what would be.
@@ -37,7 +37,7 @@ pub(super) struct DeactivateReporter<'c, 'a> {
 impl<'c, 'a> DeactivateReporter<'c, 'a> {
     /// Of these licenses.
     pub(super) fn new(
-        form: AnswerForm,
+        form: OutputFormat,
         call: &'c Invocation<'a>,
         provider: &'c Provider,
         chosen: &[DeactivationTarget<'_>],
@@ -64,7 +64,7 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
 
     /// What is going to be done.
     pub(super) fn planned(&self, chosen: &[DeactivationTarget<'_>]) -> Result<()> {
-        if self.form != AnswerForm::Jsonl {
+        if self.form != OutputFormat::Jsonl {
             return Ok(());
         }
         for it in chosen {
@@ -109,9 +109,9 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
     /// How one ended.
     pub(super) fn ended(&mut self, outcome: Outcome, said: &str) -> Result<()> {
         match self.form {
-            AnswerForm::Text => self.call.env.terminal.answer(said)?,
-            AnswerForm::Json => {}
-            AnswerForm::Jsonl => {
+            OutputFormat::Text => self.call.env.terminal.answer(said)?,
+            OutputFormat::Json => {}
+            OutputFormat::Jsonl => {
                 if let Some(common) = self.common.get(&outcome.key) {
                     let at = self.call.env.clock.now();
                     self.event(&RunEvent::ended(&outcome, at, common, self.provider))?;
@@ -144,22 +144,22 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
         let exit = if stopped { interrupted().exit() } else { exit_of(&self.outcomes) };
         let counts = RunCounts::of(&self.outcomes, left);
         match self.form {
-            AnswerForm::Text if self.planned == 0 => terminal.answer(match self.awaiting {
+            OutputFormat::Text if self.planned == 0 => terminal.answer(match self.awaiting {
                 true => "Nothing to do: no grant of the selected licenses awaits approval.\n",
                 false => "Nothing to do: the selected licenses are already deactivated.\n",
             })?,
-            AnswerForm::Text if self.planned > 1 && self.dry => {
+            OutputFormat::Text if self.planned > 1 && self.dry => {
                 let would = self.outcomes.iter().filter(|it| it.ending == OutcomeKind::Skipped).count();
                 terminal.answer(&format!("{would} of {} would be deactivated.\n", licenses(self.planned)))?;
             }
-            AnswerForm::Text if self.planned > 1 => terminal.answer(&messages::sum(counts))?,
-            AnswerForm::Text => {}
-            AnswerForm::Json => {
+            OutputFormat::Text if self.planned > 1 => terminal.answer(&messages::sum(counts))?,
+            OutputFormat::Text => {}
+            OutputFormat::Json => {
                 self.outcomes.append(&mut self.untouched);
                 let document = results(&self.outcomes, self.provider, now);
                 terminal.answer(&self.call.json_text(&document)?)?;
             }
-            AnswerForm::Jsonl => {
+            OutputFormat::Jsonl => {
                 self.event(&RunEvent::summary(now, counts, exit, self.error(stopped).as_ref()))?;
             }
         }

@@ -1,7 +1,7 @@
 //! This machine: the redirect's port, a browser, what kind of place it is, and the shell's completions.
 
 use super::Examination;
-use crate::system::{Port, can_listen, found};
+use crate::system::{LoopbackAddress, can_listen, found};
 use std::path::{Path, PathBuf};
 
 impl Examination<'_, '_> {
@@ -13,14 +13,14 @@ impl Examination<'_, '_> {
     fn redirect(&mut self) {
         let port = self.provider.as_ref().and_then(|provider| provider.redirect.port);
         let named = port.map_or("any port".into(), |port| format!("port {port}"));
-        match can_listen(Port::Ipv4(port.unwrap_or(0))) {
+        match can_listen(LoopbackAddress::Ipv4(port.unwrap_or(0))) {
             Ok(()) => self.well("redirect", format!("127.0.0.1, {named}: free")),
             Err(e) => {
                 let fix = "Stop the program that uses it (perhaps another consent), or choose another port with redirect.port or --port.";
                 self.problem("redirect", format!("127.0.0.1, {named}: {e}"), fix);
             }
         }
-        if let Err(e) = can_listen(Port::Ipv6(0)) {
+        if let Err(e) = can_listen(LoopbackAddress::Ipv6(0)) {
             self.note("redirect", format!("can't listen on [::1]: {e}; 127.0.0.1 is enough"), None);
         }
     }

@@ -2,11 +2,11 @@
 
 use super::Examination;
 use crate::config::{Config, needs_secret};
-use crate::custody::{Seals, client_secret_place, is_out_of_place, recipients_differ};
+use crate::custody::{SealLabeler, client_secret_place, is_out_of_place, recipients_differ};
 use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::authorization::next_of;
-use crate::model::flow::{Role, SecretPlace};
+use crate::model::flow::{SecretPlace, SecretRole};
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
 use std::collections::BTreeSet;
@@ -68,13 +68,13 @@ impl Examination<'_, '_> {
         if let Some(e) = recipients_differ(&ledger, &vault)? {
             self.problem("vault", e.to_string(), e.hint().unwrap_or_default());
         }
-        let seals = Seals::of(&ledger, config.registrations());
+        let seals = SealLabeler::of(&ledger, config.registrations());
         self.client_secret(&ledger, &vault, &seals)?;
         self.old_seals(config, &ledger)?;
         self.compare(config, &vault, &ledger, &seals)
     }
 
-    fn client_secret(&mut self, ledger: &Ledger, vault: &Vault, seals: &Seals) -> Result<()> {
+    fn client_secret(&mut self, ledger: &Ledger, vault: &Vault, seals: &SealLabeler) -> Result<()> {
         let Some(provider) = self.provider.clone().filter(|it| needs_secret(it)) else { return Ok(()) };
         match client_secret_place(ledger, vault, seals, &provider.profile)? {
             Some(_) => self.well("vault", "the client secret is stored"),
@@ -103,7 +103,13 @@ impl Examination<'_, '_> {
     }
 
     /// Vault against ledger, both ways.
-    fn compare(&mut self, config: &Config, vault: &Vault, ledger: &Ledger, seals: &Seals) -> Result<()> {
+    fn compare(
+        &mut self,
+        config: &Config,
+        vault: &Vault,
+        ledger: &Ledger,
+        seals: &SealLabeler,
+    ) -> Result<()> {
         // Before the listing: a move gives an item the same name at every try.
         let turn = if self.fix { ledger.vault_turn()? } else { None };
         // In this order: who made what is listed was at work before that, and either still is, or has named it by now.
@@ -135,7 +141,7 @@ impl Examination<'_, '_> {
         listed: Option<&[String]>,
         vault: &Vault,
         ledger: &Ledger,
-        seals: &Seals,
+        seals: &SealLabeler,
     ) -> Result<()> {
         let listed: Option<BTreeSet<&str>> = listed.map(|it| it.iter().map(String::as_str).collect());
         let began = Instant::now();
@@ -207,7 +213,7 @@ impl Examination<'_, '_> {
             shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned())
         };
         match &secret.owner {
-            SecretOwner::Tokens { key, role: Role::Live | Role::Held, .. }
+            SecretOwner::Tokens { key, role: SecretRole::Live | SecretRole::Held, .. }
             | SecretOwner::Memo { key, .. } => {
                 let found = format!("the secret of {} is missing or damaged", key.license);
                 self.problem("vault", found, format!("biotrack-auth renew {}{named}", quoted(key)));
@@ -234,7 +240,7 @@ impl Examination<'_, '_> {
         let kept: BTreeSet<_> = secrets
             .iter()
             .filter_map(|it| match &it.owner {
-                SecretOwner::Tokens { profile, key, role: Role::Live, .. } => {
+                SecretOwner::Tokens { profile, key, role: SecretRole::Live, .. } => {
                     Some((profile.as_str(), key.clone()))
                 }
                 _ => None,

@@ -2,10 +2,10 @@
 
 use super::args::Args;
 use crate::command::bulk;
-use crate::command::form::AnswerForm;
+use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace};
 use crate::error::{Error, LedgerError, Result, licenses};
-use crate::ledger::{GrantOf, Ledger};
+use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::flow::Purpose;
 use crate::model::granted::AwaitingGrant;
@@ -73,11 +73,11 @@ impl<'s> AwaitingPlan<'s> {
 /// Shows what awaits approval, asks, and accepts exactly that.
 pub(super) fn accept<'a>(
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
+    let (terminal, provider) = (&call.env.terminal, workspace.provider.clone());
     if args.selectors.is_empty() && !terminal.interactive() {
         return Err(Error::Usage {
             what: "--awaiting needs license names in a session that is not interactive".into(),
@@ -86,15 +86,15 @@ pub(super) fn accept<'a>(
                     .into(),
         });
     }
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
-    let meant = AwaitingPlan::find(args, bench.custody.ledger(), &provider.profile, &standings)?;
+    let standings = workspace.custody.ledger().standings(&provider.profile)?;
+    let meant = AwaitingPlan::find(args, workspace.custody.ledger(), &provider.profile, &standings)?;
     let mut outcomes: Vec<_> = meant
         .nothing
         .iter()
         .map(|it| Outcome::of(it.record.key.clone(), OutcomeKind::Unchanged, Some((*it).clone())))
         .collect();
     if !meant.grants.is_empty() {
-        let lines = meant.lines(bench.custody.ledger(), &provider)?;
+        let lines = meant.lines(workspace.custody.ledger(), &provider)?;
         terminal.info(if lines.len() == 1 {
             "1 grant awaits approval:"
         } else {
@@ -111,28 +111,28 @@ pub(super) fn accept<'a>(
         })?;
     }
     for (grant, _) in &meant.grants {
-        let (ending, error) = match bench.custody.accept(grant) {
+        let (ending, error) = match workspace.custody.accept(grant) {
             Ok(()) => (OutcomeKind::Granted, None),
             // Not the one that was shown any more.
             Err(e @ Error::Ledger(LedgerError::Changed { .. })) => (OutcomeKind::Skipped, Some(e)),
             Err(e) => (OutcomeKind::Failed, Some(e)),
         };
-        let standing = bench.custody.standing(&grant.key)?;
+        let standing = workspace.custody.standing(&grant.key)?;
         outcomes.push(Outcome { error, ..Outcome::of(grant.key.clone(), ending, standing) });
     }
     outcomes.sort_by(|a, b| a.key.cmp(&b.key));
-    answer(args, form, call, bench, outcomes, &meant)
+    answer(args, form, call, workspace, outcomes, &meant)
 }
 
 fn answer<'a>(
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
     mut outcomes: Vec<Outcome>,
     meant: &AwaitingPlan<'_>,
 ) -> Result<u8> {
-    let (terminal, provider) = (&call.env.terminal, bench.provider.clone());
+    let (terminal, provider) = (&call.env.terminal, workspace.provider.clone());
     for it in &meant.nothing {
         terminal.info(&format!("No grant for {} awaits approval.", it.record.key.license));
     }
@@ -142,16 +142,16 @@ fn answer<'a>(
     if let ([_], None, [_]) = (&args.selectors[..], args.bulk.format, &outcomes[..])
         && let Some(only) = outcomes.pop()
     {
-        return bench.finish(call, only);
+        return workspace.finish(call, only);
     }
     for outcome in &outcomes {
         match (form, outcome.ending) {
-            (AnswerForm::Jsonl, _) => {
+            (OutputFormat::Jsonl, _) => {
                 let about = match outcome.ending {
-                    OutcomeKind::Granted => GrantOf::BeforeTheLast,
-                    _ => GrantOf::Now,
+                    OutcomeKind::Granted => EventGrant::BeforeTheLast,
+                    _ => EventGrant::Now,
                 };
-                let common = bench.custody.ledger().event_key(&provider.profile, &outcome.key, about)?;
+                let common = workspace.custody.ledger().event_key(&provider.profile, &outcome.key, about)?;
                 let event = RunEvent::ended(outcome, call.env.clock.now(), &common, &provider);
                 terminal.answer(&call.json_line(&event)?)?;
             }
@@ -159,20 +159,20 @@ fn answer<'a>(
             _ => {}
         }
     }
-    bulk::finish(call, bench, form, &outcomes)
+    bulk::finish(call, workspace, form, &outcomes)
 }
 
 /// What would be accepted.
 pub(super) fn dry_run(
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'_>,
     provider: &Provider,
     ledger: &Ledger,
     standings: &[AuthorizationWithFlows],
 ) -> Result<u8> {
     let meant = AwaitingPlan::find(args, ledger, &provider.profile, standings)?;
-    if form == AnswerForm::Text {
+    if form == OutputFormat::Text {
         let lines = meant.lines(ledger, provider)?;
         let text: String = lines.iter().map(|line| format!("Would accept: {line}\n")).collect();
         let nothing = if text.is_empty() { "No grant awaits approval.\n" } else { "" };

@@ -19,9 +19,9 @@ pub(super) fn renew<'a>(
     standings: &[AuthorizationWithFlows],
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let (terminal, key, provider) = (&call.env.terminal, &item.key, bench.provider.clone());
+    let (terminal, key, provider) = (&call.env.terminal, &item.key, workspace.provider.clone());
     args.waiting.choice(call, std::iter::once(key.license.to_string()))?;
     deactivate::warnings(record, standings, &provider, call.env.clock.now())
         .iter()
@@ -29,11 +29,11 @@ pub(super) fn renew<'a>(
     let question =
         format!("Really end the current grant of {} before {} grants access?", key.license, item.username);
     terminal.agreed(args.yes, &question, || format!("to end the current grant of {} first", key.license))?;
-    let client = online::connect(call, &provider, &bench.custody)?;
-    bench.custody.connect(client);
-    bench.custody.probe()?;
-    bench.custody.rehearse(key, &item.username)?;
-    let recovered = bench.custody.recover(key)?;
+    let client = online::connect(call, &provider, &workspace.custody)?;
+    workspace.custody.connect(client);
+    workspace.custody.probe()?;
+    workspace.custody.rehearse(key, &item.username)?;
+    let recovered = workspace.custody.recover(key)?;
     let finished = |it: &RecoveryOutcome| matches!(it, RecoveryOutcome::Finished { kept: StoreOutcome::Live { .. }, username } if username.same_as(item.username.as_str()));
     if recovered.iter().any(finished) {
         // An earlier run broke, and all but stored what came after: that is what is wanted.
@@ -41,12 +41,12 @@ pub(super) fn renew<'a>(
             "Stored the grant for {} that an earlier command had left unfinished.",
             key.license
         ));
-        let outcome = Outcome::of(key.clone(), OutcomeKind::Granted, bench.custody.standing(key)?);
-        return bench.finish(call, outcome);
+        let outcome = Outcome::of(key.clone(), OutcomeKind::Granted, workspace.custody.standing(key)?);
+        return workspace.finish(call, outcome);
     }
     let reason = format!("ended before {} grants", item.username);
     let asking = RevocationMode::Provider(RetryPolicy::REVOCATION);
-    let given_up = bench.custody.break_first(key, &item.username, asking, &reason)?;
+    let given_up = workspace.custody.break_first(key, &item.username, asking, &reason)?;
     if deactivate::is_in_doubt(record, &recovered, &given_up) {
         terminal.info(deactivate::LOST);
     }
@@ -54,13 +54,13 @@ pub(super) fn renew<'a>(
         // Where one grant at a time is allowed, a new one has no chance yet.
         let outcome = Outcome {
             error: Some(e),
-            ..Outcome::of(key.clone(), OutcomeKind::Failed, bench.custody.standing(key)?)
+            ..Outcome::of(key.clone(), OutcomeKind::Failed, workspace.custody.standing(key)?)
         };
-        return bench.finish(call, outcome);
+        return workspace.finish(call, outcome);
     }
     terminal.info(&format!("The old grant of {} has ended. Now asking for the new one.", key.license));
     // It has ended: the next command on the license, whichever it is, says so and goes on.
     let item = PlannedLicense { expires_at: Some(call.env.clock.now()), ..item };
-    let outcome = consent(call, bench, item, false, &args.waiting)?;
-    bench.finish(call, outcome)
+    let outcome = consent(call, workspace, item, false, &args.waiting)?;
+    workspace.finish(call, outcome)
 }

@@ -11,7 +11,7 @@ pub use args::Args;
 use super::bulk::{self, Run};
 use super::consent::{consent, hand_off};
 use super::context::reading;
-use super::form::{self, AnswerForm};
+use super::form::{self, OutputFormat};
 use super::{Invocation, Workspace};
 use crate::consent::fits;
 use crate::error::{Error, Result};
@@ -21,18 +21,18 @@ use crate::model::selection;
 use std::collections::HashMap;
 
 pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
-    let form = AnswerForm::of(args.bulk.format, call.json)?;
+    let form = OutputFormat::of(args.bulk.format, call.json)?;
     if args.dry_run {
         return dry_run(&args, form, call).or_else(|e| form::refused(form, call, e));
     }
-    call.bench()?.work(call, |bench| match &args.selectors[..] {
+    call.workspace()?.work(call, |workspace| match &args.selectors[..] {
         _ if args.awaiting => {
-            awaiting::accept(&args, form, call, bench).or_else(|e| form::refused(form, call, e))
+            awaiting::accept(&args, form, call, workspace).or_else(|e| form::refused(form, call, e))
         }
         [one] if args.tag.is_none() && args.user.is_none() && args.bulk.format.is_none() => {
-            renew_one(one, &args, call, bench)
+            renew_one(one, &args, call, workspace)
         }
-        _ => renew_several(&args, form, call, bench).or_else(|e| form::refused(form, call, e)),
+        _ => renew_several(&args, form, call, workspace).or_else(|e| form::refused(form, call, e)),
     })
 }
 
@@ -40,12 +40,13 @@ fn renew_one<'a>(
     selector: &str,
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
-    let standings = bench.custody.ledger().find_by_selectors(&provider.profile, &args.selectors)?;
+    let provider = workspace.provider.clone();
+    let standings = workspace.custody.ledger().find_by_selectors(&provider.profile, &args.selectors)?;
     let record = &selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
-    renew_record(record, &standings, args, call, bench).or_else(|e| bench.refused(call, &record.key, e))
+    renew_record(record, &standings, args, call, workspace)
+        .or_else(|e| workspace.refused(call, &record.key, e))
 }
 
 fn renew_record<'a>(
@@ -53,35 +54,35 @@ fn renew_record<'a>(
     standings: &[AuthorizationWithFlows],
     args: &Args,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
     let mut item = PlannedLicense::of(record, record.asked_for(), String::new());
     ask_another(args, std::slice::from_mut(&mut item), standings, call)?;
     if args.break_first {
-        let all = bench.custody.ledger().standings(&provider.profile)?;
-        return break_first::renew(item, record, &all, args, call, bench);
+        let all = workspace.custody.ledger().standings(&provider.profile)?;
+        return break_first::renew(item, record, &all, args, call, workspace);
     }
     if args.waiting.handing_off.no_wait {
-        return hand_off(call, bench, item, args.any_user, &args.waiting);
+        return hand_off(call, workspace, item, args.any_user, &args.waiting);
     }
-    let outcome = consent(call, bench, item, args.any_user, &args.waiting)?;
-    bench.finish(call, outcome)
+    let outcome = consent(call, workspace, item, args.any_user, &args.waiting)?;
+    workspace.finish(call, outcome)
 }
 
 fn renew_several<'a>(
     args: &Args,
-    form: AnswerForm,
+    form: OutputFormat,
     call: &Invocation<'a>,
-    bench: &mut Workspace<'a>,
+    workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
     one_at_a_time(args)?;
-    let provider = bench.provider.clone();
+    let provider = workspace.provider.clone();
     let now = call.env.clock.now();
-    let standings = bench.custody.ledger().standings(&provider.profile)?;
+    let standings = workspace.custody.ledger().standings(&provider.profile)?;
     let (mut plan, resumed) = match args.resume {
-        true => resume::plan(call, bench, &standings, now)?,
+        true => resume::plan(call, workspace, &standings, now)?,
         false => {
             let (plan, _) = select::plan(args, call, &standings, &provider, now)?;
             // Who named each license hears of each; who named none needn't hear what isn't due.
@@ -96,11 +97,11 @@ fn renew_several<'a>(
     }
     let known = standings.into_iter().map(|it| (it.record.key.clone(), it)).collect();
     let run = Run { plan, known, resumed, any_user: args.any_user, verb: "renew", form };
-    bulk::run(call, bench, run, &args.bulk, &args.waiting)
+    bulk::run(call, workspace, run, &args.bulk, &args.waiting)
 }
 
 /// What would be done: nobody is asked, and nothing is written.
-fn dry_run(args: &Args, form: AnswerForm, call: &Invocation<'_>) -> Result<u8> {
+fn dry_run(args: &Args, form: OutputFormat, call: &Invocation<'_>) -> Result<u8> {
     one_at_a_time(args)?;
     let (provider, ledger) = reading(call)?;
     let (standings, now) = (ledger.standings(&provider.profile)?, call.env.clock.now());

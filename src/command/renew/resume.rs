@@ -62,12 +62,12 @@ impl RemainingRun {
 /// What wasn't done, taken over from whoever was at it.
 pub(super) fn plan(
     call: &Invocation<'_>,
-    bench: &mut Workspace<'_>,
+    workspace: &mut Workspace<'_>,
     standings: &[AuthorizationWithFlows],
     now: Timestamp,
 ) -> Result<(Plan, Option<ResumedRun>)> {
-    let provider = bench.provider.clone();
-    let ledger = bench.custody.ledger_mut();
+    let provider = workspace.provider.clone();
+    let ledger = workspace.custody.ledger_mut();
     let Some(run) = ledger.take_run(&provider.profile)? else { return Ok((Plan::default(), None)) };
     let (id, began, owner) = (run.id, provider.zone.time(run.began), run.owner.clone());
     let left = RemainingRun::of(run, standings, &provider, now);

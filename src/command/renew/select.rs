@@ -8,9 +8,9 @@ use crate::model::authorization::{Authorization, AuthorizationWithFlows, State};
 use crate::model::duration::parse;
 use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
-use crate::model::rows::{Renewal, renewals};
+use crate::model::rows::{RenewalRow, renewals};
 use crate::model::selection::{self, Filter};
-use crate::model::spread::{Member, SpreadProposal, spread};
+use crate::model::spread::{SpreadLicense, SpreadProposal, spread};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -35,7 +35,7 @@ pub(super) fn plan(
     if args.due.is_none() {
         return Ok((plan.ordered(), None));
     }
-    let fleet: Vec<_> = standings.iter().map(|it| Member::at(now, &it.record, provider)).collect();
+    let fleet: Vec<_> = standings.iter().map(|it| SpreadLicense::at(now, &it.record, provider)).collect();
     let proposal = spread(now, &provider.zone, provider.lifetime, provider.due_window, &fleet);
     match args.spread {
         true => Ok((field.spread(plan, &proposal, &narrowing).ordered(), None)),
@@ -210,7 +210,7 @@ impl Candidates<'_> {
         }
     }
 
-    fn of_row(&self, row: &Renewal) -> Result<&Authorization> {
+    fn of_row(&self, row: &RenewalRow) -> Result<&Authorization> {
         let selector = match &row.ubi {
             Some(ubi) => format!("{ubi}/{}", row.license),
             None => row.license.to_string(),

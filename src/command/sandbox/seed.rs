@@ -3,7 +3,7 @@
 use crate::command::{Invocation, open_ledger};
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
-use crate::model::flow::Change;
+use crate::model::flow::RecordCommit;
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{Key, License, StoreName, Tag, Ubi, Username};
 use crate::report::SCHEMA;
@@ -63,7 +63,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     }
     let mut ledger = open_ledger(call.env, &config)?;
     let now = call.env.clock.now();
-    let changes: Vec<Change> =
+    let changes: Vec<RecordCommit> =
         (0..args.count).map(|at| made_up(&provider.profile, at, now)).collect::<Result<_>>()?;
     let mut made = 0;
     for batch in changes.chunks(BATCH) {
@@ -81,7 +81,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 
 /// The same ones every time, so that a second run adds nothing twice. Of 20, 2 have lapsed, 3 are due, 1 is pending,
 /// 1 deactivated, and the others are active.
-fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
+fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<RecordCommit> {
     let key = Key {
         ubi: Ubi::parse(&format!("604{:06}", at / 5))?,
         license: License::parse(&format!("{}-X{at:06}-D{}", 101 + at % 7, 1 + at % 3))?,
@@ -107,9 +107,9 @@ fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<Change> {
     Ok(change(record, HistoryEventKind::Granted, now))
 }
 
-fn change(mut record: Authorization, happened: HistoryEventKind, at: Timestamp) -> Change {
+fn change(mut record: Authorization, happened: HistoryEventKind, at: Timestamp) -> RecordCommit {
     record.generation = record.generation.next();
     let (profile, key) = (record.profile.clone(), record.key.clone());
     let event = HistoryEvent { at, profile, key, happened, detail: "made up".into(), failure: None };
-    Change { record, moves: Vec::new(), ends: None, events: vec![event] }
+    RecordCommit { record, moves: Vec::new(), ends: None, events: vec![event] }
 }

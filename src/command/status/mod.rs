@@ -15,13 +15,13 @@ use crate::model::duration::parse;
 use crate::model::provider::Provider;
 use crate::model::selection::Filter;
 use crate::report::{
-    CheckVerdict, Row, StatusDocument, Threshold, View, calendar, check, csv, document, lines, prometheus,
-    schema, table,
+    CheckVerdict, ReportRow, StatusDocument, Threshold, View, calendar, check, csv, document, lines,
+    prometheus, schema, table,
 };
 use crate::system::files;
 use args::Format;
 use jiff::SignedDuration;
-use reader::{StatusQuery, StatusReader};
+use reader::{StatusMatches, StatusReader};
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
 
@@ -52,13 +52,13 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
     }
     let narrowings: Vec<_> = providers.iter().map(|provider| narrowing(&args, window, provider)).collect();
     let checked = args.check.then(|| thresholds.0.window().zip(thresholds.1.window())).flatten();
-    let StatusQuery { found, beside, guessed } =
+    let StatusMatches { found, beside, guessed } =
         reader.meant(&narrowings, checked.map(|(warning, critical)| warning.max(critical)))?;
     // The process ends with the answer: ten thousand records needn't be given back one by one before.
     let found = ManuallyDrop::new(found);
-    let rows: Vec<Row<'_>> = found
+    let rows: Vec<ReportRow<'_>> = found
         .iter()
-        .flat_map(|it| it.standings.iter().map(|standing| Row::at(now, standing, it.provider)))
+        .flat_map(|it| it.standings.iter().map(|standing| ReportRow::at(now, standing, it.provider)))
         .collect();
     let unseen = blind_spots(&args, call, &config, &ledger)?;
     if args.check {
@@ -154,7 +154,7 @@ fn for_people<'a>(
     args: &Args,
     call: &Invocation<'_>,
     ledger: &Ledger,
-    rows: &'a [Row<'_>],
+    rows: &'a [ReportRow<'_>],
     view: &'a View,
     named: bool,
 ) -> Result<Answer<'a>> {

@@ -31,7 +31,7 @@ pub(super) struct StatusReader<'a> {
 }
 
 /// What was meant.
-pub(super) struct StatusQuery<'p> {
+pub(super) struct StatusMatches<'p> {
     pub found: Vec<FoundRecords<'p>>,
     /// How many others there are.
     pub beside: QuietRecords,
@@ -54,7 +54,7 @@ impl<'a> StatusReader<'a> {
         &self,
         narrowings: &[Filter],
         checked: Option<SignedDuration>,
-    ) -> Result<StatusQuery<'a>> {
+    ) -> Result<StatusMatches<'a>> {
         let (mut found, mut beside) = (Vec::new(), QuietRecords::default());
         for (provider, narrowing) in self.providers.iter().zip(narrowings) {
             let (standings, quiet) = self.read(provider, narrowing, checked)?;
@@ -66,7 +66,7 @@ impl<'a> StatusReader<'a> {
         for (FoundRecords { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
             standings.retain(|it| narrowing.is_none() || narrowing.admits(&it.record, provider, self.now));
         }
-        Ok(StatusQuery { found, beside, guessed })
+        Ok(StatusMatches { found, beside, guessed })
     }
 
     fn read(

@@ -25,7 +25,7 @@ pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>
         if keys.is_empty() {
             continue;
         }
-        let asked = call.bench_of(&provider.profile).and_then(|bench| ask(call, bench, &keys));
+        let asked = call.workspace_of(&provider.profile).and_then(|workspace| ask(call, workspace, &keys));
         match asked {
             Ok(looked) => tell(args, call, &looked),
             // Its ledger is what is shown: what is wrong with it isn't passed over.
@@ -39,13 +39,13 @@ pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>
     Ok(())
 }
 
-fn ask<'a>(call: &Invocation<'a>, bench: Workspace<'a>, keys: &[Key]) -> Result<IntrospectionSummary> {
+fn ask<'a>(call: &Invocation<'a>, workspace: Workspace<'a>, keys: &[Key]) -> Result<IntrospectionSummary> {
     let mut looked = IntrospectionSummary::default();
-    bench.work(call, |bench| {
-        let client = online::connect(call, &bench.provider, &bench.custody)?;
-        bench.custody.connect(client);
+    workspace.work(call, |workspace| {
+        let client = online::connect(call, &workspace.provider, &workspace.custody)?;
+        workspace.custody.connect(client);
         let progress = call.env.terminal.moving();
-        looked = bench.custody.introspect_all(keys, |done| {
+        looked = workspace.custody.introspect_all(keys, |done| {
             progress.show(format!("Checking grants {done}/{}", keys.len()));
         })?;
         Ok(0)

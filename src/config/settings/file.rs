@@ -1,6 +1,6 @@
 //! The settings that stand outside the profiles and hold for all of them.
 
-use super::setting::GivenValue::{Is, Open};
+use super::setting::DeclaredValue::{Is, Open};
 use super::setting::Setting;
 use super::setting::SettingKind::{Command, Flag, Numbers, Read, Text, Texts, Time, Words};
 use crate::config::{Config, read};

@@ -1,7 +1,7 @@
 //! Settings as `config init` writes them into a new profile: a line each, with what there is to know about it.
 
 use super::file::FILE;
-use super::setting::{GivenValue, PresetDefaults, Setting, SettingKind};
+use super::setting::{DeclaredValue, PresetDefaults, Setting, SettingKind};
 use super::tables::profile;
 use crate::config::presets::Preset;
 use crate::model::provider::Provider;
@@ -9,13 +9,13 @@ use std::fmt;
 use toml::Value;
 
 /// A line of a profile that `config init` writes: switched off by a `#`, to be looked at and changed.
-pub(in crate::config) struct Line {
+pub(in crate::config) struct CommentedSetting {
     pub key: String,
     value: Value,
     remark: String,
 }
 
-impl fmt::Display for Line {
+impl fmt::Display for CommentedSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "#{} = {}", self.key, self.value)?;
         if self.remark.is_empty() { Ok(()) } else { write!(f, "  # {}", self.remark) }
@@ -23,20 +23,20 @@ impl fmt::Display for Line {
 }
 
 /// A preset's lines, those that it leaves open among them.
-pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<Line> {
+pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<CommentedSetting> {
     let line = |setting: &'static Setting<Provider>, by: &PresetDefaults| {
         let value = by.given.shown(setting.kind.form())?;
-        Some(Line { key: setting.key_of(by), value, remark: by.remark.into() })
+        Some(CommentedSetting { key: setting.key_of(by), value, remark: by.remark.into() })
     };
     profile().flat_map(|setting| setting.by(preset).filter_map(move |by| line(setting, by))).collect()
 }
 
 /// The defaults' lines, each with what it says.
-pub(in crate::config) fn default_lines() -> Vec<Line> {
+pub(in crate::config) fn default_lines() -> Vec<CommentedSetting> {
     let line = |setting: &Setting<Provider>| {
         let named = !matches!(setting.kind, SettingKind::Preset(_) | SettingKind::Parameters(..));
         let value = setting.default.shown(setting.kind.form()).filter(|_| named)?;
-        Some(Line { key: setting.key.into(), value, remark: setting.remark() })
+        Some(CommentedSetting { key: setting.key.into(), value, remark: setting.remark() })
     };
     profile().filter_map(line).collect()
 }
@@ -49,7 +49,7 @@ pub(in crate::config) fn remark(key: &str) -> String {
 /// What a profile's setting may look like, for whoever must give it.
 pub(in crate::config) fn example(key: &str) -> &'static str {
     match profile().find(|it| it.key == key).map(|it| it.default) {
-        Some(GivenValue::Is(example) | GivenValue::Open(example)) => example,
+        Some(DeclaredValue::Is(example) | DeclaredValue::Open(example)) => example,
         None => "…",
     }
 }

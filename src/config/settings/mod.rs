@@ -10,10 +10,10 @@ mod setting;
 mod tables;
 
 pub(super) use file::FILE;
-pub(super) use lines::{Line, default_lines, example, preset_lines, remark};
+pub(super) use lines::{CommentedSetting, default_lines, example, preset_lines, remark};
 pub(super) use scope::Scope;
-pub(super) use setting::{Query, Setting, SettingKind, ValueForm};
+pub(super) use setting::{QueryRule, Setting, SettingKind, ValueForm};
 pub use tables::preset_gives;
 pub(super) use tables::{defaults, preset_layer, profile};
 #[cfg(test)]
-pub(super) use {own::OWN, provider::PROVIDER, setting::GivenValue};
+pub(super) use {own::OWN, provider::PROVIDER, setting::DeclaredValue};

@@ -1,7 +1,7 @@
 //! A profile's settings that are this installation's own: what it trusts, where it is reached, when it reminds. They are
 //! nobody else's, and so no description of a provider brings them along.
 
-use super::setting::GivenValue::{Is, Open};
+use super::setting::DeclaredValue::{Is, Open};
 use super::setting::Setting;
 use super::setting::SettingKind::{Base, File, Time, TimeOrZero};
 use crate::model::provider::Provider;

@@ -1,11 +1,11 @@
 //! A profile's settings that say what the provider is like and who the integrator is. They hold for whoever uses that
 //! provider; nothing here names a file, a command or an address of this installation.
 
-use super::setting::GivenValue::{Is, Open};
+use super::setting::DeclaredValue::{Is, Open};
 use super::setting::SettingKind::{
     Address, Base, Flag, Parameters, Port, Preset, Read, Text, Texts, Time, Words,
 };
-use super::setting::{Query, Setting, by};
+use super::setting::{QueryRule, Setting, by};
 use crate::config::presets::Preset::{Fl, Generic, LocalSandbox, Ny, NySandbox};
 use crate::config::read;
 use crate::model::consent::Fact;
@@ -42,7 +42,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "issuer",
         doc: "The server's issuer, exactly as the server spells it.",
-        kind: Address(Query::Refused, |provider, issuer| provider.issuer = Some(issuer)),
+        kind: Address(QueryRule::Refused, |provider, issuer| provider.issuer = Some(issuer)),
         default: Open("https://…"),
         presets: &[
             by(&[LocalSandbox], Is("{url}"), ""),
@@ -59,7 +59,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "authorize_url",
         doc: "The address of the Grant Access page.",
-        kind: Address(Query::Allowed, |provider, url| provider.authorize_url = Some(url)),
+        kind: Address(QueryRule::Allowed, |provider, url| provider.authorize_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[
             by(&[Ny], Is("{url}/oauth"), "unverified: as public code for the sandbox has it"),
@@ -70,7 +70,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "token_url",
         doc: "The address that exchanges codes and refresh tokens.",
-        kind: Address(Query::Allowed, |provider, url| provider.token_url = Some(url)),
+        kind: Address(QueryRule::Allowed, |provider, url| provider.token_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[
             by(
@@ -84,7 +84,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "revocation_url",
         doc: "The address that revokes tokens (RFC 7009); without it, `deactivate` works locally only and says so.",
-        kind: Address(Query::Allowed, |provider, url| provider.revocation_url = Some(url)),
+        kind: Address(QueryRule::Allowed, |provider, url| provider.revocation_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[by(
             &[Ny, NySandbox, Fl],
@@ -95,7 +95,7 @@ pub(in crate::config) const PROVIDER: &[Setting<Provider>] = &[
     Setting {
         key: "introspection_url",
         doc: "The address that introspects tokens (RFC 7662).",
-        kind: Address(Query::Allowed, |provider, url| provider.introspection_url = Some(url)),
+        kind: Address(QueryRule::Allowed, |provider, url| provider.introspection_url = Some(url)),
         default: Open("{url}/…"),
         presets: &[],
     },

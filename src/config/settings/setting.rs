@@ -1,6 +1,6 @@
 //! What a setting is: its key, what it takes, where its value goes, and what holds where nobody gives one.
 
-use crate::config::address::InvalidAddress;
+use crate::config::address::InvalidValue;
 use crate::config::presets::Preset;
 use crate::model::provider::PLACEHOLDERS;
 use jiff::SignedDuration;
@@ -17,7 +17,7 @@ pub(in crate::config) struct Setting<T: 'static> {
     /// What it takes, and where that goes.
     pub kind: SettingKind<T>,
     /// What holds where neither the file nor a preset says otherwise.
-    pub default: GivenValue,
+    pub default: DeclaredValue,
     /// What presets say.
     pub presets: &'static [PresetDefaults],
 }
@@ -33,7 +33,7 @@ pub(in crate::config) enum SettingKind<T: 'static> {
     /// Whole numbers in a range, at least one.
     Numbers(RangeInclusive<i64>, fn(&mut T, Vec<i64>)),
     /// Texts, each of which passes the check.
-    Texts(fn(&str) -> Result<(), InvalidAddress>, fn(&mut T, Vec<String>)),
+    Texts(fn(&str) -> Result<(), InvalidValue>, fn(&mut T, Vec<String>)),
     /// One of a few words.
     Words(&'static [Word<T>]),
     /// A length of time above zero.
@@ -43,7 +43,7 @@ pub(in crate::config) enum SettingKind<T: 'static> {
     /// An address without a query. An empty one is none.
     Base(fn(&mut T, String)),
     /// An address that may begin with `{url}`; "none" switches a preset's off.
-    Address(Query, fn(&mut T, String)),
+    Address(QueryRule, fn(&mut T, String)),
     /// A file, seen from the configuration's folder. An empty one is none.
     File(fn(&mut T, PathBuf)),
     /// A program and its arguments; no shell is used.
@@ -53,7 +53,7 @@ pub(in crate::config) enum SettingKind<T: 'static> {
     /// What the profile starts from.
     Preset(fn(&mut T, Preset)),
     /// A text with a form of its own: that form in words, and what reads it.
-    Read(&'static str, fn(&mut T, &str) -> Result<(), InvalidAddress>),
+    Read(&'static str, fn(&mut T, &str) -> Result<(), InvalidValue>),
 }
 
 /// A word, and what it does.
@@ -61,14 +61,14 @@ type Word<T> = (&'static str, fn(&mut T));
 
 /// Whether an address may have a query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::config) enum Query {
+pub(in crate::config) enum QueryRule {
     Allowed,
     Refused,
 }
 
 /// What is given for a setting: a text as it is, anything else as TOML has it.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::config) enum GivenValue {
+pub(in crate::config) enum DeclaredValue {
     /// This value.
     Is(&'static str),
     /// Nothing; a value may look like this.
@@ -80,7 +80,7 @@ pub(in crate::config) struct PresetDefaults {
     presets: &'static [Preset],
     /// The parameter's name, where the key ends in `NAME`.
     name: &'static str,
-    pub given: GivenValue,
+    pub given: DeclaredValue,
     /// How sure that is, or what to do about it.
     pub remark: &'static str,
 }
@@ -88,7 +88,7 @@ pub(in crate::config) struct PresetDefaults {
 /// What these presets give, and how sure that is.
 pub(super) const fn by(
     presets: &'static [Preset],
-    given: GivenValue,
+    given: DeclaredValue,
     remark: &'static str,
 ) -> PresetDefaults {
     PresetDefaults { presets, name: "", given, remark }
@@ -101,7 +101,7 @@ impl PresetDefaults {
     }
 }
 
-impl GivenValue {
+impl DeclaredValue {
     /// The value that holds.
     pub(super) fn value(self, form: ValueForm) -> Option<Value> {
         match self {

@@ -44,7 +44,7 @@ pub fn preset_gives(preset: Preset, key: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::settings::{FILE, GivenValue, SettingKind};
+    use crate::config::settings::{DeclaredValue, FILE, SettingKind};
     use std::collections::BTreeSet;
 
     /// What must hold of every declaration, whatever it's of.
@@ -67,7 +67,7 @@ mod tests {
                     | SettingKind::Time(_)
                     | SettingKind::TimeOrZero(_)
             );
-            assert!(!needs || matches!(setting.default, GivenValue::Is(_)), "{key} has no default");
+            assert!(!needs || matches!(setting.default, DeclaredValue::Is(_)), "{key} has no default");
         }
     }
 

@@ -147,8 +147,8 @@ fn nothing_but_its_grant_or_a_refusal_closes_a_flow() {
 }
 
 /// A flow whose code came, after these events, and what each of them led to.
-fn driven(starter: Starter, events: &[FlowEvent]) -> (Engine, FlowId, Vec<&'static [FlowEffect]>) {
-    let (mut engine, flow, now) = (Engine::new(starter), FlowId("flow".into()), Instant::now());
+fn driven(starter: Starter, events: &[FlowEvent]) -> (FlowEngine, FlowId, Vec<&'static [FlowEffect]>) {
+    let (mut engine, flow, now) = (FlowEngine::new(starter), FlowId("flow".into()), Instant::now());
     engine.asked(flow.clone(), 0, "https://biotrack.example/grant".into(), Some(now));
     engine.came(&flow, Secret::new("a code"), BrowserReply::nobody("L-1".into()), now);
     let effects = events.iter().map(|event| {
@@ -246,7 +246,7 @@ fn whoever_ends_with_a_code_in_hand_tells_its_browser_that_it_is_kept() {
 
 #[test]
 fn codes_are_sent_in_the_order_in_which_they_came() {
-    let (mut engine, now) = (Engine::new(Starter::Run), Instant::now());
+    let (mut engine, now) = (FlowEngine::new(Starter::Run), Instant::now());
     let flows = ["c", "a", "b"].map(|name| FlowId(name.into()));
     for (item, flow) in flows.iter().enumerate() {
         engine.asked(flow.clone(), item, String::new(), None);

@@ -12,7 +12,7 @@ const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What is still to be done.
-pub(super) struct Upkeep {
+pub(super) struct RetrySchedule {
     /// Flows that are over here, and that the ledger couldn't be told of, or not as it should be.
     pub(super) own: BTreeMap<FlowId, PlannedLicense>,
     /// Licenses of which an earlier process left something that can't be finished yet.
@@ -33,7 +33,7 @@ pub(super) struct Upkeep {
     pub(super) secret_again: Option<Instant>,
 }
 
-impl Upkeep {
+impl RetrySchedule {
     pub(super) fn new(client: &ProviderClient) -> Self {
         Self {
             own: BTreeMap::new(),

@@ -12,7 +12,7 @@ use super::fit::still_fits;
 use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
-use crate::custody::{Custody, NewFlow, RecordDecision, StoreOutcome};
+use crate::custody::{Custody, NewFlow, RecordUpdate, StoreOutcome};
 use crate::error::{Error, LedgerError, Result, UnusedCode};
 use crate::model::authorization::{Authorization, next_of, take_the_answer};
 use crate::model::duration::in_words;
@@ -422,7 +422,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let ask =
             oauth::ask(&provider, &self.flows.client.endpoints, &item.key, &item.username, &base, random)?;
         let base = self.rebased.get(&at).copied().unwrap_or(item.base);
-        let record: RecordDecision<'r> = Box::new(move |known| {
+        let record: RecordUpdate<'r> = Box::new(move |known| {
             if several && known.as_ref().is_some_and(|known| was_granted_since(known, item, base)) {
                 let license = item.key.license.to_string();
                 return Err(LedgerError::Changed { license }.into());

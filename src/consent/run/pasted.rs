@@ -7,7 +7,7 @@ use crate::error::{Error, HandoffError, Result, clean};
 use crate::model::flow::FlowStage;
 use crate::model::plan::Progress;
 use crate::model::secret::Secret;
-use crate::oauth::{Pasted, ReturnedAddress};
+use crate::oauth::{PastedCandidates, ReturnedAddress};
 use crate::web::{ActionResponder, BrowserReply, HandedOffLink, SessionEvent};
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ impl ConsentRun<'_, '_> {
     /// An answer that was sent back from elsewhere, to a question of this run or a link that was handed out before.
     pub(super) fn pasted(&mut self, text: &Secret, from: Option<ActionResponder>) {
         let unreadable = |problem| Error::from(HandoffError::Unreadable { problem });
-        let taken = Pasted::of(text.expose()).map_err(unreadable).and_then(|pasted| {
+        let taken = PastedCandidates::of(text.expose()).map_err(unreadable).and_then(|pasted| {
             let picked =
                 pasted.pick(|it| Ok::<_, Error>(self.flows.server.fits(it) || self.flows.fits(it)?))?;
             self.take(picked.map_err(unreadable)?)

@@ -16,7 +16,7 @@ pub(in crate::ledger) enum Db<'a> {
 }
 
 /// A row of an answer.
-pub(in crate::ledger) enum Row<'a> {
+pub(in crate::ledger) enum SqlRow<'a> {
     /// Of SQLite.
     Sqlite(&'a rusqlite::Row<'a>),
     /// Of a server.
@@ -51,14 +51,14 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[SqlValue<'_>],
-        mut see: impl FnMut(&Row<'_>) -> Result<bool, DbError>,
+        mut see: impl FnMut(&SqlRow<'_>) -> Result<bool, DbError>,
     ) -> Result<(), DbError> {
         match self {
             Self::Sqlite(db) => {
                 let mut statement = db.prepare_cached(statement)?;
                 let mut rows = statement.query(rusqlite::params_from_iter(values))?;
                 while let Some(row) = rows.next()? {
-                    if !see(&Row::Sqlite(row))? {
+                    if !see(&SqlRow::Sqlite(row))? {
                         break;
                     }
                 }
@@ -66,7 +66,7 @@ impl Db<'_> {
             }
             Self::Postgres(session) => {
                 for row in session.query(statement, values)? {
-                    if !see(&Row::Postgres(&row))? {
+                    if !see(&SqlRow::Postgres(&row))? {
                         break;
                     }
                 }
@@ -80,7 +80,7 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[SqlValue<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
+        mut read: impl FnMut(&SqlRow<'_>) -> Result<T, DbError>,
     ) -> Result<Vec<T>, DbError> {
         let mut all = Vec::new();
         self.each(statement, values, |row| {
@@ -95,7 +95,7 @@ impl Db<'_> {
         self,
         statement: &str,
         values: &[SqlValue<'_>],
-        mut read: impl FnMut(&Row<'_>) -> Result<T, DbError>,
+        mut read: impl FnMut(&SqlRow<'_>) -> Result<T, DbError>,
     ) -> Result<Option<T>, DbError> {
         let mut first = None;
         self.each(statement, values, |row| {
@@ -162,7 +162,7 @@ impl Db<'_> {
     }
 }
 
-impl Row<'_> {
+impl SqlRow<'_> {
     /// What stands in a column.
     pub(in crate::ledger) fn cell(&self, column: usize) -> Result<Cell<'_>, DbError> {
         match self {

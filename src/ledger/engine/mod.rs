@@ -10,10 +10,10 @@ mod transactions;
 mod trial;
 mod value;
 
-pub(super) use db::{Db, Row};
+pub(super) use db::{Db, SqlRow};
 pub(super) use db_error::{DbError, unexpected_value};
 pub(super) use postgres::{ServerLock, ServerSession};
 pub(super) use sqlite::{LedgerFile, checkpoint_truncate};
-pub(super) use transactions::Engine;
+pub(super) use transactions::LedgerEngine;
 pub use trial::try_place;
 pub(super) use value::{Cell, SqlValue, values};

@@ -8,14 +8,14 @@ use super::transaction_kind::TransactionKind;
 use std::rc::Rc;
 
 /// The engine that holds this ledger.
-pub(in crate::ledger) enum Engine {
+pub(in crate::ledger) enum LedgerEngine {
     /// A file here.
     Sqlite(LedgerFile),
     /// A server that several hosts share.
     Postgres(Rc<ServerSession>),
 }
 
-impl Engine {
+impl LedgerEngine {
     /// For statements that need no transaction.
     pub(in crate::ledger) fn db(&self) -> Db<'_> {
         match self {

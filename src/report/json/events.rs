@@ -9,9 +9,9 @@ use crate::model::ids::Key;
 use crate::model::instant::whole_second;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
-use crate::model::reminder::{EventId, EventKey, HookEventKind};
+use crate::model::reminder::{EventId, GrantEventKey, HookEventKind};
 use crate::model::run_counts::RunCounts;
-use crate::report::row::Row;
+use crate::report::row::ReportRow;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,7 +44,7 @@ pub struct RunEvent {
     id: EventId,
     /// The same for all events of one license and grant, those that hooks get among them; `null` in the summary, as all that is
     /// about one license.
-    key: Option<EventKey>,
+    key: Option<GrantEventKey>,
     ubi: Option<String>,
     license: Option<String>,
     /// The outcome; `null` before the end.
@@ -66,7 +66,7 @@ pub struct Subject<'a> {
     /// Its name.
     pub key: &'a Key,
     /// What its events have in common.
-    pub common: &'a EventKey,
+    pub common: &'a GrantEventKey,
     /// Its record, where it's told.
     pub standing: Option<&'a AuthorizationWithFlows>,
     /// Its profile.
@@ -93,14 +93,15 @@ impl RunEvent {
             outcome,
             exit: outcome.map(|_| 0),
             authorize_url,
-            authorization: standing.map(|it| AuthorizationJson::of(&Row::at(at, it, provider)).into_owned()),
+            authorization: standing
+                .map(|it| AuthorizationJson::of(&ReportRow::at(at, it, provider)).into_owned()),
             why,
             ..Self::bare(event, at, Some(common))
         }
     }
 
     /// How a license ended.
-    pub fn ended(outcome: &Outcome, at: Timestamp, common: &EventKey, provider: &Provider) -> Self {
+    pub fn ended(outcome: &Outcome, at: Timestamp, common: &GrantEventKey, provider: &Provider) -> Self {
         let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
             ResultJson::of(outcome, provider, at);
         let event = RunEventKind::Ended(ending);
@@ -127,7 +128,7 @@ impl RunEvent {
     }
 
     /// What every event says, and nothing else yet.
-    fn bare(event: RunEventKind, at: Timestamp, common: Option<&EventKey>) -> Self {
+    fn bare(event: RunEventKind, at: Timestamp, common: Option<&GrantEventKey>) -> Self {
         Self {
             schema: SCHEMA,
             event,
@@ -170,7 +171,7 @@ pub struct HookEvent {
     /// The event's unique id; the same when its hook runs again.
     id: EventId,
     /// The same for all events of one license and grant, up to the consent that replaced it; use it to open and close a ticket.
-    key: EventKey,
+    key: GrantEventKey,
     /// `null` if the provider has no companies.
     ubi: Option<String>,
     license: String,
@@ -198,7 +199,7 @@ pub struct HookCause {
     /// What tells it from all others.
     pub id: EventId,
     /// What it has in common with others of its license and grant.
-    pub common: EventKey,
+    pub common: GrantEventKey,
     /// When it happened.
     pub at: Timestamp,
     /// Why it failed, where it did.
@@ -211,7 +212,7 @@ pub struct HookCause {
 
 impl HookEvent {
     /// An event of a row.
-    pub fn of(cause: HookCause, row: &Row<'_>) -> Self {
+    pub fn of(cause: HookCause, row: &ReportRow<'_>) -> Self {
         let HookCause { occasion, id, common, at, error, threshold, detail } = cause;
         let outcome = match occasion {
             HookEventKind::Due | HookEventKind::Expired => None,

@@ -11,7 +11,7 @@ mod weeks;
 pub use events::{HookCause, HookDigest, HookEvent, Reminders, RunEvent, RunEventKind, Subject};
 pub(super) use form::line;
 pub use form::{SCHEMA, schema};
-pub use record::{AuthorizationJson, Expires, InHand, Invitation, Proof};
+pub use record::{AuthorizationJson, Expires, InHand, Invitation, VerificationMethod};
 pub use results::{ErrorDocument, ResultJson, Results, results};
 pub use status::{StatusDocument, Summary, document, lines};
 pub use token::{TokenDocument, token_document};

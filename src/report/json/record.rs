@@ -1,7 +1,7 @@
 //! One authorization as scripts see it: the record, and what follows from it at an instant.
 
 use crate::model::authorization::{Condition, ReportedRecord, State};
-use crate::report::row::Row;
+use crate::report::row::ReportRow;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -30,7 +30,7 @@ pub struct AuthorizationJson<'r> {
     #[schemars(with = "Option<String>", extend("format" = "date-time"))]
     verified_at: Option<Timestamp>,
     /// How the grant was last verified.
-    verified_by: Option<Proof>,
+    verified_by: Option<VerificationMethod>,
     /// The invitation that was mailed to its admin.
     invitation: Option<Invitation>,
     /// Quoted for a POSIX shell.
@@ -62,7 +62,7 @@ pub enum Expires {
 /// How a grant was verified.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Proof {
+pub enum VerificationMethod {
     /// The provider's introspection endpoint.
     Introspection,
     /// The provider's account address.
@@ -136,7 +136,7 @@ impl Serialize for AuthorizationJson<'_> {
 
 impl<'r> AuthorizationJson<'r> {
     /// A row of the report.
-    pub fn of(row: &Row<'r>) -> Self {
+    pub fn of(row: &ReportRow<'r>) -> Self {
         Self {
             record: ReportedRecord(Cow::Borrowed(&row.standing.record)),
             state: row.state,

@@ -6,7 +6,7 @@ use crate::error::{Error, Report};
 use crate::model::ids::Key;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
-use crate::report::row::Row;
+use crate::report::row::ReportRow;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -61,7 +61,7 @@ impl ResultJson {
             authorization: outcome
                 .standing
                 .as_ref()
-                .map(|standing| AuthorizationJson::of(&Row::at(now, standing, provider)).into_owned()),
+                .map(|standing| AuthorizationJson::of(&ReportRow::at(now, standing, provider)).into_owned()),
             error: outcome.error.as_ref().map(Error::report),
         }
     }

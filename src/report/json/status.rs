@@ -6,7 +6,7 @@ use super::weeks::{Week, weeks};
 use crate::model::authorization::State;
 use crate::model::instant::whole_second;
 use crate::model::selection::QuietRecords;
-use crate::report::row::{Row, View};
+use crate::report::row::{ReportRow, View};
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,7 +30,7 @@ pub struct StatusDocument<'a> {
 
 /// Each is made as it's written: ten thousand of them needn't stand in memory twice.
 #[derive(Debug)]
-struct Authorizations<'a>(&'a [Row<'a>]);
+struct Authorizations<'a>(&'a [ReportRow<'a>]);
 
 impl Serialize for Authorizations<'_> {
     fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
@@ -66,14 +66,14 @@ pub struct Summary {
 
 impl Summary {
     /// Counts the rows.
-    pub fn of(rows: &[Row<'_>]) -> Self {
+    pub fn of(rows: &[ReportRow<'_>]) -> Self {
         let mut summary = Self::default();
         rows.iter().for_each(|row| summary.count(row));
         summary
     }
 
     /// Counts one row more.
-    pub fn count(&mut self, row: &Row<'_>) {
+    pub fn count(&mut self, row: &ReportRow<'_>) {
         self.total += 1;
         self.attention += usize::from(row.needs_attention());
         self.single_admin += usize::from(row.standing.record.lives(row.now));
@@ -112,7 +112,7 @@ impl Summary {
 }
 
 /// The document of `status`.
-pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> StatusDocument<'a> {
+pub fn document<'a>(rows: &'a [ReportRow<'a>], view: &View) -> StatusDocument<'a> {
     StatusDocument {
         schema: SCHEMA,
         generated_at: whole_second(view.now),
@@ -124,6 +124,6 @@ pub fn document<'a>(rows: &'a [Row<'a>], view: &View) -> StatusDocument<'a> {
 }
 
 /// The rows as JSON lines: each is an authorization with the schema's number.
-pub fn lines(rows: &[Row<'_>]) -> Result<String, serde_json::Error> {
+pub fn lines(rows: &[ReportRow<'_>]) -> Result<String, serde_json::Error> {
     rows.iter().map(|row| line(&AuthorizationJson::of(row))).collect()
 }

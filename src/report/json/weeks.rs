@@ -1,6 +1,6 @@
 //! How many grants end in each of the coming weeks.
 
-use crate::report::row::Row;
+use crate::report::row::ReportRow;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -25,7 +25,7 @@ pub struct Week {
 }
 
 /// The coming weeks, this one first. It begins on the Monday of the first record's zone.
-pub fn weeks(rows: &[Row<'_>], now: Timestamp) -> Vec<Week> {
+pub fn weeks(rows: &[ReportRow<'_>], now: Timestamp) -> Vec<Week> {
     let zone = rows.first().map_or(TimeZone::UTC, |row| (*row.provider.zone).clone());
     let today = now.to_zoned(zone).date();
     let first = today.saturating_sub(i64::from(today.weekday().to_monday_zero_offset()).days());

@@ -7,7 +7,7 @@ use super::{
     PendingAuthorization, Use,
 };
 use crate::sandbox::clock::later;
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 
 /// What the admin typed.
 pub(in crate::sandbox) struct SignIn {
@@ -26,7 +26,7 @@ pub(in crate::sandbox) enum Fault {
 
 /// What a click on the page led to.
 #[derive(Debug)]
-pub(in crate::sandbox) enum Decision {
+pub(in crate::sandbox) enum ConsentClick {
     /// Unknown, answered already or too old.
     Gone,
     /// The page must be shown again, with what is wrong.
@@ -44,13 +44,13 @@ impl Authority {
     }
 
     /// The admin refuses; no sign-in is needed for that.
-    pub(in crate::sandbox) fn deny(&mut self, now: Timestamp, id: &str) -> Decision {
+    pub(in crate::sandbox) fn deny(&mut self, now: Timestamp, id: &str) -> ConsentClick {
         let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
             return self.gone(now);
         };
         self.asks.remove(&id.to_owned());
         self.refuse(now, "denied", asked(&ask, None));
-        Decision::Denied(ask)
+        ConsentClick::Denied(ask)
     }
 
     /// The admin signs in and grants: `code` is theirs to carry back, unless the request is `denied`.
@@ -63,7 +63,7 @@ impl Authority {
         code: &str,
         denied: impl FnOnce(&PendingAuthorization) -> bool,
         facts: impl FnOnce(&PendingAuthorization, &str) -> GrantFacts,
-    ) -> Decision {
+    ) -> ConsentClick {
         let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
             return self.gone(now);
         };
@@ -71,12 +71,12 @@ impl Authority {
         let faults = faults(&ask, sign_in);
         if !faults.is_empty() {
             self.refuse(now, &why(&faults), asked(&ask, Some(username)));
-            return Decision::Again(ask, faults);
+            return ConsentClick::Again(ask, faults);
         }
         self.asks.remove(&id.to_owned());
         if denied(&ask) {
             self.refuse(now, "denied", asked(&ask, Some(username)));
-            return Decision::Denied(ask);
+            return ConsentClick::Denied(ask);
         }
         let digest = Digest::of(code);
         let expires_at = later(now, CODE_LIFETIME);
@@ -87,7 +87,8 @@ impl Authority {
             signed_in: username.to_owned(),
             facts: facts(&ask, username),
         };
-        let what = What { code_sha256: Some(digest.hex()), expires_at: Some(expires_at), ..consent.what() };
+        let what =
+            LogSubject { code_sha256: Some(digest.hex()), expires_at: Some(expires_at), ..consent.what() };
         self.record(now, "code_issued", what);
         let code = Code {
             consent,
@@ -98,12 +99,12 @@ impl Authority {
         };
         // Kept past its time: a late replay must still be noticed.
         self.codes.insert(digest, code, Timestamp::MAX, now);
-        Decision::Granted(ask)
+        ConsentClick::Granted(ask)
     }
 
-    fn gone(&mut self, now: Timestamp) -> Decision {
-        self.refuse(now, "unknown, answered or old page", What::default());
-        Decision::Gone
+    fn gone(&mut self, now: Timestamp) -> ConsentClick {
+        self.refuse(now, "unknown, answered or old page", LogSubject::default());
+        ConsentClick::Gone
     }
 }
 
@@ -127,11 +128,11 @@ fn why(faults: &[Fault]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-fn asked(ask: &PendingAuthorization, username: Option<&str>) -> What {
-    What {
+fn asked(ask: &PendingAuthorization, username: Option<&str>) -> LogSubject {
+    LogSubject {
         ubi: Some(ask.ubi.clone()),
         license: Some(ask.license.clone()),
         username: username.map(str::to_owned),
-        ..What::default()
+        ..LogSubject::default()
     }
 }

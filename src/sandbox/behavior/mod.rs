@@ -13,10 +13,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use self::expiring_map::ExpiringMap;
-use super::log::{Event, What};
+use super::log::{Event, LogSubject};
 use super::mishaps::MishapTarget;
 
-pub(super) use self::consent::{Decision, Fault, SignIn};
+pub(super) use self::consent::{ConsentClick, Fault, SignIn};
 pub(super) use self::secret::{Digest, MintedTokens, fresh};
 pub(super) use self::tokens::{Answer, Caller, InvalidGrant};
 
@@ -154,25 +154,25 @@ impl Authority {
     }
 
     /// Notes that something was refused, and why.
-    pub(super) fn refuse(&mut self, now: Timestamp, why: &str, what: What) {
-        self.record(now, "refused", What { why: Some(why.to_owned()), ..what });
+    pub(super) fn refuse(&mut self, now: Timestamp, why: &str, what: LogSubject) {
+        self.record(now, "refused", LogSubject { why: Some(why.to_owned()), ..what });
     }
 
-    pub(super) fn record(&mut self, at: Timestamp, event: &'static str, what: What) {
+    pub(super) fn record(&mut self, at: Timestamp, event: &'static str, what: LogSubject) {
         self.lines += 1;
         self.events.push(Event { seq: self.lines, at, event, what });
     }
 }
 
 impl Consent {
-    fn what(&self) -> What {
-        What {
+    fn what(&self) -> LogSubject {
+        LogSubject {
             grant: Some(self.id.clone()),
             ubi: Some(self.facts.ubi.clone()),
             license: Some(self.license.clone()),
             location: Some(self.facts.location.clone()),
             username: Some(self.signed_in.clone()),
-            ..What::default()
+            ..LogSubject::default()
         }
     }
 }

@@ -42,7 +42,7 @@ impl Scene {
         id
     }
 
-    fn click(&mut self, page: &str, ubi: &str, username: &str, password: &str) -> (Decision, String) {
+    fn click(&mut self, page: &str, ubi: &str, username: &str, password: &str) -> (ConsentClick, String) {
         self.made += 1;
         let code = format!("code-{}", self.made);
         let sign_in =
@@ -70,7 +70,7 @@ impl Scene {
     fn code(&mut self) -> String {
         let page = self.open();
         let (decision, code) = self.click(&page, " 0042 ", "ann", PASSWORD);
-        assert!(matches!(decision, Decision::Granted(_)), "{decision:?}");
+        assert!(matches!(decision, ConsentClick::Granted(_)), "{decision:?}");
         code
     }
 
@@ -245,15 +245,15 @@ fn a_page_is_answered_once_and_in_time() {
     let mut scene = Scene::new();
     let page = scene.open();
     let (again, _) = scene.click(&page, "42", " ", "Sandbox");
-    let Decision::Again(_, faults) = again else { panic!("{again:?}") };
+    let ConsentClick::Again(_, faults) = again else { panic!("{again:?}") };
     assert_eq!(faults, [Fault::Ubi, Fault::Username, Fault::Password]);
-    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, Decision::Granted(_)));
-    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, Decision::Gone));
+    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, ConsentClick::Granted(_)));
+    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, ConsentClick::Gone));
     let page = scene.open();
-    assert!(matches!(scene.authority.deny(scene.now, &page), Decision::Denied(_)));
-    assert!(matches!(scene.authority.deny(scene.now, &page), Decision::Gone));
+    assert!(matches!(scene.authority.deny(scene.now, &page), ConsentClick::Denied(_)));
+    assert!(matches!(scene.authority.deny(scene.now, &page), ConsentClick::Gone));
     let page = scene.open();
     scene.wait(900);
-    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, Decision::Gone));
+    assert!(matches!(scene.click(&page, "0042", "ann", PASSWORD).0, ConsentClick::Gone));
     assert_eq!(scene.events()[0], "refused: wrong UBI, no username, wrong password");
 }

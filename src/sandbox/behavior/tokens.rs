@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{Authority, Digest, Grant, GrantFacts, MintedTokens, Token, Use};
 use crate::sandbox::clock::later;
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 use crate::sandbox::mishaps::MishapTarget;
 
 /// Why a code or refresh token wasn't honored: `invalid_grant` (RFC 6749 5.2) and its description.
@@ -38,7 +38,7 @@ pub(in crate::sandbox) struct Caller {
     license: String,
     nth: u32,
     /// As the log names what is about it.
-    pub(in crate::sandbox) what: What,
+    pub(in crate::sandbox) what: LogSubject,
 }
 
 impl Caller {
@@ -59,11 +59,11 @@ impl Authority {
         let digest = Digest::of(secret);
         let (consent, what) = match (self.codes.get(&digest, now), self.tokens.get(&digest)) {
             (Some(code), _) => {
-                (&code.consent, What { code_sha256: Some(digest.hex()), ..code.consent.what() })
+                (&code.consent, LogSubject { code_sha256: Some(digest.hex()), ..code.consent.what() })
             }
             (None, Some(token)) => {
                 let consent = &self.grants[token.grant].consent;
-                (consent, What { token_sha256: Some(digest.hex()), ..consent.what() })
+                (consent, LogSubject { token_sha256: Some(digest.hex()), ..consent.what() })
             }
             (None, None) => return None,
         };
@@ -83,14 +83,14 @@ impl Authority {
         minted: MintedTokens,
     ) -> Result<Answer, InvalidGrant> {
         let digest = Digest::of(code);
-        let mut what = What { code_sha256: Some(digest.hex()), ..What::default() };
+        let mut what = LogSubject { code_sha256: Some(digest.hex()), ..LogSubject::default() };
         let Some(code) = self.codes.get_mut(&digest) else {
             return self.invalid(now, "unknown code", what);
         };
-        what = What { code_sha256: what.code_sha256, ..code.consent.what() };
+        what = LogSubject { code_sha256: what.code_sha256, ..code.consent.what() };
         let wrong = match code.use_ {
             Use::Made(grant) => {
-                self.kill(now, grant, "code replayed", What::default());
+                self.kill(now, grant, "code replayed", LogSubject::default());
                 return self.invalid(now, "code replayed", what);
             }
             Use::Spoiled => Some("code spoiled by an earlier wrong use"),
@@ -128,12 +128,12 @@ impl Authority {
         minted: MintedTokens,
     ) -> Result<Answer, InvalidGrant> {
         let digest = Digest::of(token);
-        let mut what = What { token_sha256: Some(digest.hex()), ..What::default() };
+        let mut what = LogSubject { token_sha256: Some(digest.hex()), ..LogSubject::default() };
         let Some(Token { grant: index, access_until: None }) = self.tokens.get(&digest).copied() else {
             return self.invalid(now, "unknown refresh token", what);
         };
         let grant = &mut self.grants[index];
-        what = What { token_sha256: what.token_sha256, ..grant.consent.what() };
+        what = LogSubject { token_sha256: what.token_sha256, ..grant.consent.what() };
         if grant.revoked {
             return self.invalid(now, "grant revoked", what);
         }
@@ -145,7 +145,7 @@ impl Authority {
             return self.invalid(now, "grant expired", what);
         }
         grant.refresh = Digest::of(&minted.refresh);
-        let what = What { old_refresh_sha256: Some(digest.hex()), ..grant.consent.what() };
+        let what = LogSubject { old_refresh_sha256: Some(digest.hex()), ..grant.consent.what() };
         Ok(self.issue(now, index, minted, "token_rotated", what))
     }
 
@@ -153,7 +153,12 @@ impl Authority {
     pub(in crate::sandbox) fn revoke(&mut self, now: Timestamp, token: &str) {
         let digest = Digest::of(token);
         if let Some(Token { grant, .. }) = self.tokens.get(&digest).copied() {
-            self.kill(now, grant, "asked", What { token_sha256: Some(digest.hex()), ..What::default() });
+            self.kill(
+                now,
+                grant,
+                "asked",
+                LogSubject { token_sha256: Some(digest.hex()), ..LogSubject::default() },
+            );
         }
     }
 
@@ -162,7 +167,7 @@ impl Authority {
         let digest = Digest::of(token);
         let live = self.live(now, &digest);
         let what = self.tokens.get(&digest).map(|token| self.grants[token.grant].consent.what());
-        let what = What {
+        let what = LogSubject {
             active: Some(live.is_some()),
             token_sha256: Some(digest.hex()),
             ..what.unwrap_or_default()
@@ -195,7 +200,7 @@ impl Authority {
         index: usize,
         minted: MintedTokens,
         event: &'static str,
-        what: What,
+        what: LogSubject,
     ) -> Answer {
         let grant = &self.grants[index];
         let (access, refresh) = (Digest::of(&minted.access), Digest::of(&minted.refresh));
@@ -211,7 +216,7 @@ impl Authority {
             expires_at: grant.expires_at,
             facts: grant.consent.facts.clone(),
         };
-        let what = What {
+        let what = LogSubject {
             access_sha256: Some(access.hex()),
             refresh_sha256: Some(refresh.hex()),
             expires_at: Some(grant.expires_at),
@@ -222,10 +227,10 @@ impl Authority {
     }
 
     /// Revokes a grant, once.
-    fn kill(&mut self, now: Timestamp, index: usize, why: &str, what: What) {
+    fn kill(&mut self, now: Timestamp, index: usize, why: &str, what: LogSubject) {
         let grant = &mut self.grants[index];
         if !std::mem::replace(&mut grant.revoked, true) {
-            let what = What {
+            let what = LogSubject {
                 why: Some(why.to_owned()),
                 token_sha256: what.token_sha256,
                 refresh_sha256: Some(grant.refresh.hex()),
@@ -235,7 +240,7 @@ impl Authority {
         }
     }
 
-    fn invalid<T>(&mut self, now: Timestamp, why: &'static str, what: What) -> Result<T, InvalidGrant> {
+    fn invalid<T>(&mut self, now: Timestamp, why: &'static str, what: LogSubject) -> Result<T, InvalidGrant> {
         self.refuse(now, &format!("invalid_grant: {why}"), what);
         Err(InvalidGrant(why))
     }

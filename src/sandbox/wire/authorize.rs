@@ -12,7 +12,7 @@ use super::answers::{ServerFailure, back, html};
 use super::params::Params;
 use super::shared_state::SharedState;
 use crate::sandbox::behavior::{PendingAuthorization, fresh};
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 use crate::sandbox::mishaps::{Mishap, MishapTarget};
 use crate::sandbox::{CLIENT_ID, page};
 
@@ -27,11 +27,11 @@ pub(super) async fn authorize(
     let ask = match read(&params) {
         Ok(ask) => ask,
         Err(RequestFault::Page(message)) => {
-            house.act(|authority, now| authority.refuse(now, &message, What::default()))?;
+            house.act(|authority, now| authority.refuse(now, &message, LogSubject::default()))?;
             return Ok(html(StatusCode::BAD_REQUEST, page::trouble("This link can’t be used", &message)));
         }
         Err(RequestFault::Redirect { redirect_uri, error, description }) => {
-            house.act(|authority, now| authority.refuse(now, error, What::default()))?;
+            house.act(|authority, now| authority.refuse(now, error, LogSubject::default()))?;
             let parameters = [("error", error), ("error_description", description)];
             let state = params.get("state");
             return Ok(back(&house.way_back(None, &redirect_uri, state, &parameters)));

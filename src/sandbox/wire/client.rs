@@ -11,7 +11,7 @@ use url::form_urlencoded;
 use super::answers::ServerFailure;
 use super::params::Params;
 use super::shared_state::SharedState;
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 use crate::sandbox::{CLIENT_ID, CLIENT_SECRET};
 
 /// An error answer of an endpoint.
@@ -62,7 +62,7 @@ impl SharedState {
     /// Logs a refusal and makes its answer.
     pub(super) fn refuse<T>(&self, error: &'static str, description: &'static str) -> Result<T, Refusal> {
         let why = format!("{error}: {description}");
-        self.act(|authority, now| authority.refuse(now, &why, What::default()))?;
+        self.act(|authority, now| authority.refuse(now, &why, LogSubject::default()))?;
         Err(Refusal::OAuth(error, description))
     }
 }

@@ -10,7 +10,7 @@ use axum::response::Response;
 use super::answers::{ServerFailure, back, html};
 use super::params::Params;
 use super::shared_state::SharedState;
-use crate::sandbox::behavior::{Decision, PendingAuthorization, SignIn, fresh};
+use crate::sandbox::behavior::{ConsentClick, PendingAuthorization, SignIn, fresh};
 use crate::sandbox::mishaps::Mishap;
 use crate::sandbox::page;
 
@@ -34,22 +34,22 @@ pub(super) async fn decide(
         _ => return Ok(unclear()),
     };
     Ok(match decision {
-        Decision::Granted(ask) => {
+        ConsentClick::Granted(ask) => {
             let turn = Some(ask.turn());
             back(&house.way_back(turn, &ask.redirect_uri, ask.state.as_deref(), &[("code", &code)]))
         }
-        Decision::Denied(ask) => {
+        ConsentClick::Denied(ask) => {
             let parameters =
                 [("error", "access_denied"), ("error_description", "the admin refused to grant access")];
             back(&house.way_back(Some(ask.turn()), &ask.redirect_uri, ask.state.as_deref(), &parameters))
         }
-        Decision::Again(ask, faults) => {
+        ConsentClick::Again(ask, faults) => {
             let facts = house.shown(&ask, "");
             let form =
                 page::Form { request: &id, ubi: &sign_in.ubi, username: &sign_in.username, faults: &faults };
             html(StatusCode::UNPROCESSABLE_ENTITY, page::consent(&facts, &form))
         }
-        Decision::Gone => html(
+        ConsentClick::Gone => html(
             StatusCode::BAD_REQUEST,
             page::trouble(
                 "This page is no longer good",

@@ -12,7 +12,7 @@ use super::answers::{ServerFailure, reply};
 use super::client::Refusal;
 use super::shared_state::SharedState;
 use crate::sandbox::CLIENT_ID;
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 use crate::sandbox::mishaps::Mishap;
 
 pub(super) async fn revoke(
@@ -74,7 +74,7 @@ pub(super) async fn ping(
         Some((_, token)) => house.act(|authority, now| {
             let facts = authority.access(now, token.trim());
             if facts.is_none() {
-                authority.refuse(now, "invalid_token", What::default());
+                authority.refuse(now, "invalid_token", LogSubject::default());
             }
             facts
         })?,

@@ -12,7 +12,7 @@ use crate::sandbox::Options;
 use crate::sandbox::behavior::{Authority, GrantFacts, GrantTerms, PendingAuthorization};
 use crate::sandbox::clock::{Clock, MovableClock};
 use crate::sandbox::log::Log;
-use crate::sandbox::mishaps::{Fail, Mishap, MishapTarget, Mishaps};
+use crate::sandbox::mishaps::{Mishap, MishapRule, MishapTarget, Mishaps};
 
 /// What every handler shares.
 pub(in crate::sandbox) struct SharedState {
@@ -43,7 +43,7 @@ impl SharedState {
         })
     }
 
-    pub(in crate::sandbox) fn set_mishaps(&self, fail: Vec<Fail>) {
+    pub(in crate::sandbox) fn set_mishaps(&self, fail: Vec<MishapRule>) {
         self.mishaps.write().unwrap_or_else(PoisonError::into_inner).list = fail;
     }
 

@@ -17,7 +17,7 @@ use super::answers::ServerFailure;
 use super::params::Params;
 use super::shared_state::SharedState;
 use crate::sandbox::behavior::Caller;
-use crate::sandbox::log::What;
+use crate::sandbox::log::LogSubject;
 use crate::sandbox::mishaps::Mishap;
 
 const JSON: [(header::HeaderName, &str); 1] = [(header::CONTENT_TYPE, "application/json")];
@@ -62,7 +62,7 @@ impl SharedState {
     }
 }
 
-fn what(caller: Option<&Caller>) -> What {
+fn what(caller: Option<&Caller>) -> LogSubject {
     caller.map(|caller| caller.what.clone()).unwrap_or_default()
 }
 
@@ -75,7 +75,7 @@ pub(super) async fn spoil(
     let active = |mishap: &Mishap| house.fails(*mishap, caller.map(Caller::turn));
     let Some(mishap) = ON_THE_WAY.into_iter().find(active) else { return Ok(answer) };
     let why = Some(mishap.to_string());
-    house.act(|authority, now| authority.record(now, "answer_spoilt", What { why, ..what(caller) }))?;
+    house.act(|authority, now| authority.record(now, "answer_spoilt", LogSubject { why, ..what(caller) }))?;
     Ok(match mishap {
         // Ends when the client hangs up or the sandbox stops.
         Mishap::Slow => pending().await,
@@ -101,7 +101,7 @@ pub(super) async fn spoil(
 /// Where `redirect` points: nobody should ever come here, and the log says who did.
 pub(super) async fn elsewhere(State(house): State<Arc<SharedState>>) -> Result<Response, ServerFailure> {
     house.act(|authority, now| {
-        authority.refuse(now, "followed the token endpoint's redirect", What::default())
+        authority.refuse(now, "followed the token endpoint's redirect", LogSubject::default())
     })?;
     Ok((JSON, r#"{"access_token":"sandbox-trap","token_type":"Bearer"}"#).into_response())
 }

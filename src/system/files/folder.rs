@@ -1,7 +1,7 @@
 //! A folder that is open: what is done in it is done by its handle, so that nothing that is put in its place, or in a
 //! file's place, between two steps is ever met.
 
-use super::judge::{FileFacts, Kind, User};
+use super::judge::{FileFacts, FileKind, ProcessUser};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, StatVfsMountFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
@@ -74,16 +74,16 @@ impl Folder {
 
     /// Whether what a name leads to is there, and no plain file.
     pub(super) fn leads_to_no_file(&self, name: &OsStr) -> bool {
-        self.stat(name, AtFlags::empty()).is_ok_and(|it| it.kind != Kind::File)
+        self.stat(name, AtFlags::empty()).is_ok_and(|it| it.kind != FileKind::File)
     }
 
     fn stat(&self, name: &OsStr, flags: AtFlags) -> io::Result<FileFacts> {
         let found = rustix::fs::statat(&self.handle, name, flags)?;
         let kind = match FileType::from_raw_mode(found.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Folder,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Folder,
+            FileType::Symlink => FileKind::Link,
+            _ => FileKind::Other,
         };
         // Their types are each system's own.
         #[allow(clippy::useless_conversion)]
@@ -166,9 +166,9 @@ impl Folder {
 pub(super) fn facts_of(file: &File) -> io::Result<FileFacts> {
     let found: Metadata = file.metadata()?;
     let kind = match found.file_type() {
-        it if it.is_file() => Kind::File,
-        it if it.is_dir() => Kind::Folder,
-        _ => Kind::Other,
+        it if it.is_file() => FileKind::File,
+        it if it.is_dir() => FileKind::Folder,
+        _ => FileKind::Other,
     };
     let mode = found.mode() & 0o7777;
     Ok(FileFacts { kind, owner: found.uid(), group: found.gid(), mode, names: found.nlink() })
@@ -183,9 +183,9 @@ pub(super) fn is_a_link(e: &io::Error) -> bool {
     e.raw_os_error() == Some(Errno::LOOP.raw_os_error())
 }
 
-pub(super) fn user() -> User {
+pub(super) fn user() -> ProcessUser {
     let mut groups: Vec<u32> =
         rustix::process::getgroups().unwrap_or_default().into_iter().map(|it| it.as_raw()).collect();
     groups.push(rustix::process::getegid().as_raw());
-    User { number: rustix::process::geteuid().as_raw(), groups }
+    ProcessUser { number: rustix::process::geteuid().as_raw(), groups }
 }

@@ -1,7 +1,7 @@
 //! A folder where the system gives no handle to it: on Windows, where a user's profile is private by its access lists, and
 //! nobody else can put something in a file's place there.
 
-use super::judge::{FileFacts, Kind, User};
+use super::judge::{FileFacts, FileKind, ProcessUser};
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -124,10 +124,10 @@ pub(super) fn facts_of(file: &File) -> io::Result<FileFacts> {
 
 fn facts(found: &fs::Metadata) -> FileFacts {
     let kind = match found.file_type() {
-        it if it.is_file() => Kind::File,
-        it if it.is_dir() => Kind::Folder,
-        it if it.is_symlink() => Kind::Link,
-        _ => Kind::Other,
+        it if it.is_file() => FileKind::File,
+        it if it.is_dir() => FileKind::Folder,
+        it if it.is_symlink() => FileKind::Link,
+        _ => FileKind::Other,
     };
     FileFacts { kind, owner: OURS, group: OURS, mode: 0o700, names: 1 }
 }
@@ -136,6 +136,6 @@ pub(super) fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-pub(super) fn user() -> User {
-    User { number: OURS, groups: Vec::new() }
+pub(super) fn user() -> ProcessUser {
+    ProcessUser { number: OURS, groups: Vec::new() }
 }

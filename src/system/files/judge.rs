@@ -14,7 +14,7 @@ pub enum FileSensitivity {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FileKind {
     File,
     Folder,
     Link,
@@ -24,7 +24,7 @@ pub(super) enum Kind {
 /// What the system says of a file or folder.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FileFacts {
-    pub(super) kind: Kind,
+    pub(super) kind: FileKind,
     pub(super) owner: u32,
     pub(super) group: u32,
     /// Permission bits, with set-id and sticky bits.
@@ -35,7 +35,7 @@ pub(super) struct FileFacts {
 
 /// Who asks.
 #[derive(Debug, Clone)]
-pub(super) struct User {
+pub(super) struct ProcessUser {
     pub(super) number: u32,
     pub(super) groups: Vec<u32>,
 }
@@ -43,7 +43,7 @@ pub(super) struct User {
 const ROOT: u32 = 0;
 const STICKY: u32 = 0o1000;
 
-impl User {
+impl ProcessUser {
     fn trusts(&self, owner: u32) -> bool {
         owner == self.number || owner == ROOT
     }
@@ -59,11 +59,11 @@ impl User {
 pub(super) fn file(
     path: &Path,
     facts: &FileFacts,
-    user: &User,
+    user: &ProcessUser,
     holds: FileSensitivity,
 ) -> Result<(), String> {
     // defense: S30 plain-files-alone
-    if facts.kind != Kind::File {
+    if facts.kind != FileKind::File {
         return Err("it must be a plain file, not a link: put the file itself there".into());
     }
     owner(path, facts, user)?;
@@ -92,7 +92,7 @@ pub(super) fn file(
 }
 
 /// What is wrong with whose it is.
-pub(super) fn owner(path: &Path, facts: &FileFacts, user: &User) -> Result<(), String> {
+pub(super) fn owner(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
     // defense: S30 no-file-of-another-user
     if !user.trusts(facts.owner) {
         return Err(of_another(path, facts, user));
@@ -102,8 +102,13 @@ pub(super) fn owner(path: &Path, facts: &FileFacts, user: &User) -> Result<(), S
 
 /// What is wrong with a folder that holds what must be private. In one that is shared and sticky, as /tmp is, only a
 /// file's owner can put something else in its place; in one that can't be written, nobody can.
-pub(super) fn folder(path: &Path, facts: &FileFacts, user: &User, is_read_only: bool) -> Result<(), String> {
-    if facts.kind != Kind::Folder {
+pub(super) fn folder(
+    path: &Path,
+    facts: &FileFacts,
+    user: &ProcessUser,
+    is_read_only: bool,
+) -> Result<(), String> {
+    if facts.kind != FileKind::Folder {
         return Err(NO_FOLDER.into());
     }
     // defense: S55 no-folder-of-another-user
@@ -127,7 +132,7 @@ pub(super) fn shared_folder(facts: &FileFacts) -> Result<(), String> {
 }
 
 /// What is wrong with a folder that should be closed to all others.
-pub(super) fn closed_folder(path: &Path, facts: &FileFacts, user: &User) -> Result<(), String> {
+pub(super) fn closed_folder(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
     folder(path, facts, user, false)?;
     match facts.owner == user.number && facts.mode & 0o077 != 0 {
         true => Err(format!(
@@ -140,9 +145,9 @@ pub(super) fn closed_folder(path: &Path, facts: &FileFacts, user: &User) -> Resu
 }
 
 /// What is wrong with a link on the way to a file. Where it leads is judged for itself.
-pub(super) fn link(facts: &FileFacts, user: &User) -> Result<(), String> {
+pub(super) fn link(facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
     // defense: S55 no-link-of-another-user
-    if facts.kind != Kind::Link || !user.trusts(facts.owner) {
+    if facts.kind != FileKind::Link || !user.trusts(facts.owner) {
         return Err(format!("it's a link that another user (uid {}) made: remove it", facts.owner));
     }
     Ok(())
@@ -150,7 +155,7 @@ pub(super) fn link(facts: &FileFacts, user: &User) -> Result<(), String> {
 
 pub(super) const NO_FOLDER: &str = "it must be a folder, not a link or a file: put the folder itself there";
 
-fn of_another(path: &Path, facts: &FileFacts, user: &User) -> String {
+fn of_another(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
     format!(
         "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}{}",
         facts.owner,
@@ -160,10 +165,10 @@ fn of_another(path: &Path, facts: &FileFacts, user: &User) -> String {
 }
 
 /// A folder that isn't ours and that we can write, as a volume that a container is given, needn't be changed by anybody.
-fn instead(path: &Path, facts: &FileFacts, user: &User) -> String {
+fn instead(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
     let is_writable =
         facts.mode & 0o002 != 0 || facts.mode & 0o020 != 0 && user.groups.contains(&facts.group);
-    match facts.kind == Kind::Folder && facts.owner != user.number && is_writable {
+    match facts.kind == FileKind::Folder && facts.owner != user.number && is_writable {
         true => {
             let below = path.join("biotrack-auth");
             let below = shell([&*below.to_string_lossy()]);
@@ -173,14 +178,14 @@ fn instead(path: &Path, facts: &FileFacts, user: &User) -> String {
     }
 }
 
-fn changed_by_others(path: &Path, facts: &FileFacts, user: &User) -> String {
+fn changed_by_others(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
     let who = if facts.mode & 0o002 != 0 { "every user" } else { "its group" };
     let (fix, instead) = (fix(path, "go-w", facts, user), instead(path, facts, user));
     format!("{who} can change it (mode {}). {fix}{instead}", shown(facts))
 }
 
 /// How a secret is closed to strangers.
-fn closing(path: &Path, facts: &FileFacts, user: &User) -> String {
+fn closing(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
     match facts.owner == user.number {
         true => fix(path, "600", facts, user),
         false => {
@@ -192,7 +197,7 @@ fn closing(path: &Path, facts: &FileFacts, user: &User) -> String {
     }
 }
 
-fn fix(path: &Path, mode: &str, facts: &FileFacts, user: &User) -> String {
+fn fix(path: &Path, mode: &str, facts: &FileFacts, user: &ProcessUser) -> String {
     let who = if facts.owner == user.number { "Fix it" } else { "Root can fix it" };
     format!("{who}: {}", command(&["chmod", mode], path))
 }
@@ -212,11 +217,11 @@ mod tests {
 
     const US: u32 = 1000;
 
-    fn user() -> User {
-        User { number: US, groups: vec![1000, 2000] }
+    fn user() -> ProcessUser {
+        ProcessUser { number: US, groups: vec![1000, 2000] }
     }
 
-    fn facts(kind: Kind, owner: u32, group: u32, mode: u32) -> FileFacts {
+    fn facts(kind: FileKind, owner: u32, group: u32, mode: u32) -> FileFacts {
         FileFacts { kind, owner, group, mode, names: 1 }
     }
 
@@ -242,7 +247,7 @@ mod tests {
             (1001, 1000, 0o600, false, false),
             (1001, 1001, 0o444, false, false),
         ] {
-            let facts = facts(Kind::File, owner, group, mode);
+            let facts = facts(FileKind::File, owner, group, mode);
             let path = Path::new("/etc/it's here");
             let judged = |holds| file(path, &facts, &user(), holds);
             assert_eq!(judged(FileSensitivity::Settings).is_ok(), settings, "{owner} {group} {mode:o}");
@@ -258,9 +263,9 @@ mod tests {
 
     #[test]
     fn root_trusts_nobody_but_root() {
-        let root = User { number: 0, groups: vec![0] };
+        let root = ProcessUser { number: 0, groups: vec![0] };
         let of = |owner| {
-            file(Path::new("f"), &facts(Kind::File, owner, 0, 0o600), &root, FileSensitivity::Settings)
+            file(Path::new("f"), &facts(FileKind::File, owner, 0, 0o600), &root, FileSensitivity::Settings)
         };
         assert!(of(0).is_ok());
         assert!(of(US).unwrap_err().contains("chown 0 f"));
@@ -268,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_second_name_of_ours_is_refused_and_one_of_roots_is_not() {
-        let named = |owner| FileFacts { names: 2, ..facts(Kind::File, owner, 0, 0o400) };
+        let named = |owner| FileFacts { names: 2, ..facts(FileKind::File, owner, 0, 0o400) };
         assert!(file(Path::new("f"), &named(US), &user(), FileSensitivity::Settings).is_err());
         assert!(file(Path::new("f"), &named(0), &user(), FileSensitivity::Settings).is_ok());
     }
@@ -290,17 +295,17 @@ mod tests {
             (1001, 0o1777, false, false),
             (1001, 0o555, true, false),
         ] {
-            let facts = facts(Kind::Folder, owner, owner, mode);
+            let facts = facts(FileKind::Folder, owner, owner, mode);
             assert_eq!(folder(Path::new("f"), &facts, &user(), read_only).is_ok(), fine, "{owner} {mode:o}");
         }
-        assert!(folder(Path::new("f"), &facts(Kind::File, US, US, 0o700), &user(), false).is_err());
-        assert!(shared_folder(&facts(Kind::Folder, US, US, 0o1777)).is_err());
+        assert!(folder(Path::new("f"), &facts(FileKind::File, US, US, 0o700), &user(), false).is_err());
+        assert!(shared_folder(&facts(FileKind::Folder, US, US, 0o1777)).is_err());
     }
 
     #[test]
     fn on_a_volume_that_we_may_write_a_folder_in_it_is_named() {
         let said = |owner, group, mode| {
-            let facts = facts(Kind::Folder, owner, group, mode);
+            let facts = facts(FileKind::Folder, owner, group, mode);
             folder(Path::new("/data"), &facts, &user(), false).unwrap_err()
         };
         let below = "BIOTRACK_AUTH_HOME=/data/biotrack-auth";
@@ -313,8 +318,8 @@ mod tests {
 
     #[test]
     fn a_link_is_ours_or_roots() {
-        assert!(link(&facts(Kind::Link, US, US, 0o777), &user()).is_ok());
-        assert!(link(&facts(Kind::Link, 0, 0, 0o777), &user()).is_ok());
-        assert!(link(&facts(Kind::Link, 1001, US, 0o777), &user()).is_err());
+        assert!(link(&facts(FileKind::Link, US, US, 0o777), &user()).is_ok());
+        assert!(link(&facts(FileKind::Link, 0, 0, 0o777), &user()).is_ok());
+        assert!(link(&facts(FileKind::Link, 1001, US, 0o777), &user()).is_err());
     }
 }

@@ -15,7 +15,7 @@ pub use judge::FileSensitivity;
 use super::random::{OsRandom, Random};
 use crate::error::{Error, Result};
 use folder::Folder;
-use judge::{FileFacts, Kind};
+use judge::{FileFacts, FileKind};
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -259,7 +259,7 @@ fn linked_folder(path: &Path) -> Result<io::Result<Folder>> {
     let Ok(mut entry) = Entry::at(path) else { return Ok(Err(io::ErrorKind::NotADirectory.into())) };
     for _ in 0..LINKS {
         match entry.folder.look(&entry.name) {
-            Ok(facts) if facts.kind == Kind::Link => entry = entry.in_a_judged_folder()?.followed()?,
+            Ok(facts) if facts.kind == FileKind::Link => entry = entry.in_a_judged_folder()?.followed()?,
             _ => break,
         }
         match entry.folder.open_itself_in(&entry.name) {
@@ -473,7 +473,7 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> Result<()> {
 pub fn replace_private(path: &Path, content: &[u8]) -> Result<()> {
     let entry = Entry::private(path)?;
     match entry.folder.look(&entry.name) {
-        Ok(facts) if facts.kind != Kind::Link => entry.judge(&facts, FileSensitivity::Secret)?,
+        Ok(facts) if facts.kind != FileKind::Link => entry.judge(&facts, FileSensitivity::Secret)?,
         _ => {}
     }
     entry.replace(content, 0o600)

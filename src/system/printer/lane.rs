@@ -26,7 +26,7 @@ const PATIENCE_AFTER_A_SIGNAL: Duration = Duration::from_secs(2);
 
 /// Where something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::system) enum To {
+pub(in crate::system) enum PrintTarget {
     /// Standard output.
     Out,
     /// Standard error.
@@ -43,7 +43,7 @@ pub(in crate::system) struct ReaderGivenUp;
 
 /// What is printed at once.
 pub(super) struct Item {
-    to: To,
+    to: PrintTarget,
     kind: PrintKind,
     bytes: Vec<u8>,
     /// Whoever waits until it's written.
@@ -60,7 +60,7 @@ pub(super) enum PrintKind {
 }
 
 impl Item {
-    pub(super) fn new(to: To, kind: PrintKind, bytes: &[u8]) -> Self {
+    pub(super) fn new(to: PrintTarget, kind: PrintKind, bytes: &[u8]) -> Self {
         Self { to, kind, bytes: bytes.to_vec(), done: None }
     }
 
@@ -228,7 +228,7 @@ impl Lane {
         drop(state);
         if is_gone {
             // Whatever is written takes away what was drawn.
-            self.print(Item::new(To::Err, PrintKind::Text, b""));
+            self.print(Item::new(PrintTarget::Err, PrintKind::Text, b""));
         }
     }
 
@@ -378,15 +378,15 @@ impl OutputStreams {
         }
         // A stream that there isn't takes everything.
         let stream = match to {
-            To::Out => self.out.as_mut(),
-            To::Err => self.err.as_mut(),
+            PrintTarget::Out => self.out.as_mut(),
+            PrintTarget::Err => self.err.as_mut(),
         };
         // Nobody is left to be told that standard error is gone.
         // defense: S52 unwritten-talk-is-no-panic
         let written = stream.map_or(Ok(()), |stream| write_all(stream, &bytes, moved));
         // It may have been a secret.
         bytes.fill(0);
-        if to == To::Out && written.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        if to == PrintTarget::Out && written.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe) {
             self.reader_gone.store(true, Ordering::Relaxed);
         }
         if let Some(done) = done {
@@ -396,7 +396,7 @@ impl OutputStreams {
 
     fn tell_of_dropped(&mut self, lines: usize, moved: &AtomicU64) {
         let told = format!("{} could not be printed.\n", counted(lines, "line", "lines"));
-        let item = Item::new(To::Err, PrintKind::Text, told.as_bytes());
+        let item = Item::new(PrintTarget::Err, PrintKind::Text, told.as_bytes());
         match &self.beside {
             Some(lane) => lane.print(item),
             None => self.write(item, moved),

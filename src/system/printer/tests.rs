@@ -1,6 +1,6 @@
 //! A reader that stops reading holds nobody up, and what it missed is counted.
 
-use super::{Printer, Stream, To};
+use super::{PrintTarget, Printer, Stream};
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -79,10 +79,10 @@ fn line(nth: usize) -> String {
 #[test]
 fn both_streams_keep_their_order_at_one_place() {
     let (printer, reader) = to_one_place();
-    printer.print(To::Err, b"one\n");
+    printer.print(PrintTarget::Err, b"one\n");
     printer.write(b"two\n").unwrap();
-    printer.print(To::Out, b"three\n");
-    printer.print(To::Err, b"four\n");
+    printer.print(PrintTarget::Out, b"three\n");
+    printer.print(PrintTarget::Err, b"four\n");
     printer.finish();
     assert_eq!(reader.text(), "one\ntwo\nthree\nfour\n");
 }
@@ -92,7 +92,7 @@ fn a_reader_that_stopped_holds_nobody_up_and_hears_how_much_it_missed() {
     let (printer, reader) = to_one_place();
     reader.stops();
     for nth in 0..3000 {
-        printer.print(To::Err, line(nth).as_bytes());
+        printer.print(PrintTarget::Err, line(nth).as_bytes());
     }
     assert_eq!(reader.text(), "");
     reader.goes_on();
@@ -103,7 +103,7 @@ fn a_reader_that_stopped_holds_nobody_up_and_hears_how_much_it_missed() {
     assert!(whole.lines().enumerate().all(|(nth, it)| format!("{it}\n") == line(nth)), "{printed}");
     assert!((1000..2000).contains(&printed), "{printed}");
     assert_eq!(missed, format!("{} lines could not be printed.", 3000 - printed));
-    printer.print(To::Err, b"and on\n");
+    printer.print(PrintTarget::Err, b"and on\n");
     printer.finish();
     assert!(reader.text().ends_with("printed.\nand on\n"));
 }
@@ -114,10 +114,10 @@ fn what_a_reader_of_standard_output_missed_is_told_on_standard_error() {
     let printer = Printer::on_threads(out.stream(), err.stream(), false, None);
     out.stops();
     for nth in 0..2000 {
-        printer.print(To::Out, line(nth).as_bytes());
+        printer.print(PrintTarget::Out, line(nth).as_bytes());
     }
     // The other stream's reader isn't held up.
-    printer.print(To::Err, b"talk\n");
+    printer.print(PrintTarget::Err, b"talk\n");
     err.until(|read| read.text == "talk\n");
     out.goes_on();
     printer.finish();
@@ -144,7 +144,7 @@ fn a_reader_that_has_gone_is_known() {
     let (printer, reader) = to_one_place();
     reader.set(|read| read.is_gone = true);
     assert!(!printer.nobody_reads());
-    printer.print(To::Out, b"one\n");
+    printer.print(PrintTarget::Out, b"one\n");
     printer.finish();
     assert!(printer.nobody_reads());
     assert_eq!(printer.write(b"two\n").unwrap_err().kind(), io::ErrorKind::BrokenPipe);
@@ -155,7 +155,7 @@ fn the_end_waits_for_no_reader_that_takes_nothing() {
     let (out, err) = (Reader::default(), Reader::default());
     let printer = Printer::on_threads(out.stream(), err.stream(), true, Some(Duration::ZERO));
     err.stops();
-    printer.print(To::Err, b"talk\n");
+    printer.print(PrintTarget::Err, b"talk\n");
     printer.finish();
     assert_eq!(err.text(), "");
 }
@@ -166,7 +166,7 @@ fn what_moves_stays_below_what_is_printed_and_is_gone_at_the_end() {
     let moving = printer.moving();
     moving.show("waiting\nfor ann".into());
     reader.until(|read| read.text.ends_with("for ann"));
-    printer.print(To::Out, b"granted\n");
+    printer.print(PrintTarget::Out, b"granted\n");
     reader.until(|read| read.text.matches("for ann").count() == 2);
     drop(moving);
     printer.finish();
@@ -180,8 +180,8 @@ fn what_moves_is_not_drawn_behind_a_question() {
     let moving = printer.moving();
     moving.show("waiting".into());
     reader.until(|read| read.text.ends_with("waiting"));
-    printer.print(To::Err, b"Passphrase: ");
-    printer.print(To::Err, b"\n");
+    printer.print(PrintTarget::Err, b"Passphrase: ");
+    printer.print(PrintTarget::Err, b"\n");
     reader.until(|read| read.text.matches("waiting").count() == 2);
     drop(moving);
     printer.finish();

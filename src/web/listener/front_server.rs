@@ -3,7 +3,7 @@
 use super::head::{self, HeadVerdict};
 use super::in_flight_requests::{InFlightGuard, InFlightRequests};
 use super::page::Page;
-use super::public_side::{Exposure, HealthWord, RequestSource};
+use super::public_side::{HealthWord, PublicPortState, RequestSource};
 use super::request::{Answer, ConnectionEnds, Method, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -46,7 +46,7 @@ pub(super) type IncomingRequest = (Request, InFlightGuard);
 pub(super) struct FrontServer {
     names: Vec<String>,
     /// Where strangers can reach it.
-    exposed: Option<Exposure>,
+    exposed: Option<PublicPortState>,
     head_time: Duration,
     handler: mpsc::Sender<IncomingRequest>,
     in_flight: Arc<InFlightRequests>,
@@ -80,7 +80,7 @@ enum Progress {
 impl FrontServer {
     pub(super) fn new(
         names: Vec<String>,
-        exposed: Option<Exposure>,
+        exposed: Option<PublicPortState>,
         head_time: Duration,
         handler: mpsc::Sender<IncomingRequest>,
         in_flight: Arc<InFlightRequests>,

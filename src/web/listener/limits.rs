@@ -39,9 +39,9 @@ impl TokenBucket {
 }
 
 /// What was asked so far.
-pub(super) struct Limits(Mutex<(HashMap<IpAddr, TokenBucket>, TokenBucket)>);
+pub(super) struct RequestLimiter(Mutex<(HashMap<IpAddr, TokenBucket>, TokenBucket)>);
 
-impl Limits {
+impl RequestLimiter {
     pub(super) fn new(now: Instant) -> Self {
         Self(Mutex::new((HashMap::new(), TokenBucket::full(ALL, now))))
     }
@@ -83,7 +83,7 @@ mod tests {
     #[test]
     fn one_source_is_slowed_down_and_the_others_are_not() {
         let now = Instant::now();
-        let limits = Limits::new(now);
+        let limits = RequestLimiter::new(now);
         let passed = (0..100).filter(|_| limits.admit(ip("192.0.2.1"), now)).count();
         assert_eq!(passed, 20);
         assert!(limits.admit(ip("192.0.2.2"), now));
@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn all_together_have_a_limit_and_few_are_remembered() {
         let now = Instant::now();
-        let limits = Limits::new(now);
+        let limits = RequestLimiter::new(now);
         let passed = (0..10_000u32).filter(|n| limits.admit(IpAddr::from(n.to_be_bytes()), now)).count();
         assert_eq!(passed, 200);
         assert!(limits.0.lock().unwrap().0.len() <= SOURCES);

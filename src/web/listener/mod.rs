@@ -14,13 +14,13 @@ mod trusted_proxies;
 
 pub use limits::TokenBucket;
 pub use page::{Page, policy_hash};
-pub use public_side::{HealthWord, PublicSide};
+pub use public_side::{HealthWord, PublicRequestPolicy};
 pub use request::{Method, Request};
 pub use trusted_proxies::TrustedProxies;
 
 use front_server::{FrontServer, ListenerHandle};
 use in_flight_requests::InFlightRequests;
-use public_side::Exposure;
+use public_side::PublicPortState;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, mpsc};
@@ -57,7 +57,7 @@ pub struct Listener {
     port: u16,
     names: Vec<String>,
     /// Strangers can reach it: they are slowed down, and a monitor may ask under the machine's own names.
-    exposed: Option<Exposure>,
+    exposed: Option<PublicPortState>,
 }
 
 impl Listener {
@@ -106,7 +106,7 @@ impl Listener {
         bind: SocketAddr,
         public: &Url,
         proxies: TrustedProxies,
-        side: Arc<dyn PublicSide>,
+        side: Arc<dyn PublicRequestPolicy>,
     ) -> io::Result<Listener> {
         let socket = TcpListener::bind(bind)?;
         let bound = socket.local_addr()?;
@@ -116,7 +116,7 @@ impl Listener {
             format!("[::1]:{}", bound.port()),
             format!("localhost:{}", bound.port()),
         ];
-        let exposed = Some(Exposure::new(own, proxies, side));
+        let exposed = Some(PublicPortState::new(own, proxies, side));
         Ok(Listener { sockets: vec![socket], port: bound.port(), names: names_of(public), exposed })
     }
 

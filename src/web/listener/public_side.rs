@@ -2,7 +2,7 @@
 //! than a refusal, and everybody else is slowed down.
 
 use super::head::{self, HeadVerdict};
-use super::limits::Limits;
+use super::limits::RequestLimiter;
 use super::page::Page;
 use super::request::Method;
 use super::trusted_proxies::TrustedProxies;
@@ -21,7 +21,7 @@ const STRANGERS: usize = 32;
 const MONITORS: usize = 8;
 
 /// What the front server can't know by itself.
-pub trait PublicSide: Send + Sync {
+pub trait PublicRequestPolicy: Send + Sync {
     /// Whether a request for this brings the answer to a question that is open.
     fn expects(&self, target: &str) -> bool;
     /// What a monitor is to be told.
@@ -41,17 +41,17 @@ pub enum HealthWord {
 }
 
 /// What an exposed port has beside.
-pub(super) struct Exposure {
+pub(super) struct PublicPortState {
     own_names: Vec<String>,
     pub(super) proxies: TrustedProxies,
-    pub(super) side: Arc<dyn PublicSide>,
-    limits: Limits,
+    pub(super) side: Arc<dyn PublicRequestPolicy>,
+    limits: RequestLimiter,
     waiting: Semaphore,
     served: Semaphore,
     monitors: Semaphore,
 }
 
-impl std::fmt::Debug for Exposure {
+impl std::fmt::Debug for PublicPortState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Exposure").field("own_names", &self.own_names).finish_non_exhaustive()
     }
@@ -68,13 +68,17 @@ pub(super) enum RequestSource {
     Stranger,
 }
 
-impl Exposure {
-    pub(super) fn new(own_names: Vec<String>, proxies: TrustedProxies, side: Arc<dyn PublicSide>) -> Self {
+impl PublicPortState {
+    pub(super) fn new(
+        own_names: Vec<String>,
+        proxies: TrustedProxies,
+        side: Arc<dyn PublicRequestPolicy>,
+    ) -> Self {
         Self {
             own_names,
             proxies,
             side,
-            limits: Limits::new(Instant::now()),
+            limits: RequestLimiter::new(Instant::now()),
             waiting: Semaphore::new(STRANGERS_WAITING),
             served: Semaphore::new(STRANGERS),
             monitors: Semaphore::new(MONITORS),

@@ -20,7 +20,7 @@ use crate::model::secret::{Fingerprint, fingerprint};
 use crate::system::Random;
 use crate::web::listener::{Method, Page, Request};
 use crate::web::pages;
-use paste::{PastedPiece, Pasting};
+use paste::{PasteProgress, PastedPiece};
 use serde_json::Value;
 use state::WorklistState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -185,14 +185,14 @@ impl Worklist {
             (Method::Post, None) if below == "answer" && self.state().ended_as().is_none() => {
                 let piece = PastedPiece::of(request.query.as_deref().unwrap_or_default());
                 return match self.state().paste(piece) {
-                    Pasting::Whole(text) => {
+                    PasteProgress::Whole(text) => {
                         Some(SessionEvent::Pasted { text, from: Some(ActionResponder::new(request)) })
                     }
-                    Pasting::More => {
+                    PasteProgress::More => {
                         request.answer(Page::done());
                         None
                     }
-                    Pasting::Broken => {
+                    PasteProgress::Broken => {
                         request.answer(pages::not_allowed());
                         None
                     }

@@ -29,7 +29,7 @@ impl PastedPiece {
 }
 
 /// What a piece makes of those before it.
-pub(super) enum Pasting {
+pub(super) enum PasteProgress {
     /// All has come.
     Whole(Secret),
     /// It's kept until the rest comes.
@@ -40,12 +40,12 @@ pub(super) enum Pasting {
 
 /// The pieces that have come.
 #[derive(Default)]
-pub(super) struct Pasted {
+pub(super) struct PasteBuffer {
     text: String,
 }
 
-impl Pasted {
-    pub(super) fn take(&mut self, piece: PastedPiece) -> Pasting {
+impl PasteBuffer {
+    pub(super) fn take(&mut self, piece: PastedPiece) -> PasteProgress {
         if piece.after == 0 {
             self.text.clear();
         }
@@ -54,12 +54,12 @@ impl Pasted {
         let fits = self.text.len() + piece.text.len() <= LONGEST_PASTE + 16 * 1024;
         if !follows || !fits {
             self.text.clear();
-            return Pasting::Broken;
+            return PasteProgress::Broken;
         }
         self.text.push_str(&piece.text);
         match piece.more {
-            true => Pasting::More,
-            false => Pasting::Whole(Secret::new(std::mem::take(&mut self.text))),
+            true => PasteProgress::More,
+            false => PasteProgress::Whole(Secret::new(std::mem::take(&mut self.text))),
         }
     }
 }
@@ -68,17 +68,17 @@ impl Pasted {
 mod tests {
     use super::*;
 
-    fn take(pasted: &mut Pasted, query: &str) -> Result<Option<String>, ()> {
+    fn take(pasted: &mut PasteBuffer, query: &str) -> Result<Option<String>, ()> {
         match pasted.take(PastedPiece::of(query)) {
-            Pasting::Whole(text) => Ok(Some(text.expose().to_owned())),
-            Pasting::More => Ok(None),
-            Pasting::Broken => Err(()),
+            PasteProgress::Whole(text) => Ok(Some(text.expose().to_owned())),
+            PasteProgress::More => Ok(None),
+            PasteProgress::Broken => Err(()),
         }
     }
 
     #[test]
     fn pieces_are_joined_in_their_order_and_no_others() {
-        let mut pasted = Pasted::default();
+        let mut pasted = PasteBuffer::default();
         assert_eq!(take(&mut pasted, "text=whole"), Ok(Some("whole".into())));
         assert_eq!(take(&mut pasted, "after=0&more=1&text=%3E%20%C3%A9"), Ok(None));
         assert_eq!(take(&mut pasted, "after=3&text=%0Abox"), Ok(Some("> \u{e9}\nbox".into())));
@@ -91,7 +91,7 @@ mod tests {
 
     #[test]
     fn nobody_fills_the_memory() {
-        let mut pasted = Pasted::default();
+        let mut pasted = PasteBuffer::default();
         let piece = "x".repeat(LONGEST_PASTE);
         assert_eq!(take(&mut pasted, &format!("more=1&text={piece}")), Ok(None));
         assert_eq!(take(&mut pasted, &format!("after={LONGEST_PASTE}&more=1&text={piece}")), Err(()));

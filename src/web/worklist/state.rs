@@ -1,6 +1,6 @@
 //! What has changed on the worklist, and the pages that wait to hear of it.
 
-use super::paste::{Pasted, PastedPiece, Pasting};
+use super::paste::{PasteBuffer, PasteProgress, PastedPiece};
 use super::view::{HandedOffLink, WorklistEntry};
 use crate::error::clean;
 use crate::model::granted::AwaitingGrant;
@@ -23,7 +23,7 @@ const AWAY: Duration = Duration::from_millis(1500);
 pub(super) struct WorklistState {
     rows: Vec<WorklistRow>,
     notice: Option<String>,
-    pasted: Pasted,
+    pasted: PasteBuffer,
     ended: Option<String>,
     /// Counts the changes.
     seq: u64,
@@ -88,7 +88,7 @@ impl WorklistState {
         Self {
             rows: entries.iter().map(WorklistRow::of).collect(),
             notice: None,
-            pasted: Pasted::default(),
+            pasted: PasteBuffer::default(),
             ended: None,
             seq: 0,
             parked: VecDeque::new(),
@@ -101,7 +101,7 @@ impl WorklistState {
     }
 
     /// A piece of a pasted answer.
-    pub(super) fn paste(&mut self, piece: PastedPiece) -> Pasting {
+    pub(super) fn paste(&mut self, piece: PastedPiece) -> PasteProgress {
         self.pasted.take(piece)
     }
 

@@ -78,7 +78,7 @@ fn what_moves_away_is_used_here_never_again_and_there_from_now_on() {
         drop(imported(&there, &bundle).exits(0));
         assert_eq!(
             (kept(&there, "L-1"), shown(&there, "L-1")),
-            (vec![(Role::Live, 1)], (State::Active, vec![], None))
+            (vec![(SecretRole::Live, 1)], (State::Active, vec![], None))
         );
         from.minutes_pass(61);
         assert_eq!(there.run("token L-1").exits(0).out, "access-1.1\n");
@@ -95,7 +95,7 @@ fn tokens_go_from_here_only_once_they_are_safe_in_their_file() {
     drop(rig.grant("L-1"));
     let (there, nowhere) = (another_host(&rig), Path::new("/nonexistent/bundle.age"));
     drop(rig.run(&export("", &recipient(&there), &nowhere.display().to_string())).exits(1));
-    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec![]));
+    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(SecretRole::Live, 1)], vec![]));
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_bundle_whose_tokens_could_not_be_given_away_does_not_stay() {
     drop(rig.run(&export("", &recipient(&there), &bundle)).exits(7));
     rig.world().table_refuses("history", false);
     assert!(!Path::new(&bundle).exists(), "it must not become another home");
-    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec![]));
+    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(SecretRole::Live, 1)], vec![]));
     oracle::rests(&rig);
 }
 
@@ -122,12 +122,15 @@ fn all_of_it_goes_or_nothing_where_one_was_changed_meanwhile() {
     process(&rig, |it| {
         let packed = it.packed(&recipient(&there));
         assert_eq!((packed.records, packed.token_sets()), (2, 2));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "packing changes nothing");
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)], "packing changes nothing");
         drop(rig.run("token L-2").exits(0));
         let told = it.hand_over(packed).unwrap_err();
         assert_eq!(told.to_string(), "another process changed L-2 in the meantime");
     });
-    assert_eq!((kept(&rig, "L-1"), kept(&rig, "L-2")), (vec![(Role::Live, 1)], vec![(Role::Live, 2)]));
+    assert_eq!(
+        (kept(&rig, "L-1"), kept(&rig, "L-2")),
+        (vec![(SecretRole::Live, 1)], vec![(SecretRole::Live, 2)])
+    );
     oracle::rests(&rig);
 }
 
@@ -176,10 +179,16 @@ fn a_backup_leaves_all_in_use_where_it_is_and_its_copy_is_not_used() {
         let elsewhere = another_host(&rig);
         drop(elsewhere.grant("L-1"));
         let backup = exported(&elsewhere, "--backup", &rig);
-        assert_eq!((kept(&elsewhere, "L-1"), shown(&elsewhere, "L-1").1), (vec![(Role::Live, 1)], vec![]));
+        assert_eq!(
+            (kept(&elsewhere, "L-1"), shown(&elsewhere, "L-1").1),
+            (vec![(SecretRole::Live, 1)], vec![])
+        );
         assert!(last_line(&elsewhere, "L-1").starts_with("exported backup, sealed to"));
         drop(imported(&rig, &backup).exits(0));
-        assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec!["exported"]));
+        assert_eq!(
+            (kept(&rig, "L-1"), shown(&rig, "L-1").1),
+            (vec![(SecretRole::Live, 1)], vec!["exported"])
+        );
         rig.minutes_pass(61);
         drop(rig.run("token L-1").exits(2));
         assert_eq!(elsewhere.run("token L-1").exits(0).out, "access-1.1\n");
@@ -244,7 +253,10 @@ fn records_are_taken_in_all_or_none_and_what_went_into_the_vault_for_them_goes_a
     rig.world().table_refuses("history", false);
     assert_eq!(rig.ledger().standings(PROFILE).unwrap(), []);
     drop(imported(&rig, &bundle).exits(0));
-    assert_eq!((kept(&rig, "L-1"), kept(&rig, "L-2")), (vec![(Role::Live, 1)], vec![(Role::Live, 2)]));
+    assert_eq!(
+        (kept(&rig, "L-1"), kept(&rig, "L-2")),
+        (vec![(SecretRole::Live, 1)], vec![(SecretRole::Live, 2)])
+    );
     oracle::rests(&rig);
 }
 
@@ -262,7 +274,7 @@ fn tokens_whose_record_others_changed_meanwhile_leave_the_vault_again() {
     drop(imported(&rig, &bundle).exits(0));
     rig.world().unwatch();
     assert_eq!(puts.load(Ordering::Relaxed), 2);
-    assert_eq!((rig.keyring.accounts().len(), kept(&rig, "L-1")), (1, vec![(Role::Live, 2)]));
+    assert_eq!((rig.keyring.accounts().len(), kept(&rig, "L-1")), (1, vec![(SecretRole::Live, 2)]));
     oracle::rests_but(&rig, &[1]);
 }
 
@@ -282,7 +294,7 @@ fn tokens_that_leave_the_vault_again_are_nobody_elses_of_the_same_generation() {
     let done = imported(&rig, &bundle).exits(0);
     rig.world().unwatch();
     assert!(done.err.contains("the grant here is newer"), "{}", done.err);
-    assert_eq!((rig.keyring.accounts().len(), kept(&rig, "L-1")), (1, vec![(Role::Live, 3)]));
+    assert_eq!((rig.keyring.accounts().len(), kept(&rig, "L-1")), (1, vec![(SecretRole::Live, 3)]));
     assert_eq!(rig.run("token L-1").exits(0).out, "access-3\n");
 }
 
@@ -313,7 +325,7 @@ fn a_newer_grant_here_is_never_overwritten() {
     let bundle = exported(&elsewhere, "", &rig);
     let done = imported(&rig, &bundle).exits(0);
     assert!(done.err.contains("the grant here is newer"), "{}", done.err);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
 }
 
 #[test]
@@ -325,7 +337,7 @@ fn an_older_grant_here_gives_way_and_is_not_revoked_for_that_could_end_the_newer
         drop(elsewhere.grant("L-1"));
         let bundle = exported(&elsewhere, "", &rig);
         drop(imported(&rig, &bundle).exits(0));
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 2)], 0));
+        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(SecretRole::Live, 2)], 0));
         oracle::rests_but(&rig, &[1]);
     }
 }
@@ -391,7 +403,7 @@ fn facts_alone_leave_the_tokens_where_they_are() {
     let file = rig.write("facts.csv", "ubi,license,username,name\n604001,L-1,ann@example.com,Hudson\n");
     drop(imported(&rig, &file).exits(0));
     assert_eq!(record(&rig, "L-1").name.unwrap().as_str(), "Hudson");
-    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec![]));
+    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(SecretRole::Live, 1)], vec![]));
     let line = last_line(&rig, "L-1");
     assert!(line.starts_with("imported from ") && line.ends_with("facts.csv: name"), "{line}");
     oracle::rests(&rig);
@@ -405,10 +417,10 @@ fn a_waiting_grant_does_not_go_along_and_is_not_lost() {
     drop(rig.run("renew L-1 --browser scripted").exits(6));
     let there = another_host(&rig);
     let bundle = exported(&rig, "", &there);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Held, 2)]);
     assert_eq!(shown(&rig, "L-1").1, ["awaiting_approval", "exported"]);
     drop(imported(&there, &bundle).exits(0));
-    assert_eq!(kept(&there, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&there, "L-1"), [(SecretRole::Live, 1)]);
     let items: Vec<_> = rig.ledger().all_secrets().unwrap().into_iter().map(|it| it.place).collect();
     assert!(rig.keyring.accounts().into_iter().all(|it| items.contains(&SecretPlace::Item(it))));
 }

@@ -39,7 +39,7 @@ fn an_answer_finds_its_question_and_its_grant_is_stored() {
             kept_as
         });
         assert!(matches!(kept_as, StoreOutcome::Live { .. }), "{kept_as:?}");
-        assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1")), (vec![(Role::Live, 1)], vec![]));
+        assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1")), (vec![(SecretRole::Live, 1)], vec![]));
         oracle::rests(&rig);
     }
 }
@@ -159,7 +159,7 @@ fn a_link_that_gave_way_to_a_newer_one_is_told_so() {
             drop(it.complete(&new).unwrap());
             it.clean_up();
         });
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     }
 }
 
@@ -198,7 +198,7 @@ fn an_answer_that_was_taken_up_by_a_process_that_died_is_finished_or_reported_fi
     process(&rig, |it| drop(it.complete(&back).unwrap_err()));
     process(&rig, |it| assert!(matches!(it.find(&back).unwrap(), FoundFlow::Left(_))));
     drop(rig.run(&format!("complete '{back}'")).exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     oracle::rests(&rig);
     // It was on its way.
     let rig = Rig::new();
@@ -244,7 +244,7 @@ fn another_admins_grant_is_held_here_too() {
     let link = process(&rig, |it| it.hand_out("L-1"));
     let back = rig.provider.consents(&link.address, Some(BOB));
     process(&rig, |it| assert!(matches!(it.complete(&back).unwrap(), StoreOutcome::Held { .. })));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_license_may_have_several_questions_and_the_first_grant_closes_the_rest() {
         // Whoever waits hears of the grant.
         assert!(matches!(it.left_open(&asked.get().0).unwrap(), Some(StoreOutcome::Live { .. })));
     });
-    assert_eq!((kept(&rig, "L-1"), times(&rig, "issued")), (vec![(Role::Live, 1)], 1));
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "issued")), (vec![(SecretRole::Live, 1)], 1));
 
     // And the other way round.
     let rig = Rig::new();
@@ -301,7 +301,7 @@ fn a_link_is_not_lost_by_what_else_is_done_to_its_license() {
     process(&rig, |it| drop(it.complete(&back).unwrap()));
     assert_eq!(
         (kept(&rig, "L-1").last(), record(&rig, "L-1").name.unwrap().as_str()),
-        (Some(&(Role::Live, 2)), "Hudson")
+        (Some(&(SecretRole::Live, 2)), "Hudson")
     );
 }
 

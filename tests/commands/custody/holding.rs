@@ -28,7 +28,7 @@ fn a_waiting_grant_is_not_live_and_changes_nothing_of_the_one_in_use() {
         let before = record(&rig, "L-1");
         rig.minutes_pass(1);
         bob_renews(&rig);
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
         let next = Some("biotrack-auth renew 604001/L-1 --awaiting".to_owned());
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["awaiting_approval"], next));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
@@ -53,7 +53,7 @@ fn who_granted_is_compared_without_case() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs("Ann@Example.COM".into())]);
     drop(rig.run(&register("L-1")).exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     assert_eq!(record(&rig, "L-1").granted_by.as_deref(), Some("Ann@Example.COM"));
 }
 
@@ -66,7 +66,7 @@ fn it_is_taken_as_it_is_without_a_new_consent() {
         rig.days_pass(3);
         drop(rig.run("renew L-1 --awaiting --yes").exits(0));
         assert_eq!((times(&rig, "consented"), times(&rig, "revoked")), (2, revoked), "{scope}");
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
         let taken = record(&rig, "L-1");
         assert_eq!((taken.created_at, taken.granted_by.as_deref(), taken.held_by), (first, Some(BOB), None));
         // Its own days count from when it was granted, not from now.
@@ -82,7 +82,7 @@ fn a_first_grant_that_waits_makes_no_record_active_until_it_is_taken() {
     let rig = Rig::new();
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run(&register("L-1")).exits(6));
-    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Pending, vec![(Role::Held, 1)]));
+    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Pending, vec![(SecretRole::Held, 1)]));
     drop(rig.run("renew L-1 --awaiting --yes").exits(0));
     let taken = record(&rig, "L-1");
     assert_eq!((taken.created_at, taken.renewed_at), (Some(rig.now()), None));
@@ -112,7 +112,7 @@ fn a_newer_waiting_grant_takes_the_place_of_the_older_one() {
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
         rig.visits([Visit::GrantsAs("eve@example.com".into())]);
         drop(rig.run(RENEW).exits(6));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 3)], "{scope}");
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 3)], "{scope}");
         assert_eq!(times(&rig, "revoked L-1: access-2"), revoked, "{scope}");
         assert_eq!(record(&rig, "L-1").held_by.as_deref(), Some("eve@example.com"));
     }
@@ -124,7 +124,7 @@ fn whoever_grants_will_do_where_that_is_said_beforehand() {
     drop(rig.grant("L-1"));
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run(&format!("{RENEW} --any-user")).exits(0));
-    assert_eq!((kept(&rig, "L-1"), record(&rig, "L-1").held_by), (vec![(Role::Live, 2)], None));
+    assert_eq!((kept(&rig, "L-1"), record(&rig, "L-1").held_by), (vec![(SecretRole::Live, 2)], None));
     oracle::rests(&rig);
 }
 
@@ -135,10 +135,10 @@ fn a_person_is_asked_and_their_no_leaves_it_waiting() {
     let question = "L-1 was granted by bob@example.com, not ann@example.com. Accept this grant?";
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.with(Person::answering(&[(question, "n")])).run(RENEW).exits(6));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.with(Person::answering(&[(question, "y")])).run(RENEW).exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 3)]);
     oracle::rests(&rig);
 }
 
@@ -148,7 +148,7 @@ fn giving_it_back_leaves_the_grant_in_use_and_revokes_only_where_that_cannot_end
         let rig = held();
         rig.adds_to_profile(&format!("revocation_scope = \"{scope}\""));
         let done = rig.run("deactivate L-1 --awaiting --yes").exits(0);
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "{scope}");
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)], "{scope}");
         assert_eq!(times(&rig, "revoked L-1: access-2"), revoked, "{scope}");
         assert_eq!(
             done.out.contains("not revoked, because that could end the license's own grant"),
@@ -166,12 +166,15 @@ fn one_whose_revocation_is_not_answered_is_kept_and_named_and_the_license_stays_
     for rig in [held(), held_in(Rig::with_keyring())] {
         revocation_fails(&rig);
         drop(rig.run("deactivate L-1 --awaiting --yes").exits(8));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Unwanted, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Unwanted, 2)]);
         let next = Some("biotrack-auth deactivate 604001/L-1 --awaiting".to_owned());
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec!["revocation_pending"], next));
         oracle::holds(&rig);
         oracle::goes_on(&rig);
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")), (vec![(Role::Live, 1)], 1));
+        assert_eq!(
+            (kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")),
+            (vec![(SecretRole::Live, 1)], 1)
+        );
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         oracle::rests(&rig);
     }
@@ -184,7 +187,11 @@ fn where_nothing_waits_nothing_is_accepted() {
     assert_eq!(process(&rig, |it| it.awaiting("L-1")), None);
     for line in ["renew L-1 --awaiting --yes", "deactivate L-1 --awaiting --yes"] {
         drop(rig.run(line).exits(0));
-        assert_eq!((kept(&rig, "L-1"), history(&rig, "L-1").len()), (vec![(Role::Live, 1)], 2), "{line}");
+        assert_eq!(
+            (kept(&rig, "L-1"), history(&rig, "L-1").len()),
+            (vec![(SecretRole::Live, 1)], 2),
+            "{line}"
+        );
     }
 }
 
@@ -198,7 +205,7 @@ fn only_the_grant_that_was_shown_is_accepted_or_discarded() {
         assert!(it.accept(&shown).is_err());
         assert!(it.discard(&shown).is_err());
     });
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 3)]);
     assert_eq!(record(&rig, "L-1").held_by.as_deref(), Some("eve@example.com"));
     process(&rig, |it| {
         let shown = it.awaiting("L-1").unwrap();
@@ -207,7 +214,7 @@ fn only_the_grant_that_was_shown_is_accepted_or_discarded() {
         assert!(it.accept(&shown).is_err());
         assert!(it.discard(&shown).is_err());
     });
-    assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 3)]);
 }
 
 #[test]
@@ -225,7 +232,7 @@ fn discarding_it_leaves_a_link_that_is_out() {
     let rig = held();
     process(&rig, |it| drop(it.hand_out("L-1")));
     drop(rig.run("deactivate L-1 --awaiting --yes").exits(0));
-    assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1").len()), (vec![(Role::Live, 1)], 2));
+    assert_eq!((kept(&rig, "L-1"), flows(&rig, "L-1").len()), (vec![(SecretRole::Live, 1)], 2));
 }
 
 #[test]
@@ -263,7 +270,10 @@ fn a_vault_that_does_not_give_it_back_keeps_it_from_being_discarded() {
     rig.keyring.locks(true);
     drop(rig.run("deactivate L-1 --awaiting --yes").exits(7));
     rig.keyring.locks(false);
-    assert_eq!((record(&rig, "L-1"), kept(&rig, "L-1")), (before, vec![(Role::Live, 1), (Role::Held, 2)]));
+    assert_eq!(
+        (record(&rig, "L-1"), kept(&rig, "L-1")),
+        (before, vec![(SecretRole::Live, 1), (SecretRole::Held, 2)])
+    );
 }
 
 #[test]
@@ -289,7 +299,7 @@ fn a_vault_that_does_not_give_it_back_leaves_all_as_it_was() {
     drop(rig.run("renew L-1 --awaiting --yes").exits(7));
     rig.keyring.locks(false);
     assert_eq!(record(&rig, "L-1"), before);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
 }
 
 #[test]

@@ -40,7 +40,7 @@ fn a_dead_grant_is_marked_invalid_once_both_its_tokens_were_called_inactive_twic
     rig.provider.ends_grants_of("L-1");
     assert_eq!(found(look(&rig, &["L-1"])), (0, 1, vec![]));
     assert_eq!(times(&rig, "introspected"), 4);
-    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Invalid, vec![(Role::Live, 1)]));
+    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Invalid, vec![(SecretRole::Live, 1)]));
     assert_eq!(times(&rig, "refused"), 1);
     let told = "invalid 127.0.0.1:2 refused the refresh: the grant is no longer valid";
     assert!(last_line(&rig, "L-1").starts_with(told), "{}", last_line(&rig, "L-1"));
@@ -156,7 +156,7 @@ fn a_grant_that_was_replaced_while_it_was_asked_about_is_not_called_invalid() {
     });
     assert_eq!(found(look(&rig, &["L-1"])), (1, 0, vec![]));
     rig.world().unwatch();
-    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Active, vec![(Role::Live, 2)]));
+    assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Active, vec![(SecretRole::Live, 2)]));
     oracle::rests(&rig);
 }
 

@@ -26,7 +26,7 @@ use crate::rig::{Moment, PROFILE, Reply, Rig, key};
 use biotrack_auth::custody::{CachedToken, FoundFlow, RecoveryOutcome, Revocation, StoreOutcome};
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::{Authorization, State};
-use biotrack_auth::model::flow::{Flow, Purpose, Role};
+use biotrack_auth::model::flow::{Flow, Purpose, SecretRole};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::FlowId;
 use biotrack_auth::model::provider::Provider;
@@ -54,7 +54,7 @@ fn last_line(rig: &Rig, license: &str) -> String {
 }
 
 /// A license's token sets, as roles and the provider's numbers of their grants.
-fn kept(rig: &Rig, license: &str) -> Vec<(Role, usize)> {
+fn kept(rig: &Rig, license: &str) -> Vec<(SecretRole, usize)> {
     Books::read(rig).of(license)
 }
 

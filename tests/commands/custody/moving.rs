@@ -26,8 +26,8 @@ fn with_secrets_of_all_kinds(rig: Rig) -> (Rig, Link) {
 /// All of them can be read by a process of this vault, and are in no other.
 #[track_caller]
 fn all_are_in(rig: &Rig, kind: VaultKind, link: &Link) {
-    assert_eq!(kept(rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
-    assert_eq!(kept(rig, "L-2"), [(Role::Unwanted, 3)]);
+    assert_eq!(kept(rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
+    assert_eq!(kept(rig, "L-2"), [(SecretRole::Unwanted, 3)]);
     let vault = rig.vault(kind);
     let seals = rig.seals();
     let secret = client_secret_place(&rig.ledger(), &vault, &seals, PROFILE).unwrap().unwrap();
@@ -130,7 +130,7 @@ fn what_others_change_between_reading_and_commit_is_read_again() {
     });
     drop(rig.run("config vault sealed").exits(0));
     rig.world().unwatch();
-    assert_eq!((kept(&rig, "L-1"), rig.keyring.accounts()), (vec![(Role::Live, 1)], vec![]));
+    assert_eq!((kept(&rig, "L-1"), rig.keyring.accounts()), (vec![(SecretRole::Live, 1)], vec![]));
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
     oracle::rests(&rig);
 }

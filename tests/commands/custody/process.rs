@@ -14,7 +14,7 @@ use biotrack_auth::model::ids::{FlowId, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::ProviderClient;
-use biotrack_auth::oauth::{self, CodeExchange, Pasted, RetryPolicy, ReturnedAddress};
+use biotrack_auth::oauth::{self, CodeExchange, PastedCandidates, RetryPolicy, ReturnedAddress};
 use biotrack_auth::system::{Env, HttpOptions};
 use jiff::SignedDuration;
 use std::sync::Arc;
@@ -324,7 +324,8 @@ impl Process<'_> {
     /// The same, exchanged and stored.
     pub(super) fn complete(&mut self, address: &str) -> Result<StoreOutcome> {
         let client = self.exchange();
-        answer(self.env, &mut self.custody, &client, &Pasted::of(address).unwrap()).map(|(_, kept)| kept)
+        answer(self.env, &mut self.custody, &client, &PastedCandidates::of(address).unwrap())
+            .map(|(_, kept)| kept)
     }
 }
 

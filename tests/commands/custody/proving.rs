@@ -46,7 +46,7 @@ fn a_new_grant_that_is_called_inactive_or_cannot_be_looked_up_is_no_wasted_conse
         let done = rig.run(&register("L-1")).exits(0);
         let told = format!("Introspection ({why})");
         assert!(done.err.contains(&format!("Not confirmed by BioTrack's answer: {told}.")), "{}", done.err);
-        assert_eq!((kept(&rig, "L-1"), unconfirmed(&rig)), (vec![(Role::Live, 1)], vec![told]));
+        assert_eq!((kept(&rig, "L-1"), unconfirmed(&rig)), (vec![(SecretRole::Live, 1)], vec![told]));
         assert_eq!(shown(&rig, "L-1").0, State::Active);
         oracle::rests(&rig);
     }
@@ -66,7 +66,7 @@ fn a_provider_without_introspection_confirms_no_grant_and_loses_none() {
 fn a_grant_that_is_active_replaces_the_old_one_at_once() {
     for rig in homes() {
         drop(rig.run(RENEW).exits(0));
-        assert_eq!((kept(&rig, "L-1"), unconfirmed(&rig)), (vec![(Role::Live, 2)], vec![]));
+        assert_eq!((kept(&rig, "L-1"), unconfirmed(&rig)), (vec![(SecretRole::Live, 2)], vec![]));
         assert_eq!((times(&rig, "refreshed"), times(&rig, "revoked")), (0, 1));
         oracle::rests(&rig);
     }
@@ -77,7 +77,7 @@ fn what_a_look_leaves_open_a_refresh_proves_and_the_old_grant_goes() {
     for rig in homes() {
         rig.provider.replies(INTROSPECT, [inactive()]);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
         assert_eq!((times(&rig, "refreshed"), times(&rig, "revoked")), (1, 1));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-2.1\n");
         oracle::rests(&rig);
@@ -90,15 +90,15 @@ fn until_a_new_grant_is_proven_the_old_one_is_neither_revoked_nor_forgotten() {
         rig.provider.replies(INTROSPECT, [Reply::Status(500, String::new())]);
         rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_client"}"#.into())]);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 2)]);
         assert_eq!((times(&rig, "refreshed"), times(&rig, "revoked")), (0, 0));
         oracle::holds(&rig);
         // Another command on the license that proves nothing changes nothing.
         assert_eq!(rig.run("token L-1").exits(0).out, "access-2\n");
-        assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 2)]);
         rig.minutes_pass(61);
         assert_eq!(rig.run("token L-1").exits(0).out, "access-2.1\n");
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 2)], 1));
+        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(SecretRole::Live, 2)], 1));
         oracle::rests(&rig);
     }
 }
@@ -110,7 +110,7 @@ fn a_later_look_proves_it_too() {
     rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_client"}"#.into())]);
     drop(rig.run(RENEW).exits(0));
     drop(rig.run("status --online").exits(0));
-    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 2)], 1));
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(SecretRole::Live, 2)], 1));
     oracle::rests(&rig);
 }
 
@@ -122,7 +122,7 @@ fn a_new_grant_that_proves_dead_gives_its_place_back_to_the_old_one() {
         rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
         drop(rig.run(RENEW).exits(0));
         let after = record(&rig, "L-1");
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
         assert_eq!((after.expires_at, after.renewed_at), (before.expires_at, before.renewed_at));
         assert_eq!((shown(&rig, "L-1").0, unconfirmed(&rig)), (State::Due, vec![]));
         assert!(
@@ -168,7 +168,7 @@ fn a_second_new_grant_that_is_proven_clears_both_before_it_away() {
     drop(rig.run(RENEW).exits(0));
     rig.minutes_pass(1);
     drop(rig.run(RENEW).exits(0));
-    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 3)], 2));
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(SecretRole::Live, 3)], 2));
     oracle::rests(&rig);
 }
 
@@ -189,6 +189,6 @@ fn another_admins_grant_waits_whatever_a_look_says_and_replaces_nothing() {
     rig.visits([Visit::GrantsAs(BOB.into())]);
     rig.provider.replies(INTROSPECT, [inactive()]);
     drop(rig.run(RENEW).exits(6));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
     oracle::holds(&rig);
 }

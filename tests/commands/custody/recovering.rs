@@ -178,7 +178,7 @@ fn a_grant_that_could_not_be_stored_is_stored_without_asking_anybody() {
             );
         });
         assert_eq!(rig.provider.log().len(), asked);
-        assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").0), (vec![(Role::Live, 1)], State::Active));
+        assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").0), (vec![(SecretRole::Live, 1)], State::Active));
         process(&rig, |it| it.clean_up());
         oracle::rests(&rig);
     }
@@ -190,7 +190,7 @@ fn whether_or_not_a_person_is_there_what_can_be_finished_alone_is() {
     left_answered(&rig, None);
     let unattended = "register --ubi 604001 --license L-1 --username ann@example.com";
     drop(rig.run(unattended).exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     // Where it can't, nothing is touched.
     let rig = Rig::new();
     left_sent(&rig);
@@ -204,7 +204,7 @@ fn another_admins_grant_is_held_by_whoever_recovers_it_too() {
         left_answered(&rig, Some(BOB));
         let done = rig.run("renew L-1 --browser scripted").exits(6);
         assert!(done.err.contains("Stored the grant for L-1"), "{}", done.err);
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
         assert_eq!(times(&rig, "consented"), 2);
         oracle::holds(&rig);
     }
@@ -225,7 +225,10 @@ fn a_wrong_grant_is_refused_by_whoever_recovers_it_too() {
         oracle::holds(&rig);
         let done = rig.run("renew L-1 --browser scripted").exits(0);
         assert!(done.err.contains("can't be used: L-1: the grant differs from the request"), "{}", done.err);
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")), (vec![(Role::Live, 3)], 1));
+        assert_eq!(
+            (kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")),
+            (vec![(SecretRole::Live, 3)], 1)
+        );
         oracle::rests(&rig);
     }
 }
@@ -317,7 +320,7 @@ fn what_a_living_process_is_at_is_left_to_it() {
         let granted = first.exchanged(go);
         assert!(first.store(vec![(asked.get().0.clone(), granted)])[0].is_ok());
     });
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
 }
 
 #[test]
@@ -326,7 +329,7 @@ fn a_wrong_grant_that_waits_for_its_end_is_given_back_by_the_next_command() {
     rig.provider.replies(TOKEN, [Reply::Changed(json!({"company": "Other Vendor LLC"}))]);
     rig.provider.replies(REVOKE, [Reply::Unreachable]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Unwanted, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Unwanted, 2)]);
     // As long as the provider doesn't answer, that keeps nobody from anything.
     rig.provider.replies(REVOKE, [Reply::Unreachable]);
     rig.visits([Visit::Denies]);
@@ -334,7 +337,7 @@ fn a_wrong_grant_that_waits_for_its_end_is_given_back_by_the_next_command() {
     assert_eq!(shown(&rig, "L-1").1, ["revocation_pending"]);
     rig.visits([Visit::Denies]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(Role::Live, 1)], vec![]));
+    assert_eq!((kept(&rig, "L-1"), shown(&rig, "L-1").1), (vec![(SecretRole::Live, 1)], vec![]));
     oracle::rests(&rig);
 }
 
@@ -408,7 +411,7 @@ fn what_the_spool_knows_never_takes_a_question_back() {
     let rig = Rig::of(left);
     assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)) && spools(&rig).len() == 1);
     drop(rig.run(&register("L-1")).exits(0));
-    assert_eq!((times(&rig, "consented"), kept(&rig, "L-1")), (1, vec![(Role::Live, 1)]));
+    assert_eq!((times(&rig, "consented"), kept(&rig, "L-1")), (1, vec![(SecretRole::Live, 1)]));
     oracle::rests(&rig);
 }
 

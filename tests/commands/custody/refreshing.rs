@@ -27,7 +27,7 @@ pub(super) fn renewed_at(rig: &Rig, moment: Moment) {
 
 /// The item that holds the living tokens.
 fn live_item(rig: &Rig) -> String {
-    let live = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
+    let live = rig.ledger().secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap();
     let SecretPlace::Item(item) = live.place else { panic!("it's sealed") };
     item
 }
@@ -150,7 +150,7 @@ fn each_refresh_takes_the_place_of_the_tokens_before_it_and_revokes_nothing() {
         "access-1.2\n",
         "the newest refresh token is the one that's sent"
     );
-    assert_eq!((times(&rig, "revoked"), kept(&rig, "L-1")), (0, vec![(Role::Live, 1)]));
+    assert_eq!((times(&rig, "revoked"), kept(&rig, "L-1")), (0, vec![(SecretRole::Live, 1)]));
     assert_eq!(history(&rig, "L-1"), ["asked", "granted"], "one that only brings a token isn't history");
     oracle::rests(&rig);
 }
@@ -197,7 +197,7 @@ fn a_grant_that_the_provider_calls_dead_is_marked_so_and_nothing_is_erased() {
         done.err
     );
     assert_eq!(shown(&rig, "L-1").0, State::Invalid);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     assert_eq!(history(&rig, "L-1"), ["asked", "granted", "invalid"]);
     assert_eq!(flows(&rig, "L-1"), []);
     drop(rig.run("token L-1").exits(4));
@@ -221,7 +221,7 @@ fn an_answer_to_a_grant_that_was_replaced_meanwhile_never_takes_the_newer_ones_p
     for rig in [lapsed(), lapsed_in(Rig::with_keyring())] {
         renewed_at(&rig, answered(TOKEN));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-2\n");
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
         assert_eq!(rig.provider.living().len(), 1, "the older grant is given back by its newest tokens");
         oracle::rests(&rig);
     }

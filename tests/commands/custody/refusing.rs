@@ -71,11 +71,11 @@ fn a_wrong_grant_whose_end_is_not_confirmed_is_kept_for_the_next_command() {
         rig.provider.replies(REVOKE, [Reply::Unreachable]);
         let done = rig.run(&register("L-1")).exits(6);
         assert!(done.err.contains("BioTrack has not confirmed its revocation yet"), "{}", done.err);
-        assert_eq!(kept(&rig, "L-1"), [(Role::Unwanted, 1)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Unwanted, 1)]);
         assert_eq!(shown(&rig, "L-1").1, ["revocation_pending"]);
         oracle::holds(&rig);
         drop(rig.run(&register("L-1")).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
         oracle::rests(&rig);
     }
 }

@@ -29,7 +29,7 @@ fn that_a_grant_is_given_back_is_on_the_disk_before_it_is_and_its_tokens_stay_un
             *noted.lock().unwrap() = Some((flow.purpose, flow.stage, kept(&rig, "L-1")));
         });
         let done = rig.run(&format!("{DEACTIVATE} --reason 'store closed'")).exits(0);
-        let expected = (Purpose::Deactivate, FlowStage::Sent, vec![(Role::Live, 1)]);
+        let expected = (Purpose::Deactivate, FlowStage::Sent, vec![(SecretRole::Live, 1)]);
         assert_eq!(found.lock().unwrap().take(), Some(expected));
         assert!(done.out.contains("At BioTrack: revoked."), "{}", done.out);
         assert_eq!((shown(&rig, "L-1").0, kept(&rig, "L-1")), (State::Deactivated, vec![]));
@@ -57,7 +57,10 @@ fn every_grant_of_the_license_goes_the_waiting_one_too_once_the_license_itself_g
     rig.provider.replies(REVOKE, [Reply::Unreachable, Reply::Unreachable]);
     drop(rig.run("renew L-1 --browser scripted").exits(0));
     bob_waits(&rig);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2), (Role::Held, 3)]);
+    assert_eq!(
+        kept(&rig, "L-1"),
+        [(SecretRole::Superseded, 1), (SecretRole::Live, 2), (SecretRole::Held, 3)]
+    );
     process(&rig, |it| {
         let revocation = it.deactivate("L-1").unwrap();
         assert!(matches!(revocation, Revocation::Revoked), "{revocation:?}");
@@ -79,7 +82,7 @@ fn a_discarded_grant_is_given_up_beside_the_living_one_however_often_that_is_run
         drop(rig.run(discard).exits(0));
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
     }
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
     drop(rig.run(DEACTIVATE).exits(0));
     assert_eq!(shown(&rig, "L-1").0, State::Deactivated);
 }
@@ -91,7 +94,7 @@ fn while_the_provider_does_not_answer_the_tokens_are_kept_and_the_license_is_giv
         let done = rig.run(DEACTIVATE).exits(8);
         assert!(done.out.contains("L-1 is deactivated here; its history is kept."), "{}", done.out);
         assert!(done.out.contains("NOT revoked yet; the tokens are kept."), "{}", done.out);
-        assert_eq!(kept(&rig, "L-1"), [(Role::Unwanted, 1)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Unwanted, 1)]);
         let next = Some("biotrack-auth deactivate 604001/L-1".to_owned());
         assert_eq!(shown(&rig, "L-1"), (State::Deactivated, vec!["revocation_pending"], next));
         assert_eq!(flows(&rig, "L-1"), []);
@@ -117,9 +120,10 @@ fn where_the_provider_cannot_be_reached_at_all_it_is_given_up_here_and_asked_lat
 
 #[test]
 fn a_license_whose_revocation_is_pending_can_be_registered_anew_and_the_old_grant_goes() {
-    for (scope, left) in
-        [("token", vec![(Role::Unwanted, 1), (Role::Live, 2)]), ("grant", vec![(Role::Live, 2)])]
-    {
+    for (scope, left) in [
+        ("token", vec![(SecretRole::Unwanted, 1), (SecretRole::Live, 2)]),
+        ("grant", vec![(SecretRole::Live, 2)]),
+    ] {
         let rig = granted(Rig::new());
         revocation_fails(&rig);
         drop(rig.run(DEACTIVATE).exits(8));
@@ -241,7 +245,7 @@ fn a_vault_that_gives_nothing_back_leaves_all_as_it_was() {
     rig.keyring.locks(false);
     // It was intended, and given up again.
     let after = Authorization { revision: before.revision, ..record(&rig, "L-1") };
-    assert_eq!((after, kept(&rig, "L-1")), (before, vec![(Role::Live, 1)]));
+    assert_eq!((after, kept(&rig, "L-1")), (before, vec![(SecretRole::Live, 1)]));
     assert_eq!((flows(&rig, "L-1"), times(&rig, "revoked")), (vec![], 0));
 }
 
@@ -304,7 +308,7 @@ fn somebody_who_is_asking_about_the_license_is_not_passed_over() {
         let done = rig.run(DEACTIVATE).exits(1);
         assert!(done.err.contains("L-1 is busy: sam@desk"), "{}", done.err);
     });
-    assert_eq!((times(&rig, "revoked"), kept(&rig, "L-1")), (0, vec![(Role::Live, 1)]));
+    assert_eq!((times(&rig, "revoked"), kept(&rig, "L-1")), (0, vec![(SecretRole::Live, 1)]));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::rig::Visit;
-use biotrack_auth::custody::{Seals, keep_client_secret};
+use biotrack_auth::custody::{SealLabeler, keep_client_secret};
 use biotrack_auth::model::flow::SecretPlace;
 use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::seal::{SealKind, SealLabel};
@@ -113,7 +113,7 @@ fn forged(rig: &Rig, label: &SealLabel, secret: &Sealable) -> Vec<u8> {
 fn tokens_that_somebody_without_the_identity_sealed_are_never_used() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
-    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
+    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap();
     let label = rig.seals().tokens(PROFILE, &key("L-1"), SealKind::Tokens, stored.generation, None);
     let tokens = rig.live("L-1").to_sealable(&key("L-1"));
     lay(&rig, "L-1", &forged(&rig, &label, &tokens));
@@ -131,13 +131,13 @@ fn a_grant_that_awaits_approval_is_not_used_by_calling_it_live() {
     drop(rig.grant("L-1"));
     rig.visits([Visit::GrantsAs(BOB.into())]);
     drop(rig.run("renew L-1 --browser scripted").exits(6));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1), (Role::Held, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1), (SecretRole::Held, 2)]);
     change(&rig, "DELETE FROM secret WHERE role = 'live'");
     change(&rig, "UPDATE secret SET role = 'live'");
     refused(&rig, "token L-1", "was sealed for use as awaiting tokens, not for use as tokens");
     change(&rig, "UPDATE secret SET role = 'held'");
     drop(rig.run("renew L-1 --awaiting --yes").exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
     drop(rig.run("token L-1").exits(0));
 }
 
@@ -157,7 +157,7 @@ fn a_code_is_used_in_its_own_flow_alone() {
     refused(&rig, &crate::rig::register("L-2"), "was sealed for use as verifier, not for use as code");
     // The other one is as good as before.
     let done = rig.run(&crate::rig::register("L-1"));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 1)], "{}", done.transcript());
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)], "{}", done.transcript());
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_client_secret_goes_to_no_other_profile_and_an_older_one_or_anybodys_is_not_
 fn tokens_of_another_ledger_are_never_used() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
-    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
+    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap();
     let label = rig.seals().tokens(PROFILE, &key("L-1"), SealKind::Tokens, stored.generation, None);
     let label = SealLabel { ledger: "another".into(), ..label };
     let tokens = rig.live("L-1").to_sealable(&key("L-1"));
@@ -361,8 +361,8 @@ fn what_a_host_seals_for_itself_says_so_and_what_it_seals_for_others_does_not_ha
     drop(rig.grant("L-1"));
     let other = biotrack_auth::vault::create_identity(&rig.file("other.txt")).unwrap();
     drop(rig.run(&format!("config recipients add {other}")).exits(0));
-    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap();
-    let seals: Seals = rig.seals();
+    let stored = rig.ledger().secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap();
+    let seals: SealLabeler = rig.seals();
     let label = seals.tokens(PROFILE, &key("L-1"), SealKind::Tokens, stored.generation, None);
     lay(&rig, "L-1", &forged(&rig, &label, &rig.live("L-1").to_sealable(&key("L-1"))));
     // Any of the recipients may have sealed it: docs/security.md says what that means.

@@ -376,8 +376,8 @@ fn of_grants_that_come_together_each_ends_for_itself() {
         assert!(matches!(ended[4], Ok(StoreOutcome::Live { .. })), "{ended:?}");
     });
     let kept = ["L-1", "L-2", "L-3", "L-4", "L-5"].map(|license| kept(&rig, license));
-    let live = |number| vec![(Role::Live, number)];
-    assert_eq!(kept, [live(1), vec![(Role::Held, 2)], vec![], vec![], live(5)]);
+    let live = |number| vec![(SecretRole::Live, number)];
+    assert_eq!(kept, [live(1), vec![(SecretRole::Held, 2)], vec![], vec![], live(5)]);
     oracle::holds(&rig);
 }
 

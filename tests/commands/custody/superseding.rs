@@ -5,7 +5,7 @@ use crate::rig::{Visit, World, oracle};
 use std::sync::Mutex;
 
 /// The token sets of a license at the first moment of this kind of a command.
-fn kept_at(rig: &Rig, moment: Moment, command: &str) -> Vec<(Role, usize)> {
+fn kept_at(rig: &Rig, moment: Moment, command: &str) -> Vec<(SecretRole, usize)> {
     let (world, found): (World, _) = (rig.world().clone(), Arc::new(Mutex::new(None)));
     let noted = found.clone();
     at(rig, moment, move || *noted.lock().unwrap() = Some(kept(&Rig::of(world), "L-1")));
@@ -20,10 +20,10 @@ const RENEW: &str = "renew L-1 --browser scripted";
 fn the_old_grant_is_in_use_until_the_new_one_is_stored_and_goes_only_then() {
     let rig = Rig::with_keyring();
     drop(rig.grant("L-1"));
-    assert_eq!(kept_at(&rig, answered(TOKEN), RENEW), [(Role::Live, 1)]);
+    assert_eq!(kept_at(&rig, answered(TOKEN), RENEW), [(SecretRole::Live, 1)]);
     let both = kept_at(&rig, arrives(REVOKE), RENEW);
-    assert_eq!(both, [(Role::Superseded, 2), (Role::Live, 3)]);
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 3)]);
+    assert_eq!(both, [(SecretRole::Superseded, 2), (SecretRole::Live, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 3)]);
     oracle::rests(&rig);
 }
 
@@ -56,7 +56,7 @@ fn the_old_grant_is_revoked_only_where_that_cannot_end_the_new_one() {
     rig.adds_to_profile("revocation_scope = \"grant\"");
     drop(rig.run(RENEW).exits(0));
     assert_eq!(times(&rig, "revoked"), 1, "that grant is only forgotten");
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 3)]);
     oracle::rests(&rig);
 }
 
@@ -66,7 +66,7 @@ fn where_nothing_can_be_revoked_the_old_grant_is_forgotten() {
     rig.provider.revokes_nothing();
     drop(rig.grant("L-1"));
     drop(rig.run(RENEW).exits(0));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
     oracle::rests_but(&rig, &[1]);
 }
 
@@ -76,12 +76,15 @@ fn an_old_grant_whose_end_failed_goes_with_the_next_command_and_never_before_the
         drop(rig.grant("L-1"));
         rig.provider.replies(REVOKE, [Reply::Unreachable, Reply::Lost]);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 2)]);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Superseded, 2), (Role::Live, 3)]);
+        assert_eq!(
+            kept(&rig, "L-1"),
+            [(SecretRole::Superseded, 1), (SecretRole::Superseded, 2), (SecretRole::Live, 3)]
+        );
         oracle::holds(&rig);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!(kept(&rig, "L-1"), [(Role::Live, 4)]);
+        assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 4)]);
         oracle::rests(&rig);
     }
 }
@@ -146,9 +149,10 @@ fn a_new_grant_ends_doubts_about_the_old_one() {
 
 #[test]
 fn with_a_new_grant_unwanted_older_ones_go_too_where_only_forgetting_is_safe() {
-    for (scope, left) in
-        [("token", vec![(Role::Unwanted, 2), (Role::Live, 3)]), ("grant", vec![(Role::Live, 3)])]
-    {
+    for (scope, left) in [
+        ("token", vec![(SecretRole::Unwanted, 2), (SecretRole::Live, 3)]),
+        ("grant", vec![(SecretRole::Live, 3)]),
+    ] {
         let rig = Rig::new();
         drop(rig.grant("L-1"));
         // A wrong grant, whose revocation isn't answered.
@@ -175,7 +179,11 @@ fn a_newer_grant_discards_one_that_waits() {
         rig.visits([Visit::GrantsAs(BOB.into())]);
         drop(rig.run(RENEW).exits(6));
         drop(rig.run(RENEW).exits(0));
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 3)], revoked), "{scope}");
+        assert_eq!(
+            (kept(&rig, "L-1"), times(&rig, "revoked")),
+            (vec![(SecretRole::Live, 3)], revoked),
+            "{scope}"
+        );
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         oracle::rests(&rig);
     }
@@ -192,7 +200,7 @@ fn what_others_changed_while_the_admin_clicked_is_not_written_over() {
     });
     drop(rig.run(RENEW).exits(0));
     assert_eq!(record(&rig, "L-1").name.unwrap().as_str(), "Hudson");
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
 }
 
 #[test]
@@ -206,7 +214,7 @@ fn a_refresh_while_the_admin_clicks_is_normal() {
     });
     drop(rig.run(RENEW).exits(0));
     rig.world().unwatch();
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
     assert_eq!(
         times(&rig, "revoked L-1: access-1.1"),
         1,
@@ -220,19 +228,19 @@ fn clearing_away_waits_for_a_provider_that_was_not_reached() {
     let rig = Rig::new();
     drop(rig.grant("L-1"));
     process(&rig, |it| drop(it.grant("L-1").unwrap()));
-    assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 2)]);
     offline(&rig, |it| {
         assert!(!it.tidy_needs_provider(), "nothing was touched");
         it.recover("L-1").unwrap();
         assert!(it.tidy_needs_provider());
         it.clean_up();
     });
-    assert_eq!(kept(&rig, "L-1"), [(Role::Superseded, 1), (Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Superseded, 1), (SecretRole::Live, 2)]);
     process(&rig, |it| {
         it.recover("L-1").unwrap();
         it.clean_up();
     });
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 2)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
 }
 
 #[test]
@@ -255,7 +263,7 @@ fn of_two_that_clear_away_the_same_neither_takes_a_living_grant_along() {
         it.clean_up();
     });
     rig.world().unwatch();
-    assert_eq!(kept(&rig, "L-1"), [(Role::Live, 3)]);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 3)]);
     oracle::rests(&rig);
 }
 
@@ -266,7 +274,7 @@ fn a_copy_of_a_grant_that_lives_elsewhere_is_forgotten_and_not_revoked() {
         drop(rig.run(&format!("import {backup} --yes")).exits(0));
         assert_eq!(shown(&rig, "L-1").1, ["exported"]);
         drop(rig.run(RENEW).exits(0));
-        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(Role::Live, 2)], 0));
+        assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked")), (vec![(SecretRole::Live, 2)], 0));
         assert_eq!(shown(&rig, "L-1"), (State::Active, vec![], None));
         // It lives where it came from.
         oracle::rests_but(&rig, &[1]);

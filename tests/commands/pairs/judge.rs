@@ -2,7 +2,7 @@
 
 use super::jobs::{ADOPT, BUNDLES, Before, EDITED, Home, LICENSE};
 use crate::rig::{PROFILE, key};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ pub fn judge(home: &Home) -> Result<(), String> {
     let bundled = bundles.into_iter().filter(|it| *it).count();
     // What a newer grant replaced is kept until the next command on the license has revoked it.
     let ledger = rig.ledger();
-    let replaced = ledger.secrets(PROFILE, &key(LICENSE), Role::Superseded).unwrap().len();
+    let replaced = ledger.secrets(PROFILE, &key(LICENSE), SecretRole::Superseded).unwrap().len();
     let explained =
         bundled + replaced + usize::from(has("awaiting_approval")) + if open { usize::MAX / 2 } else { 0 };
     if others.len() > explained {

@@ -44,7 +44,7 @@ pub use world::World;
 
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
-use biotrack_auth::custody::{Custody, Seals};
+use biotrack_auth::custody::{Custody, SealLabeler};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, AuthorizationWithFlows};
 use biotrack_auth::model::flow::SecretPlace;
@@ -457,8 +457,8 @@ impl Rig {
     }
 
     /// What secrets are sealed for in this home.
-    pub fn seals(&self) -> Seals {
-        Seals::of(&self.ledger(), Config::load(&self.env().paths).unwrap().registrations())
+    pub fn seals(&self) -> SealLabeler {
+        SealLabeler::of(&self.ledger(), Config::load(&self.env().paths).unwrap().registrations())
     }
 
     /// The home's vault of a kind.

@@ -14,7 +14,7 @@
 use super::{PROFILE, Rig};
 use biotrack_auth::ledger::{Ledger, SecretLocation, SecretOwner};
 use biotrack_auth::model::authorization::{AuthorizationWithFlows, Condition, State};
-use biotrack_auth::model::flow::{Flow, FlowStage, Role, SecretPlace};
+use biotrack_auth::model::flow::{Flow, FlowStage, SecretPlace, SecretRole};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::Key;
 use biotrack_auth::model::provider::RevocationScope;
@@ -47,7 +47,7 @@ pub struct Kept {
     /// Of which license.
     pub license: String,
     /// As what.
-    pub role: Role,
+    pub role: SecretRole,
     /// Which grant of the provider's it's of.
     pub grant: Option<usize>,
     /// The provider would take it: for a refresh, or where there is no refresh token for a request.
@@ -98,7 +98,7 @@ impl<'r> Books<'r> {
     }
 
     /// The token sets of a license, as roles and numbers of grants, the oldest first.
-    pub fn of(&self, license: &str) -> Vec<(Role, usize)> {
+    pub fn of(&self, license: &str) -> Vec<(SecretRole, usize)> {
         let theirs = self.kept.iter().filter(|it| it.license == license);
         let mut theirs: Vec<_> = theirs.filter_map(|it| Some((it.role, it.grant?))).collect();
         theirs.sort_by_key(|(_, number)| *number);
@@ -135,9 +135,9 @@ impl<'r> Books<'r> {
             };
             let role = self.kept.iter().find(|it| it.grant == Some(number)).map(|it| it.role);
             let accounted = match role {
-                Some(Role::Live | Role::Superseded) => true,
-                Some(Role::Held) => record.says(Condition::AwaitingApproval),
-                Some(Role::Unwanted) => record.says(Condition::RevocationPending),
+                Some(SecretRole::Live | SecretRole::Superseded) => true,
+                Some(SecretRole::Held) => record.says(Condition::AwaitingApproval),
+                Some(SecretRole::Unwanted) => record.says(Condition::RevocationPending),
                 None => {
                     record.says(Condition::Uncertain)
                         || record.says(Condition::GrantedNotStored)
@@ -166,7 +166,7 @@ impl<'r> Books<'r> {
     }
 
     fn live(&self, license: &str) -> Option<&Kept> {
-        self.kept.iter().find(|it| it.license == license && it.role == Role::Live)
+        self.kept.iter().find(|it| it.license == license && it.role == SecretRole::Live)
     }
 
     /// What is called what it isn't.
@@ -197,7 +197,7 @@ impl<'r> Books<'r> {
 
     /// Token sets that only wait for their end, or for somebody's word.
     fn unneeded(&self) -> Vec<&Kept> {
-        self.kept.iter().filter(|it| it.role != Role::Live).collect()
+        self.kept.iter().filter(|it| it.role != SecretRole::Live).collect()
     }
 }
 
@@ -292,7 +292,7 @@ pub fn rests(rig: &Rig) {
 pub fn rests_but(rig: &Rig, told: &[usize]) {
     let mut books = Books::read(rig);
     // A grant that a newer one replaced, and whose end failed, goes with the next command on its license.
-    let replaced = books.unneeded().into_iter().filter(|it| it.role == Role::Superseded);
+    let replaced = books.unneeded().into_iter().filter(|it| it.role == SecretRole::Superseded);
     let licenses: Vec<_> = replaced.map(|it| it.license.clone()).collect();
     for license in licenses {
         drop(rig.run(&format!("renew {license} --browser scripted")).exits(0));

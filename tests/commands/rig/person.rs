@@ -1,7 +1,7 @@
 //! Whoever sits at the terminal, or what standard input holds.
 
 use super::transcript::Captured;
-use biotrack_auth::system::{Input, Listening, Signals, Terminal, TypedInput};
+use biotrack_auth::system::{Input, KeyInputGuard, Signals, Terminal, TypedInput};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, Cursor};
 use std::sync::{Arc, Mutex};
@@ -212,7 +212,7 @@ impl Input for ScriptedInput {
         Box::new(Cursor::new(std::mem::take(&mut *self.script.standard_input.lock().unwrap())))
     }
 
-    fn keys(&self, mut handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<Listening> {
+    fn keys(&self, mut handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard> {
         for typed in self.script.keys.lock().unwrap().drain(..) {
             handle(typed);
         }

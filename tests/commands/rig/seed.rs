@@ -2,7 +2,7 @@
 
 use super::{ADMIN, PROFILE, Rig, key};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::flow::RecordCommit;
 use biotrack_auth::model::ids::Username;
 use jiff::{SignedDuration, Timestamp};
 use std::borrow::Borrow;
@@ -31,7 +31,7 @@ pub fn asked(license: &str) -> Authorization {
 impl Rig {
     /// Puts these records into the ledger, as they are: without grants, and without a word in the history.
     pub fn seed(&self, records: impl IntoIterator<Item = impl Borrow<Authorization>>) {
-        let change = |record: &Authorization| Change {
+        let change = |record: &Authorization| RecordCommit {
             record: record.clone(),
             moves: Vec::new(),
             ends: None,

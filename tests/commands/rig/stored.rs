@@ -3,14 +3,14 @@
 use super::{PROFILE, Rig, key};
 use biotrack_auth::error::{Error, LedgerError};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Role, SecretPlace, SecretsChange, StoredSecret};
+use biotrack_auth::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange, StoredSecret};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::seal::SealKind;
 use biotrack_auth::vault::{IdentityFile, Vault};
 
 impl Rig {
     /// The grants of a license in this role.
-    pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
+    pub fn grants(&self, license: &str, role: SecretRole) -> Vec<Granted> {
         let (ledger, key, seals) = (self.ledger(), key(license), self.seals());
         let opened = |secret: StoredSecret| {
             let kept =
@@ -22,14 +22,14 @@ impl Rig {
 
     /// The grant in use.
     pub fn live(&self, license: &str) -> Granted {
-        self.grants(license, Role::Live).pop().unwrap()
+        self.grants(license, SecretRole::Live).pop().unwrap()
     }
 
     /// Makes something else of the grant in use, as if it had been stored so.
     pub fn remakes(&self, license: &str, made: impl FnOnce(&mut Granted)) {
         let (mut ledger, key) = (self.ledger(), key(license));
         let mut record = ledger.standing(PROFILE, &key).unwrap().unwrap().record;
-        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let old = ledger.secrets(PROFILE, &key, SecretRole::Live).unwrap().pop().unwrap();
         let (vault, seals) = (self.opener(&old.place), self.seals());
         let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
         let mut granted = Granted::from_sealable(&kept, &key).unwrap();
@@ -38,8 +38,8 @@ impl Rig {
         let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
-        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)];
-        let change = Change { record, moves, ends: None, events: Vec::new() };
+        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(SecretRole::Live, place)];
+        let change = RecordCommit { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old.place).unwrap();
     }
@@ -54,7 +54,7 @@ impl Rig {
         let mut ledger = self.ledger();
         let mut record = ledger.standing(PROFILE, &key(license)).unwrap().unwrap().record;
         made(&mut record);
-        let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
+        let change = RecordCommit { record, moves: Vec::new(), ends: None, events: Vec::new() };
         match ledger.commit(&[change]) {
             Ok(mut kept) => kept.pop().unwrap().is_ok(),
             // They write for longer than anybody waits.

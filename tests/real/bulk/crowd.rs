@@ -7,9 +7,9 @@ use crate::support::crowd::{Crowd, Dice, Will};
 use crate::support::seed::store;
 use crate::support::stored::hashed;
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
-use biotrack_auth::sandbox::{Fail, Mishap};
+use biotrack_auth::sandbox::{Mishap, MishapRule};
 use jiff::SignedDuration;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -90,7 +90,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(many: usize, faults: &[Fail], will: fn(&str) -> Will) -> Self {
+    fn of(many: usize, faults: &[MishapRule], will: fn(&str) -> Will) -> Self {
         let rig = Rig::with_shares(SEED, faults);
         let keys: Vec<_> = (0..many).map(key).collect();
         let now = rig.env().clock.now();
@@ -248,7 +248,7 @@ impl Trial {
         let now = rows(&self.rig);
         assert_eq!(self.before.keys().collect::<Vec<_>>(), now.keys().collect::<Vec<_>>());
         let (mut found, mut wrong) = (BTreeMap::<_, BTreeSet<_>>::new(), story.wrong.clone());
-        let (nowhere, kept) = (BTreeSet::new(), self.rig.all_grants(&self.keys, Role::Live));
+        let (nowhere, kept) = (BTreeSet::new(), self.rig.all_grants(&self.keys, SecretRole::Live));
         for (key, kept) in self.keys.iter().zip(kept) {
             let name = name(key);
             let client = Client {
@@ -310,7 +310,7 @@ fn licenses_without_faults_are_all_granted_in_any_order() {
 #[test]
 fn a_thousand_licenses_with_faults_killed_ten_times_end_as_the_provider_says() {
     let (many, kills) = size();
-    let faults = FAULTS.map(|mishap| Fail { mishap, percent: 1 });
+    let faults = FAULTS.map(|mishap| MishapRule { mishap, percent: 1 });
     let mut trial = Trial::of(many, &faults, unwilling);
     let mut dice = Dice::of(SEED);
     for at in 0..kills {
@@ -343,7 +343,7 @@ fn a_thousand_licenses_with_faults_killed_ten_times_end_as_the_provider_says() {
 
 /// Each license that was drawn for a fault at its first exchange had it: else the test would show nothing.
 #[track_caller]
-fn the_drawn_ones_failed(trial: &Trial, faults: &[Fail]) {
+fn the_drawn_ones_failed(trial: &Trial, faults: &[MishapRule]) {
     let story = Story::told(&trial.rig.truth(), &trial.ends);
     let mut drawn = 0;
     for key in trial.keys.iter().filter(|key| unwilling(key.license.as_str()) == Will::Grant) {

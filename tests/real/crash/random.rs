@@ -7,7 +7,7 @@ use super::book::Book;
 use crate::keyring::session::{Session, within};
 use crate::support::crowd::{Crowd, Dice, Will};
 use crate::support::{Rig, Run, register};
-use biotrack_auth::sandbox::visitor::{Decision, Visitor};
+use biotrack_auth::sandbox::visitor::{AdminChoice, Visitor};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -179,7 +179,7 @@ impl Trial {
             assert!(calm && !run.err.contains("panicked"), "seed {}: {run:?}", self.seed);
             return None;
         }
-        let back = self.runtime.block_on(self.visitor.answer(address, &Decision::Grant)).unwrap();
+        let back = self.runtime.block_on(self.visitor.answer(address, &AdminChoice::Grant)).unwrap();
         Some(back.to_string())
     }
 

@@ -4,7 +4,7 @@ use crate::support::Rig;
 use crate::support::stored::{PROFILE, key};
 use biotrack_auth::ledger::{Intent, Ledger, Spool};
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::{Change, Flow, FlowStage, OldSeals, Owner, Purpose, Sealed};
+use biotrack_auth::model::flow::{Flow, FlowOwner, FlowStage, OldSeals, Purpose, RecordCommit, SealedBytes};
 use biotrack_auth::model::ids::{FlowId, Generation, Username};
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
@@ -26,12 +26,12 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
         deadline: Timestamp::UNIX_EPOCH,
         handed_off: false,
         had_answer: false,
-        owner: Some(Owner { mark: String::new(), label: String::new() }),
+        owner: Some(FlowOwner { mark: String::new(), label: String::new() }),
         memo: None,
         stage: FlowStage::Asked,
         old: OldSeals::default(),
     };
-    let change = Change { record, moves: Vec::new(), ends: None, events: Vec::new() };
+    let change = RecordCommit { record, moves: Vec::new(), ends: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();
     let id = flow.id.clone();
     ledger.intend(vec![Intent { flow, change, state: None }]).unwrap().pop().unwrap().unwrap();
@@ -39,11 +39,11 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
 }
 
 fn code() -> FlowStage {
-    FlowStage::Arrived(Sealed(b"code".to_vec()))
+    FlowStage::Arrived(SealedBytes(b"code".to_vec()))
 }
 
 fn answer() -> FlowStage {
-    FlowStage::Answered(Sealed(b"answer".to_vec()))
+    FlowStage::Answered(SealedBytes(b"answer".to_vec()))
 }
 
 /// What the next process finds, before and after it merges.

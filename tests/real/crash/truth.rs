@@ -2,7 +2,7 @@
 
 use crate::support::stored::hashed;
 use crate::support::{Rig, Run, admin};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -178,7 +178,7 @@ pub fn is_whole_of(rig: &Rig, license: &str) {
         newest(&truth, license),
         "an older grant over a newer"
     );
-    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+    for role in [SecretRole::Superseded, SecretRole::Unwanted, SecretRole::Held] {
         assert!(rig.grants(license, role).is_empty(), "{role:?}");
     }
     rig.keeps_secrets(&[]);
@@ -189,7 +189,7 @@ pub fn is_whole_of(rig: &Rig, license: &str) {
 pub fn is_given_up(rig: &Rig, kept: &BTreeSet<String>) {
     assert_eq!(rig.only()["state"], "deactivated");
     assert_eq!(rig.only()["conditions"], serde_json::json!([]));
-    for role in [Role::Live, Role::Superseded, Role::Unwanted, Role::Held] {
+    for role in [SecretRole::Live, SecretRole::Superseded, SecretRole::Unwanted, SecretRole::Held] {
         assert!(rig.grants(LICENSE, role).is_empty(), "{role:?}");
     }
     let truth = rig.truth();

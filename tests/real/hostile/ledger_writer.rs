@@ -3,7 +3,7 @@
 
 use crate::support::Rig;
 use crate::support::stored::{PROFILE, key};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{recipient_of, seal_to};
 use rusqlite::{Connection, params};
@@ -84,10 +84,10 @@ fn no_older_blob_is_used_that_is_put_back_with_its_number() {
 fn no_blob_is_used_that_anybody_made_who_knows_the_recipient() {
     let rig = granted(&["L-1"]);
     let recipient = recipient_of(&rig.file("identity.txt")).unwrap();
-    let tokens = rig.grants("L-1", Role::Live).pop().unwrap().to_sealable(&key("L-1"));
+    let tokens = rig.grants("L-1", SecretRole::Live).pop().unwrap().to_sealable(&key("L-1"));
     let seals = rig.seals();
     let generation =
-        rig.ledger().secrets(PROFILE, &key("L-1"), Role::Live).unwrap().pop().unwrap().generation;
+        rig.ledger().secrets(PROFILE, &key("L-1"), SecretRole::Live).unwrap().pop().unwrap().generation;
     let kind = biotrack_auth::model::seal::SealKind::Tokens;
     let label = serde_json::to_string(&seals.tokens(PROFILE, &key("L-1"), kind, generation, None)).unwrap();
     let forged = [format!("biotrack-auth seal 1 {label}\n-\n").as_bytes(), tokens.bytes()].concat();

@@ -21,7 +21,7 @@ mod words;
 use crate::crash::points::stride;
 use crate::support::Run;
 use biotrack_auth::error::is_unprintable;
-use biotrack_auth::sandbox::visitor::{Decision, Visitor};
+use biotrack_auth::sandbox::visitor::{AdminChoice, Visitor};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use url::Url;
@@ -29,7 +29,7 @@ use url::Url;
 /// The sandbox's admin opens an address and grants: where their browser would be sent back to.
 pub fn granted(address: &str) -> Url {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async { Visitor::new().unwrap().answer(address, &Decision::Grant).await.unwrap() })
+    runtime.block_on(async { Visitor::new().unwrap().answer(address, &AdminChoice::Grant).await.unwrap() })
 }
 
 /// CI takes some of them; BIOTRACK_TEST_ALL=1 all.

@@ -12,7 +12,7 @@ pub mod session;
 mod unlocked;
 
 use biotrack_auth::error::{Error, Result, VaultError};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
 use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
 use biotrack_auth::model::secret::Sealable;
@@ -33,7 +33,7 @@ fn label() -> SealLabel {
 }
 
 fn row() -> SealRow {
-    SealRow::of_tokens(place(), Role::Live, Generation(1))
+    SealRow::of_tokens(place(), SecretRole::Live, Generation(1))
 }
 
 fn secret(text: &str) -> Sealable {

@@ -8,7 +8,7 @@ mod verdict;
 use crate::keyring::session::{Session, within};
 use crate::support::crowd::{Crowd, Dice, Will};
 use crate::support::{Rig, Run, register};
-use biotrack_auth::sandbox::{Fail, Mishap};
+use biotrack_auth::sandbox::{Mishap, MishapRule};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -245,7 +245,7 @@ fn many_processes_on_twenty_licenses_lose_no_item_of_the_keyring() {
 /// says so, and a loser's refusal ends no winner's grant.
 #[test]
 fn where_answers_get_lost_every_grant_lives_or_is_named() {
-    let lost = Fail { mishap: Mishap::Lost, percent: 15 };
+    let lost = MishapRule { mishap: Mishap::Lost, percent: 15 };
     let rig = Rig::with_shares(SEED, &[]);
     let crowd = Crowd::of(SEED, |_| Will::Grant);
     let browser = crowd.browser();

@@ -2,7 +2,7 @@
 
 use crate::support::Rig;
 use crate::support::stored::{hashed, key};
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -126,11 +126,11 @@ fn records(rig: &Rig) -> BTreeMap<String, Value> {
 /// The hashes of what is kept of each license: of access and refresh token.
 fn kept(rig: &Rig, licenses: &[String]) -> Vec<Option<(String, String)>> {
     let keys: Vec<_> = licenses.iter().map(|license| key(license)).collect();
-    for role in [Role::Superseded, Role::Unwanted, Role::Held] {
+    for role in [SecretRole::Superseded, SecretRole::Unwanted, SecretRole::Held] {
         let left: usize = rig.all_grants(&keys, role).iter().map(Vec::len).sum();
         assert_eq!(left, 0, "{role:?}");
     }
-    let live = rig.all_grants(&keys, Role::Live).into_iter();
+    let live = rig.all_grants(&keys, SecretRole::Live).into_iter();
     live.map(|mut granted| {
         granted.pop().map(|it| (hashed(it.access.expose()), hashed(it.refresh.unwrap().expose())))
     })

@@ -1,6 +1,6 @@
 //! A crowd of admins: takes a thousand addresses from `--browser`, and answers each page as it's told, in any order.
 
-use biotrack_auth::sandbox::visitor::{Decision, Visitor};
+use biotrack_auth::sandbox::visitor::{AdminChoice, Visitor};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
@@ -207,9 +207,9 @@ impl Street {
         while let Some(address) = self.pick() {
             let asked = asked(&address);
             let decision = match (self.will)(&asked) {
-                Will::Grant => Decision::Grant,
-                Will::GrantAs(username) => Decision::GrantAs(username),
-                Will::Refuse => Decision::Refuse,
+                Will::Grant => AdminChoice::Grant,
+                Will::GrantAs(username) => AdminChoice::GrantAs(username),
+                Will::Refuse => AdminChoice::Refuse,
                 Will::Ignore => {
                     self.count(|tally| tally.ignored += 1);
                     continue;
@@ -219,13 +219,13 @@ impl Street {
                 self.count(|tally| tally.troubled += 1);
                 continue;
             };
-            if decision != Decision::Refuse {
+            if decision != AdminChoice::Refuse {
                 (self.clicked)(&asked);
             }
             let seen = runtime.block_on(browser.follow(back));
             self.count(|tally| match (seen, decision) {
                 (Err(_), _) => tally.stranded += 1,
-                (Ok(_), Decision::Refuse) => tally.refused += 1,
+                (Ok(_), AdminChoice::Refuse) => tally.refused += 1,
                 (Ok(_), _) => tally.granted += 1,
             });
         }

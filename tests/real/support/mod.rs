@@ -26,7 +26,7 @@ pub mod team;
 
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::server::LedgerPlace;
-use biotrack_auth::sandbox::{Fail, Mishap, Options, Sandbox};
+use biotrack_auth::sandbox::{Mishap, MishapRule, Options, Sandbox};
 use jiff::Timestamp;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -86,7 +86,10 @@ impl Rig {
 
     /// A sandbox, and an empty home.
     pub fn unconfigured(fail: &[Mishap]) -> Self {
-        Self::around(Options { fail: fail.iter().copied().map(Fail::from).collect(), ..Options::default() })
+        Self::around(Options {
+            fail: fail.iter().copied().map(MishapRule::from).collect(),
+            ..Options::default()
+        })
     }
 
     /// A well-behaved sandbox whose grants live this long, and a home configured for it, sealed.
@@ -98,7 +101,7 @@ impl Rig {
     }
 
     /// A sandbox that misbehaves in these ways, each for its share of them, and a home configured for it, sealed.
-    pub fn with_shares(seed: u64, fail: &[Fail]) -> Self {
+    pub fn with_shares(seed: u64, fail: &[MishapRule]) -> Self {
         let rig = Self::around(Options { fail: fail.to_vec(), seed, ..Options::default() });
         rig.configure("sealed");
         rig

@@ -2,7 +2,7 @@
 
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::flow::Change;
+use biotrack_auth::model::flow::RecordCommit;
 use biotrack_auth::model::ids::{Key, License, Ubi, Username};
 use jiff::{SignedDuration, Timestamp};
 
@@ -27,7 +27,12 @@ pub fn named(license: &str, name: &str, expires: &str) -> Authorization {
 pub fn seed(ledger: &mut Ledger, records: &[Authorization]) {
     let changes: Vec<_> = records
         .iter()
-        .map(|record| Change { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() })
+        .map(|record| RecordCommit {
+            record: record.clone(),
+            moves: Vec::new(),
+            ends: None,
+            events: Vec::new(),
+        })
         .collect();
     for kept in ledger.commit(&changes).unwrap() {
         kept.unwrap();

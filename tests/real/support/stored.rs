@@ -2,9 +2,11 @@
 
 use super::Rig;
 use biotrack_auth::config::Config;
-use biotrack_auth::custody::Seals;
+use biotrack_auth::custody::SealLabeler;
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::{Change, Role, Sealed, SecretPlace, SecretsChange, StoredSecret};
+use biotrack_auth::model::flow::{
+    RecordCommit, SealedBytes, SecretPlace, SecretRole, SecretsChange, StoredSecret,
+};
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, License, Ubi};
 use biotrack_auth::model::seal::SealKind;
@@ -70,12 +72,12 @@ impl Rig {
     }
 
     /// What secrets are sealed for in this home.
-    pub fn seals(&self) -> Seals {
+    pub fn seals(&self) -> SealLabeler {
         self.seals_of(&self.ledger())
     }
 
-    fn seals_of(&self, ledger: &Ledger) -> Seals {
-        Seals::of(ledger, Config::load(&self.env().paths).unwrap().registrations())
+    fn seals_of(&self, ledger: &Ledger) -> SealLabeler {
+        SealLabeler::of(ledger, Config::load(&self.env().paths).unwrap().registrations())
     }
 
     /// The ledger, for reading, where there is one.
@@ -108,12 +110,12 @@ impl Rig {
     }
 
     /// The grants that a license has in a role, opened with the home's own identity.
-    pub fn grants(&self, license: &str, role: Role) -> Vec<Granted> {
+    pub fn grants(&self, license: &str, role: SecretRole) -> Vec<Granted> {
         self.all_grants(&[key(license)], role).pop().unwrap_or_default()
     }
 
     /// The same of many licenses, in their order.
-    pub fn all_grants(&self, keys: &[Key], role: Role) -> Vec<Vec<Granted>> {
+    pub fn all_grants(&self, keys: &[Key], role: SecretRole) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = self.read_ledger() else { return vec![Vec::new(); keys.len()] };
         let (sealed, seals) = (Vault::sealed(&env.paths.identity, Vec::new()), self.seals_of(&ledger));
@@ -141,7 +143,7 @@ impl Rig {
         };
         let (mut record, seals) =
             (ledger.standing(PROFILE, &key).unwrap().unwrap().record, self.seals_of(&ledger));
-        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let old = ledger.secrets(PROFILE, &key, SecretRole::Live).unwrap().pop().unwrap();
         let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
         let mut granted = Granted::from_sealable(&kept, &key).unwrap();
         made(&mut granted);
@@ -149,8 +151,8 @@ impl Rig {
         let label = seals.tokens(PROFILE, &key, SealKind::Tokens, record.generation, None);
         let item = format!("{}/{PROFILE}/{}/{}/remade", ledger.id(), key.ubi, key.license);
         let place = vault.put(&item, &label, &granted.to_sealable(&key)).unwrap();
-        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(Role::Live, place)];
-        let change = Change { record, moves, ends: None, events: Vec::new() };
+        let moves = vec![SecretsChange::Drop(old.id), SecretsChange::Put(SecretRole::Live, place)];
+        let change = RecordCommit { record, moves, ends: None, events: Vec::new() };
         ledger.commit(&[change]).unwrap().pop().unwrap().unwrap();
         vault.forget(&old.place).unwrap();
     }
@@ -163,7 +165,7 @@ impl Rig {
             false => Vault::sealed(&env.paths.identity, Vec::new()),
         };
         let (ledger, seals) = (self.ledger(), self.seals());
-        let old = ledger.secrets(PROFILE, &key, Role::Live).unwrap().pop().unwrap();
+        let old = ledger.secrets(PROFILE, &key, SecretRole::Live).unwrap().pop().unwrap();
         let kept = vault.get(&old.place, &seals.row(PROFILE, &key, &old)).unwrap();
         let mut granted = Granted::from_sealable(&kept, &key).unwrap();
         granted.access_expires_at = Some(granted.received_at);
@@ -173,7 +175,8 @@ impl Rig {
             SecretPlace::Item(item) => item,
             SecretPlace::Blob(_) => "aged",
         };
-        if let SecretPlace::Blob(Sealed(blob)) = vault.put(item, &label, &granted.to_sealable(&key)).unwrap()
+        if let SecretPlace::Blob(SealedBytes(blob)) =
+            vault.put(item, &label, &granted.to_sealable(&key)).unwrap()
         {
             #[cfg(target_os = "linux")]
             if let LedgerPlace::Server(server) = self.ledger_place() {
@@ -191,7 +194,7 @@ impl Rig {
 
     /// The grant in use.
     pub fn live(&self, license: &str) -> Option<Granted> {
-        self.grants(license, Role::Live).pop()
+        self.grants(license, SecretRole::Live).pop()
     }
 
     /// Whether the provider opens its door to the access token.

@@ -3,9 +3,9 @@
 
 use super::super::db_error::{is_away, words};
 use super::messages::first;
-use super::sign_in::{RequiredProof, SignInGuard, SignInRefused};
+use super::sign_in::{AllowedAuthentication, SignInGuard, SignInRefused};
 use crate::model::secret::Secret;
-use crate::model::server::{DatabaseHost, Encryption, Server};
+use crate::model::server::{DatabaseHost, DatabaseServer, Encryption};
 use crate::system::files::{FileSensitivity, open_provided};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -34,15 +34,15 @@ pub(super) const ANSWERING: Duration = Duration::from_secs(60);
 const UNCONFIRMED: Duration = Duration::from_secs(6);
 
 /// How long it takes at most until one of a server's hosts has answered, or none.
-pub(super) fn limit(server: &Server) -> Duration {
+pub(super) fn limit(server: &DatabaseServer) -> Duration {
     each(server) * hosts(server)
 }
 
-fn each(server: &Server) -> Duration {
+fn each(server: &DatabaseServer) -> Duration {
     EACH.max(CONNECTING / hosts(server))
 }
 
-fn hosts(server: &Server) -> u32 {
+fn hosts(server: &DatabaseServer) -> u32 {
     u32::try_from(server.hosts.len()).unwrap_or(u32::MAX).max(1)
 }
 
@@ -60,7 +60,7 @@ impl From<String> for ConnectFailure {
 }
 
 /// Connects to the first host that answers, and takes what is written where that is asked for.
-pub(super) async fn connect(server: &Server) -> Result<Client, ConnectFailure> {
+pub(super) async fn connect(server: &DatabaseServer) -> Result<Client, ConnectFailure> {
     let passwords = server.passwords.read().map_err(|e| ConnectFailure::Refused(e.to_string()))?;
     let mut why = Vec::new();
     for (host, password) in server.hosts.iter().zip(passwords) {
@@ -80,7 +80,7 @@ pub(super) async fn connect(server: &Server) -> Result<Client, ConnectFailure> {
 }
 
 async fn connect_to(
-    server: &Server,
+    server: &DatabaseServer,
     host: &DatabaseHost,
     password: Option<&Secret>,
 ) -> Result<Client, ConnectFailure> {
@@ -96,7 +96,7 @@ async fn connect_to(
 }
 
 async fn connected(
-    server: &Server,
+    server: &DatabaseServer,
     host: &DatabaseHost,
     password: Option<&Secret>,
 ) -> Result<Client, ConnectFailure> {
@@ -149,7 +149,8 @@ async fn on_this_machine(
                 crate::error::clean(&host.name)
             )));
         }
-        let proof = if has_password { RequiredProof::Scram } else { RequiredProof::NoPassword };
+        let proof =
+            if has_password { AllowedAuthentication::Scram } else { AllowedAuthentication::NoPassword };
         return signed_in(config, SignInGuard::new(stream, proof)).await;
     }
     #[cfg(unix)]
@@ -157,7 +158,8 @@ async fn on_this_machine(
         let folder = Path::new(&host.name);
         // Where others can put a socket, as in /tmp, the one that is there needn't be the server's.
         let others_write = folder.metadata().map_err(away)?.permissions().mode() & 0o002 != 0;
-        let proof = if others_write { RequiredProof::NoPassword } else { RequiredProof::None };
+        let proof =
+            if others_write { AllowedAuthentication::NoPassword } else { AllowedAuthentication::None };
         let stream = UnixStream::connect(folder.join(format!(".s.PGSQL.{}", host.port)));
         signed_in(config, SignInGuard::new(stream.await.map_err(away)?, proof)).await
     }

@@ -2,7 +2,7 @@
 
 use super::connect::connect;
 use super::line::SharedConnection;
-use crate::model::server::Server;
+use crate::model::server::DatabaseServer;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -24,7 +24,7 @@ pub(super) struct Heartbeat {
 
 impl Heartbeat {
     /// Begins to say, by a connection of its own, that the process behind a mark is at work.
-    pub(super) fn begin(runtime: &Handle, server: &Server, connection: Client, mark: &str) -> Self {
+    pub(super) fn begin(runtime: &Handle, server: &DatabaseServer, connection: Client, mark: &str) -> Self {
         let lease = LEASE.as_secs();
         // A mark is of letters, digits, - and _.
         let statement = format!(
@@ -59,7 +59,12 @@ impl Heartbeat {
 }
 
 /// Says again and again that a process is at work.
-async fn beat(server: Server, second: SharedConnection, statement: String, heard: Arc<Mutex<Instant>>) {
+async fn beat(
+    server: DatabaseServer,
+    second: SharedConnection,
+    statement: String,
+    heard: Arc<Mutex<Instant>>,
+) {
     let mut is_lost = false;
     loop {
         tokio::time::sleep(BEAT).await;

@@ -3,7 +3,7 @@
 
 use super::connect::{ANSWERING, ConnectFailure, connect, limit};
 use super::messages::rows;
-use crate::model::server::Server;
+use crate::model::server::DatabaseServer;
 use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -28,8 +28,8 @@ const WAIT_AGAIN: Duration = Duration::from_secs(2);
 pub(super) type SharedConnection = Arc<Mutex<Arc<Client>>>;
 
 /// What is waited for, and by which connection it's asked after.
-pub(super) struct WatchedQuestion<'w> {
-    pub(super) server: &'w Server,
+pub(super) struct PendingReply<'w> {
+    pub(super) server: &'w DatabaseServer,
     /// The server's process that is to answer; `None`: it isn't known yet.
     pub(super) process: Option<&'w str>,
     pub(super) second: Option<&'w SharedConnection>,
@@ -48,7 +48,7 @@ pub(super) enum SilenceCause {
 
 /// Waits for an answer. `heard`: when a part of it came last.
 pub(super) async fn answered<T>(
-    watched: WatchedQuestion<'_>,
+    watched: PendingReply<'_>,
     heard: &Cell<Instant>,
     asked: impl Future<Output = T>,
 ) -> Result<T, SilenceCause> {
@@ -85,7 +85,7 @@ pub(super) async fn answered<T>(
     }
 }
 
-impl WatchedQuestion<'_> {
+impl PendingReply<'_> {
     /// Whether the server's process is at what it was asked: one that is idle never heard of it, or wasn't heard. `None` where no
     /// other connection learns that, either.
     async fn is_at_work(&self, process: &str) -> Option<bool> {
@@ -116,7 +116,7 @@ impl ConnectionAttempt {
 
     /// A connection. Where the server was away a moment ago it isn't waited for; one that is still being made then is made on, and
     /// is there when it's asked for again.
-    pub(super) fn client(&mut self, on: &Handle, server: &Server) -> Result<Client, ConnectFailure> {
+    pub(super) fn client(&mut self, on: &Handle, server: &DatabaseServer) -> Result<Client, ConnectFailure> {
         let patience = match &self.away {
             None => limit(server),
             Some((at, _)) if at.elapsed() < WAIT_AGAIN => Duration::ZERO,

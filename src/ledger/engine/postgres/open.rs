@@ -6,12 +6,12 @@ use crate::error::{LedgerError, Result};
 use crate::ledger::engine::db::Db;
 use crate::ledger::migrations;
 use crate::ledger::schema::{KNOWN, Migration};
-use crate::model::server::Server;
+use crate::model::server::DatabaseServer;
 use crate::system::Random;
 
 impl ServerSession {
     /// Connects, and makes the ledger where there is none yet.
-    pub(in crate::ledger) fn write_or_make(server: &Server, random: &dyn Random) -> Result<Self> {
+    pub(in crate::ledger) fn write_or_make(server: &DatabaseServer, random: &dyn Random) -> Result<Self> {
         Self::connect(server, false)?.made(random)
     }
 
@@ -19,7 +19,7 @@ impl ServerSession {
     ///
     /// # Errors
     /// [`LedgerError::Missing`] where there is none: nothing is made.
-    pub(in crate::ledger) fn write(server: &Server) -> Result<Self> {
+    pub(in crate::ledger) fn write(server: &DatabaseServer) -> Result<Self> {
         let mut session = Self::connect(server, false)?;
         session
             .look()?
@@ -28,13 +28,13 @@ impl ServerSession {
     }
 
     /// Connects for reading; `None` where there is no ledger yet.
-    pub(in crate::ledger) fn read(server: &Server) -> Result<Option<Self>> {
+    pub(in crate::ledger) fn read(server: &DatabaseServer) -> Result<Option<Self>> {
         let mut session = Self::connect(server, true)?;
         Ok(session.look()?.map(|()| session))
     }
 
     /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(server: &Server, random: &dyn Random) -> Result<Self> {
+    pub(in crate::ledger) fn as_it_is(server: &DatabaseServer, random: &dyn Random) -> Result<Self> {
         Self::connect(server, false)?.anyway().made(random)
     }
 
@@ -47,7 +47,7 @@ impl ServerSession {
     }
 
     /// Whether there is no ledger yet.
-    pub(in crate::ledger) fn is_new(server: &Server) -> Result<bool> {
+    pub(in crate::ledger) fn is_new(server: &DatabaseServer) -> Result<bool> {
         let mut session = Self::connect(server, true)?.anyway();
         Ok(session.look()?.is_none())
     }
@@ -69,7 +69,7 @@ impl ServerSession {
     ///
     /// # Errors
     /// Where this role isn't the owner: nothing is changed.
-    pub(in crate::ledger) fn migrate(server: &Server) -> Result<Option<Migration>> {
+    pub(in crate::ledger) fn migrate(server: &DatabaseServer) -> Result<Option<Migration>> {
         let session = Self::connect(server, false)?;
         let Some(meta) = session.meta()? else { return Ok(None) };
         session.stays(&meta)?;

@@ -7,7 +7,7 @@
 use super::connect::ConnectFailure;
 use super::database_check;
 use super::heartbeat::Heartbeat;
-use super::line::{ConnectionAttempt, SilenceCause, WatchedQuestion, answered};
+use super::line::{ConnectionAttempt, PendingReply, SilenceCause, answered};
 use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
@@ -16,7 +16,7 @@ use crate::ledger::engine::transaction_kind::{LockPatience, PATIENCE, Transactio
 use crate::ledger::engine::value::SqlValue;
 use crate::ledger::move_state::{MoveState, elsewhere};
 use crate::ledger::schema::fits;
-use crate::model::server::Server;
+use crate::model::server::DatabaseServer;
 use futures_core::Stream;
 use std::cell::{Cell as Mutable, RefCell};
 use std::collections::HashMap;
@@ -40,7 +40,7 @@ pub(in crate::ledger) struct ServerSession {
     pub(super) runtime: Handle,
     /// What the connections run on. It's left behind, and not waited for: a look-up of a name has no end of its own.
     threads: Option<Runtime>,
-    pub(super) server: Server,
+    pub(super) server: DatabaseServer,
     pub(super) random_id: String,
     reads_only: bool,
     /// It's used whether or not its records have moved: by whoever moves them.
@@ -71,7 +71,7 @@ enum TransactionState {
 }
 
 /// What a ledger says of itself.
-pub(super) struct Meta {
+pub(super) struct LedgerIdentity {
     pub(super) schema: i64,
     pub(super) id: Option<String>,
     move_state: MoveState,
@@ -83,7 +83,7 @@ struct Connection {
 }
 
 impl ServerSession {
-    pub(super) fn connect(server: &Server, reads_only: bool) -> Result<Self> {
+    pub(super) fn connect(server: &DatabaseServer, reads_only: bool) -> Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("postgres")
@@ -154,7 +154,7 @@ impl ServerSession {
     }
 
     /// What the ledger says of itself; `None` where there is none.
-    pub(super) fn meta(&self) -> Result<Option<Meta>> {
+    pub(super) fn meta(&self) -> Result<Option<LedgerIdentity>> {
         let read = |statement: &str| self.simple(statement).map_err(|e| self.fault("be read", e));
         // Read as a row: a look-up of the name would remember, in the transaction that waits to make it, that it wasn't there.
         let made = "SELECT FROM pg_tables WHERE schemaname = 'biotrack_auth' AND tablename = 'meta'";
@@ -164,22 +164,22 @@ impl ServerSession {
         self.said(&read(META)?).map(Some)
     }
 
-    pub(super) fn said(&self, answer: &[SimpleQueryMessage]) -> Result<Meta> {
+    pub(super) fn said(&self, answer: &[SimpleQueryMessage]) -> Result<LedgerIdentity> {
         let row = rows(answer).last();
         let cell = |column| row.and_then(|row| row.get(column)).map(crate::error::clean);
         let schema = cell(0).and_then(|it| it.parse().ok());
-        Ok(Meta {
+        Ok(LedgerIdentity {
             schema: schema.ok_or_else(|| self.damaged("it doesn't say which schema it has"))?,
             id: cell(1),
             move_state: MoveState { moved: cell(2), arriving: cell(3) },
         })
     }
 
-    pub(super) fn fits(&self, meta: &Meta) -> Result<(), LedgerError> {
+    pub(super) fn fits(&self, meta: &LedgerIdentity) -> Result<(), LedgerError> {
         fits(&self.server.address, meta.schema)
     }
 
-    pub(super) fn stays(&self, meta: &Meta) -> Result<()> {
+    pub(super) fn stays(&self, meta: &LedgerIdentity) -> Result<()> {
         elsewhere(&self.place(), meta.move_state.clone()).filter(|_| !self.anyway).map_or(Ok(()), Err)
     }
 
@@ -356,7 +356,7 @@ impl ServerSession {
     ) -> Result<T, DbError> {
         let heartbeat = self.heartbeat.borrow();
         let process = self.process.borrow();
-        let watched = WatchedQuestion {
+        let watched = PendingReply {
             server: &self.server,
             process: process.as_deref(),
             second: heartbeat.as_ref().map(Heartbeat::second),

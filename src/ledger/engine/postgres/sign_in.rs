@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What may be asked for before whoever answers has proven anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum RequiredProof {
+pub(super) enum AllowedAuthentication {
     /// SCRAM and nothing else: a password is at hand, and only who knows it is given anything.
     Scram,
     /// No password either: nothing secret is shown.
@@ -28,7 +28,7 @@ pub(super) struct SignInRefused(&'static str);
 /// A connection whose first messages are looked at.
 pub(super) struct SignInGuard<S> {
     stream: S,
-    proof: RequiredProof,
+    proof: AllowedAuthentication,
     /// The head of the message that is being read: its kind, its length, and the request's number.
     head: Vec<u8>,
     /// How much of the rest of a message that isn't looked at is still to come.
@@ -37,8 +37,14 @@ pub(super) struct SignInGuard<S> {
 }
 
 impl<S> SignInGuard<S> {
-    pub(super) fn new(stream: S, proof: RequiredProof) -> Self {
-        Self { stream, proof, head: Vec::with_capacity(9), rest: 0, decided: proof == RequiredProof::None }
+    pub(super) fn new(stream: S, proof: AllowedAuthentication) -> Self {
+        Self {
+            stream,
+            proof,
+            head: Vec::with_capacity(9),
+            rest: 0,
+            decided: proof == AllowedAuthentication::None,
+        }
     }
 
     /// Looks at what came, before anybody else does.
@@ -81,7 +87,7 @@ impl<S> SignInGuard<S> {
             (CLEARTEXT, _) => Err(SignInRefused("it asks for the password in the clear, without TLS")),
             (MD5, _) => Err(SignInRefused("it asks for the password hashed with MD5, without TLS")),
             // defense: S61 server-knows-the-password
-            (OK, RequiredProof::Scram) => {
+            (OK, AllowedAuthentication::Scram) => {
                 Err(SignInRefused("it asks for no password, so it doesn't prove its identity"))
             }
             _ => Ok(()),
@@ -134,7 +140,7 @@ mod tests {
     }
 
     /// What a server says, in pieces of this size.
-    fn looked(proof: RequiredProof, said: &[u8], piece: usize) -> Result<(), String> {
+    fn looked(proof: AllowedAuthentication, said: &[u8], piece: usize) -> Result<(), String> {
         let mut guard = SignInGuard::new((), proof);
         said.chunks(piece).try_for_each(|came| guard.look(came)).map_err(|e| e.to_string())
     }
@@ -147,17 +153,21 @@ mod tests {
             for before in [&b""[..], &notice, &[&notice[..], &notice].concat()] {
                 let said = |request: &[u8]| [before, request].concat();
                 let of = |proof, request: &[u8]| looked(proof, &said(request), piece);
-                assert_eq!(of(RequiredProof::Scram, &message(b'R', &scram)), Ok(()));
-                assert_eq!(of(RequiredProof::NoPassword, &message(b'R', &scram)), Ok(()));
-                assert_eq!(of(RequiredProof::NoPassword, &request(0)), Ok(()));
-                assert!(of(RequiredProof::Scram, &request(0)).unwrap_err().contains("asks for no password"));
-                for proof in [RequiredProof::Scram, RequiredProof::NoPassword] {
+                assert_eq!(of(AllowedAuthentication::Scram, &message(b'R', &scram)), Ok(()));
+                assert_eq!(of(AllowedAuthentication::NoPassword, &message(b'R', &scram)), Ok(()));
+                assert_eq!(of(AllowedAuthentication::NoPassword, &request(0)), Ok(()));
+                assert!(
+                    of(AllowedAuthentication::Scram, &request(0))
+                        .unwrap_err()
+                        .contains("asks for no password")
+                );
+                for proof in [AllowedAuthentication::Scram, AllowedAuthentication::NoPassword] {
                     assert!(of(proof, &request(3)).unwrap_err().contains("in the clear"));
                     let md5 = [&5u32.to_be_bytes()[..], b"salt"].concat();
                     assert!(of(proof, &message(b'R', &md5)).unwrap_err().contains("MD5"));
                 }
-                assert_eq!(of(RequiredProof::None, &request(3)), Ok(()));
-                assert_eq!(of(RequiredProof::Scram, &message(b'E', b"SFATAL\0\0")), Ok(()));
+                assert_eq!(of(AllowedAuthentication::None, &request(3)), Ok(()));
+                assert_eq!(of(AllowedAuthentication::Scram, &message(b'E', b"SFATAL\0\0")), Ok(()));
             }
         }
     }
@@ -165,8 +175,14 @@ mod tests {
     #[test]
     fn what_is_no_message_of_a_server_has_an_end() {
         for piece in [1, 3, 1000] {
-            assert_eq!(looked(RequiredProof::Scram, b"HTTP/1.1 400 Bad Request\r\n\r\n", piece), Ok(()));
-            assert_eq!(looked(RequiredProof::Scram, &[b'N', 0, 0, 0, 0, b'N', 0, 0, 0, 0], piece), Ok(()));
+            assert_eq!(
+                looked(AllowedAuthentication::Scram, b"HTTP/1.1 400 Bad Request\r\n\r\n", piece),
+                Ok(())
+            );
+            assert_eq!(
+                looked(AllowedAuthentication::Scram, &[b'N', 0, 0, 0, 0, b'N', 0, 0, 0, 0], piece),
+                Ok(())
+            );
         }
     }
 }

@@ -136,7 +136,7 @@ fn an_outage_is_of_every_page_and_endpoint() {
 #[test]
 fn an_outage_of_a_share_is_of_so_many_requests() {
     let sandbox = start(&[]);
-    sandbox.set_fail_shares(&[Fail { mishap: Mishap::Down, percent: 50 }]);
+    sandbox.set_fail_shares(&[MishapRule { mishap: Mishap::Down, percent: 50 }]);
     let down = (0..100).filter(|_| get(&sandbox, "/", "").status == 503).count();
     assert!((25..=75).contains(&down), "{down}");
 }
@@ -144,8 +144,8 @@ fn an_outage_of_a_share_is_of_so_many_requests() {
 #[test]
 fn a_share_befalls_those_that_were_drawn_and_no_one_else() {
     let (seed, ubi) = (7, "0042");
-    let shares =
-        [(Mishap::Denied, 30), (Mishap::ServerError, 30)].map(|(mishap, percent)| Fail { mishap, percent });
+    let shares = [(Mishap::Denied, 30), (Mishap::ServerError, 30)]
+        .map(|(mishap, percent)| MishapRule { mishap, percent });
     let [denied, server_error] = shares;
     let sandbox = start_with(Options { fail: shares.to_vec(), seed, ..Options::default() });
     let mut seen = [0; 3];

@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::sandbox::{Fail, Mishap, Options, Sandbox};
+use crate::sandbox::{Mishap, MishapRule, Options, Sandbox};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
@@ -21,7 +21,7 @@ const CLIENT: [(&str, &str); 2] =
     [("client_id", "biotrack-auth-sandbox"), ("client_secret", "sandbox-secret")];
 
 fn start(fail: &[Mishap]) -> Sandbox {
-    start_with(Options { fail: fail.iter().copied().map(Fail::from).collect(), ..Options::default() })
+    start_with(Options { fail: fail.iter().copied().map(MishapRule::from).collect(), ..Options::default() })
 }
 
 fn start_with(options: Options) -> Sandbox {

@@ -9,7 +9,7 @@ mod oidc_provider;
 use crate::support::stored::key;
 use crate::support::{Rig, Run, outside};
 use biotrack_auth::ledger::Ledger;
-use biotrack_auth::model::flow::Role;
+use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::granted::Granted;
 use biotrack_auth::model::ids::{Key, Ubi};
 use biotrack_auth::model::server::LedgerPlace;
@@ -212,7 +212,7 @@ fn live(rig: &Rig) -> Granted {
     let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();
     let vault = Vault::sealed(&env.paths.identity, Vec::new());
     let key = Key { ubi: Ubi::parse("none").unwrap(), ..key("STORE-1") };
-    let live = ledger.secrets("generic", &key, Role::Live).unwrap().pop().unwrap();
+    let live = ledger.secrets("generic", &key, SecretRole::Live).unwrap().pop().unwrap();
     let kept = vault.get(&live.place, &rig.seals().row("generic", &key, &live)).unwrap();
     Granted::from_sealable(&kept, &key).unwrap()
 }

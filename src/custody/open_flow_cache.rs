@@ -8,9 +8,9 @@ use std::collections::HashMap;
 
 /// Open questions by their states, with their records; `None`: its answer doesn't come here.
 #[derive(Default)]
-pub(super) struct KnownQuestions(pub(super) HashMap<Fingerprint, Option<(Flow, Authorization)>>);
+pub(super) struct OpenFlowCache(pub(super) HashMap<Fingerprint, Option<(Flow, Authorization)>>);
 
-impl KnownQuestions {
+impl OpenFlowCache {
     /// The question to a state, where it's known.
     pub(super) fn of(&self, state: &Fingerprint) -> Option<&Flow> {
         self.0.get(state)?.as_ref().map(|(flow, _)| flow)
