@@ -90,7 +90,7 @@ enum Format {
     Table,
     /// One document
     Json,
-    /// A line a link
+    /// One JSON line for each entry
     Jsonl,
     /// For spreadsheets
     Csv,
@@ -188,7 +188,7 @@ fn prune(args: &Prune, call: &Invocation<'_>) -> Result<u8> {
     if before > kept_since && !args.yes {
         return Err(Error::Usage {
             what: format!(
-                "{} is less than five years ago, and the history is kept for five years",
+                "{} is less than five years ago, and history must be kept for five years",
                 zone.time(before)
             ),
             hint: "Remove --before, or add --yes if nobody needs these entries.".into(),

@@ -50,7 +50,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
 
-    /// Activate the tokens of a restored backup on this host. Only when no other host still uses them
+    /// Activate the tokens of a restored backup on this host, if no other host still uses them
     #[arg(long, conflicts_with = "dry_run")]
     adopt: bool,
 }
@@ -258,7 +258,7 @@ fn tell_odd(records: &[WrittenRecord], call: &Invocation<'_>) {
         call.env.terminal.info(&format!("Note: {}: {column} {why}.", first_few(licenses, NAMED)));
     }
     if !found.is_empty() {
-        call.env.terminal.info("What is noted is taken as it's written.");
+        call.env.terminal.info("The values named above are imported exactly as they are written.");
     }
 }
 

@@ -73,7 +73,7 @@ pub(super) fn run_command(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         if too_early > 0 {
             let reminders = counted(too_early, "reminder was", "reminders were");
             call.env.terminal.always(&format!(
-                "Note: {reminders} noted with a time in the future, by a clock that was ahead. They don't count, and run again when they are due."
+                "Note: {reminders} recorded with a time in the future, because a clock was ahead. They are ignored, and run again when they are due."
             ));
         }
     }

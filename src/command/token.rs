@@ -51,11 +51,11 @@ pub(super) const MIN_VALID: &str = "10m";
 /// How a token is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
-    /// The token, and a line's end
+    /// The token, followed by a newline
     Raw,
     /// An HTTP header: Authorization: Bearer …
     Header,
-    /// One document, with its end and its license
+    /// One JSON document with the token, its expiry and its license
     Json,
 }
 

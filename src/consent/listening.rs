@@ -219,7 +219,7 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     fn stop(&mut self) {
         self.stopping = true;
-        self.env.terminal.info("Stopping after finishing the running exchanges.");
+        self.env.terminal.info("Finishing the exchanges in progress, then stopping.");
         self.flows.stop(|_| Error::Interrupted { next: None });
     }
 

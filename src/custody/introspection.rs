@@ -21,7 +21,7 @@ pub struct IntrospectionSummary {
 
 const UNCLEAR: &str = "the provider gave no clear answer";
 const NOT_BELIEVED: &str =
-    "the provider calls it inactive, as it also called another grant that a refresh then proved valid";
+    "the provider calls it inactive, but it also said so of another grant that a refresh then proved valid";
 
 impl Custody<'_> {
     /// Asks about each of these living grants. `told` hears how many have been asked about. The provider must have been

@@ -120,7 +120,7 @@ impl Custody<'_> {
         ProviderError::Lost {
             host: self.provider.host(),
             what: "an earlier refresh",
-            reason: "it isn't repeated while the access token is valid, because that could end the grant"
+            reason: "it is not retried while the access token is valid, because a retry could end the grant"
                 .into(),
         }
         .into()

@@ -31,7 +31,9 @@ pub enum HandoffError {
         license: String,
     },
     /// Its question gave way to a newer one.
-    #[error("a newer link for {license} has replaced the one that this answers; nothing was sent")]
+    #[error(
+        "this answer belongs to an old link for {license}, which a newer link has replaced; nothing was sent"
+    )]
     Replaced {
         /// Which license.
         license: String,

@@ -178,7 +178,7 @@ pub enum LedgerError {
         place: String,
     },
     /// Others took a question over, because this process wasn't heard of for too long.
-    #[error("another process has taken this over, because this one did not respond for too long")]
+    #[error("another process took this request over, because this one did not respond in time")]
     TakenOver,
     /// A write or read failed.
     #[error("the ledger can't {what}: {reason}")]
@@ -285,7 +285,7 @@ impl LedgerError {
             Self::FileSystem { .. } => "Keep it on a local disk: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also for cron and systemd. To share a ledger among hosts, use PostgreSQL (docs/team.md).",
             Self::Missing { on_a_server: false, .. } => "Check that its folder is mounted, and that BIOTRACK_AUTH_HOME or XDG_DATA_HOME is the same as when the ledger was created. To create a first ledger, run biotrack-auth config init, register or import.",
             Self::Missing { on_a_server: true, .. } => "Check the host and the database that the configuration names (ledger = \"…\"). To create a first ledger, run biotrack-auth config init, register or import.",
-            Self::Damaged { .. } => "Keep the file, restore the last backup beside it (with its -wal file), and compare.",
+            Self::Damaged { .. } => "Keep the file, restore the last backup next to it (with its -wal file), and compare the two.",
             Self::Newer { .. } => "Install the newer version on this host. This version changes nothing.",
             Self::Older { .. } => "Migrate it as the role that owns it: biotrack-auth doctor --fix. Until then the older version works with it.",
             Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
@@ -313,7 +313,7 @@ impl LedgerError {
                 return Some(format!("Run the command again. If it fails in the same way: biotrack-auth config vault {moved}."));
             }
             Self::BrokenHistory => "To find the break: biotrack-auth history verify. Keep the file, and compare it with a backup.",
-            Self::WentBack { .. } => "Nothing was done. Run the command again: it hands out valid access tokens, and sends no refresh token that may already be used before biotrack-auth import --adopt. Register missing licenses again.",
+            Self::WentBack { .. } => "Nothing was done. Run the command again: it hands out valid access tokens. Until you run biotrack-auth import --adopt, it sends no refresh token that may already be used. Register missing licenses again.",
             Self::MayBeSpent { .. } => {
                 let renew = selector.map_or("see biotrack-auth status".into(), |it| format!("biotrack-auth renew {it}"));
                 return Some(format!("Ask the admin to grant access again: {renew}; or try the token, which ends the grant if it was already used: biotrack-auth import --adopt"));

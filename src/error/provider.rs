@@ -215,7 +215,7 @@ fn token_error(code: &str, description: &Option<String>) -> String {
         "invalid_client" => "it doesn't accept the client id or secret".into(),
         "invalid_grant" => "the grant is no longer valid".into(),
         "invalid_request" => "it rejected the request as malformed".into(),
-        "unauthorized_client" => "this client isn't allowed to ask that".into(),
+        "unauthorized_client" => "this client isn't allowed to make this request".into(),
         "unsupported_grant_type" => "it doesn't support this kind of request".into(),
         "invalid_scope" => "it doesn't know the requested scope".into(),
         "unsupported_token_type" => "it doesn't revoke tokens of this kind".into(),

@@ -143,7 +143,7 @@ pub enum VaultError {
         row: String,
     },
     /// An older secret stands where a newer one was.
-    #[error("{what}: the ledger holds secret number {sealed}, but number {newest} was stored here")]
+    #[error("{what}: the ledger holds an older secret ({sealed}) than this host stored last ({newest})")]
     PutBack {
         /// Whose.
         what: String,
@@ -171,7 +171,9 @@ pub enum VaultError {
         what: String,
     },
     /// It doesn't say what it was sealed for, in a row that no older version wrote.
-    #[error("{what}: the secret does not say what it was sealed for, and no older version left it there")]
+    #[error(
+        "{what}: the secret does not say what it was sealed for, and no older version of this program wrote it"
+    )]
     Unlabeled {
         /// Whose.
         what: String,
@@ -257,7 +259,7 @@ impl VaultError {
             }
             Self::Unfaithful => "Don't use this vault: it isn't reliable.",
             Self::Identity { .. } => "Restore the identity file from your backup, or name it in BIOTRACK_AUTH_IDENTITY.",
-            Self::ExposedIdentity { .. } => "Root, this user and its groups may read an identity; root and this user alone may change it, its folder, and a link to it.",
+            Self::ExposedIdentity { .. } => "Only root, this user and its groups may read an identity. Only root and this user may change it, its folder, or a link to it.",
             Self::Passphrase { .. } => {
                 "Run the command in a terminal. For a service, pass an identity without a passphrase as a systemd credential (LoadCredential=biotrack-auth-identity:…)."
             }

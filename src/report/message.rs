@@ -110,7 +110,7 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
              \x20 5. The address at the top of the browser now begins with\n\n       {}\n\n\
              \x20    Click into it, copy all of it, and send it back to us AT ONCE, as the\n\
              \x20    answer to this message. It works for a few minutes only, so don't keep\n\
-             \x20    it for later. It's of no use to anybody else.",
+             \x20    it for later. Nobody else can use it.",
             message.redirect_uri
         );
     }

@@ -72,10 +72,10 @@ impl<'p> Groups<'p> {
         let admins: BTreeSet<_> = self.of_admins.keys().map(|(_, admin)| admin).collect();
         let companies: BTreeSet<_> = self.of_admins.keys().map(|(ubi, _)| ubi).collect();
         format!(
-            "{} would be asked: {} of {} (UBI).",
-            licenses(plan.items.len()),
+            "{} of {} (UBI) would be asked about {}.",
             counted(admins.len(), "admin", "admins"),
-            counted(companies.len(), "company", "companies")
+            counted(companies.len(), "company", "companies"),
+            licenses(plan.items.len())
         )
     }
 }
@@ -508,7 +508,7 @@ mod tests {
         left_out(&mut it, 14, "deactivated");
         let text = plan(&it, Some(&proposal()), &view(80), &TimeZone::UTC);
         assert!(
-            text.starts_with("12 licenses would be asked: 3 admins of 2 companies (UBI).\n\nUBI "),
+            text.starts_with("3 admins of 2 companies (UBI) would be asked about 12 licenses.\n\nUBI "),
             "{text}"
         );
         assert!(text.lines().all(|line| line.width() <= 80), "{text}");

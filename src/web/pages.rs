@@ -126,7 +126,7 @@ pub fn being_finished(license: &str) -> Page {
         "…",
         "Almost done",
         &html! {
-            p { "The answer for location " b { (license) } " has arrived and is kept. It is being finished now, which may take a few minutes." }
+            p { "The answer for location " b { (license) } " has arrived and is being processed. This may take a few minutes." }
             p { "There is nothing more to do here. Thank you!" }
         },
     )
@@ -169,7 +169,7 @@ pub fn too_late(license: &str) -> Page {
         "Too late",
         &html! {
             p { "The request for location " b { (license) } " ended before your answer arrived. Nothing was stored." }
-            p { "Go back to the terminal or the worklist, and open the license again." }
+            p { "Go back to the terminal or the worklist, and start again for this license." }
         },
     )
 }
@@ -272,7 +272,7 @@ pub fn refused(title: &str, reason: &str) -> Page {
 
 /// Nothing is done here by a POST.
 pub fn not_allowed() -> Page {
-    page(405, "note", "i", "Nothing to do here", &html! { p { "This address can only be opened." } })
+    page(405, "note", "i", "Nothing to do here", &html! { p { "This page accepts no submissions." } })
 }
 
 #[cfg(test)]

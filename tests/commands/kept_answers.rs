@@ -31,7 +31,7 @@ fn a_second_answer_that_cannot_be_noted_for_a_moment_is_finished_by_itself() {
         rig.world().ledger_refuses(false);
     });
     drop(done.exits(0));
-    assert!(page.contains("has arrived and is kept"), "{page}");
+    assert!(page.contains("has arrived and is being processed"), "{page}");
     assert_eq!(rig.provider.living().len(), 1);
 }
 
@@ -46,7 +46,7 @@ fn an_answer_that_can_be_kept_nowhere_counts_when_its_page_is_loaded_again() {
         // What seals the next code can't be had.
         rig.keyring.locks(true);
         pages.push_str(&in_words(&get(&back)));
-        running.says("Reload its page");
+        running.says("reload its page");
         rig.keyring.locks(false);
         pages.push_str(&in_words(&get(&back)));
     });
@@ -69,7 +69,7 @@ fn the_page_of_a_code_that_is_kept_says_so() {
         rig.provider.replies(TOKEN, replies.clone());
         drop(rig.run(&register(LICENSE)).exits(8));
         let page = rig.page_in_words();
-        assert!(page.contains("has arrived and is kept"), "{replies:?}: {page}");
+        assert!(page.contains("has arrived and is being processed"), "{replies:?}: {page}");
         assert!(!page.contains("ot authorized"), "{replies:?}: {page}");
         // The next command finishes it: nobody is asked.
         rig.grant(LICENSE);
@@ -96,7 +96,7 @@ fn the_page_of_a_grant_that_is_kept_sealed_says_so() {
         });
     });
     drop(done.exits(7));
-    assert!(page.contains("has arrived and is kept"), "{page}");
+    assert!(page.contains("has arrived and is being processed"), "{page}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_code_that_waits_is_told_as_kept_where_the_command_ends_first() {
         });
     });
     drop(done.exits(130));
-    assert!(page.contains("has arrived and is kept"), "{page}");
+    assert!(page.contains("has arrived and is being processed"), "{page}");
 }
 
 #[test]

@@ -226,7 +226,7 @@ fn a_monitor_and_an_admin_are_told_while_something_else_keeps_a_ledger_in_a_file
         let word = asked(port, "GET", "/healthz", "auth.example.com");
         assert!(word.starts_with("HTTP/1.1 503 ") && word.contains("is not responding"), "{word}");
         let page = brought(port, &back);
-        assert!(page.contains("has arrived and is kept"), "{page}");
+        assert!(page.contains("has arrived and is being processed"), "{page}");
         other.execute_batch("ROLLBACK").unwrap();
         running.says("✓ 604001/101-X0007-D1: granted");
         let began = std::time::Instant::now();
@@ -446,7 +446,7 @@ fn a_grant_that_could_not_be_stored_is_stored_by_itself_as_soon_as_it_can() {
             rig.keyring.locks(true);
             gate.opens();
             let page = browser.join().unwrap();
-            assert!(page.contains("has arrived and is kept"), "{page}");
+            assert!(page.contains("has arrived and is being processed"), "{page}");
         });
         running.says("✗ 604001/101-X0007-D1");
         rig.keyring.locks(false);
@@ -502,7 +502,7 @@ fn an_answer_that_a_ledger_in_a_file_cannot_take_is_kept_and_finished_by_itself(
     while_listening(&rig, "", |port, running| {
         rig.world().ledger_refuses(true);
         let page = brought(port, &back);
-        assert!(page.contains("has arrived and is kept"), "{page}");
+        assert!(page.contains("has arrived and is being processed"), "{page}");
         rig.world().ledger_refuses(false);
         running.says("✓ 604001/101-X0007-D1: granted");
     })
@@ -520,7 +520,7 @@ fn a_wrong_client_keeps_the_answer_until_its_secret_is_set() {
         rig.provider.replies("/oauth/token", [Reply::Status(401, format!("{{\"error\":\"{refusal}\"}}"))]);
         while_listening(&rig, "", |port, running| {
             let page = brought(port, &back);
-            assert!(page.contains("has arrived and is kept"), "{page}");
+            assert!(page.contains("has arrived and is being processed"), "{page}");
             running.says("config set-secret");
             rig.with(crate::rig::Person::piping("right")).run("config set-secret").exits(0);
             running.says("✓ 604001/101-X0007-D1: granted");

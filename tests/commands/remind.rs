@@ -425,7 +425,9 @@ fn what_a_clock_that_was_ahead_has_spent_is_given_again_when_it_is_right() {
     rig.days_pass(-30);
     let said = rig.run("remind").exits(0).err;
     assert!(
-        said.starts_with("Note: 1 reminder was noted with a time in the future, by a clock that was ahead."),
+        said.starts_with(
+            "Note: 1 reminder was recorded with a time in the future, because a clock was ahead."
+        ),
         "{said}"
     );
     assert_eq!(got(&rig, "due").len(), 1, "six days are left: the first threshold");

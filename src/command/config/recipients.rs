@@ -185,7 +185,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     let wanted: Vec<_> = current.iter().filter(|it| !old.contains(&it.as_str())).cloned().collect();
     if wanted.is_empty() {
         return Err(Error::Usage {
-            what: "then no host could read the tokens".into(),
+            what: "this would remove the last recipient, and no host could read the tokens".into(),
             hint: "Add another recipient first (config recipients add).".into(),
         });
     }

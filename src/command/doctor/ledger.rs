@@ -115,7 +115,7 @@ impl Examination<'_, '_> {
             self.problem(
                 "ledger",
                 found,
-                "Make that file writable for you: it shows when a ledger goes back in time.",
+                "Make that file writable for your user: it is needed to notice that a ledger was restored from an older copy.",
             );
         }
         if let Some(licenses) = ledger.went_back()? {
@@ -126,7 +126,7 @@ impl Examination<'_, '_> {
             self.problem(
                 "ledger",
                 clean(&found),
-                "Run any command that writes: it notes this for all hosts, and says what to do.",
+                "Run any command that writes: it records this for all hosts, and prints what to do.",
             );
         }
         self.listening_hosts(ledger)?;

@@ -96,7 +96,7 @@ impl Examination<'_, '_> {
         let old = secrets + ledger.old_answers()?;
         if old > 0 {
             let are = counted(old, "secret is", "secrets are");
-            let found = format!("{are} sealed by an older version, without a purpose");
+            let found = format!("{are} sealed by an older version, without a label that says what for");
             self.note("vault", found, Some(format!("biotrack-auth config vault {}", config.vault)));
         }
         Ok(())

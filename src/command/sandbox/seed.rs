@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 Examples:
   biotrack-auth sandbox seed 10000")]
 pub struct Args {
-    /// How many
+    /// Create this many authorizations
     #[arg(value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
 }

@@ -87,7 +87,7 @@ pub(super) enum Format {
     Table,
     /// One document
     Json,
-    /// A line an authorization
+    /// One JSON line for each authorization
     Jsonl,
     /// For spreadsheets
     Csv,

@@ -631,7 +631,7 @@ fn untaken_in_words(e: &Error) -> String {
     match e {
         Error::Handoff(_) => format!("{e}."),
         e => format!(
-            "An answer arrived, but could not be kept: {e}. Nothing was sent. Reload its page in the browser in a minute."
+            "An answer arrived, but could not be saved: {e}. Nothing was sent. In a minute, reload its page in the browser."
         ),
     }
 }

@@ -88,7 +88,7 @@ fn an_older_token_set_that_is_put_back_is_refused_with_its_number_and_without() 
     drop(rig.run("token L-1").exits(0));
     let new = blob(&rig, "L-1");
     lay(&rig, "L-1", &old);
-    let told = "L-1: the ledger holds secret number 1, but number 2 was stored here";
+    let told = "L-1: the ledger holds an older secret (1) than this host stored last (2)";
     refused(&rig, "token L-1 --min-valid 2h", told);
     change(&rig, "UPDATE secret SET generation = 1");
     refused(&rig, "token L-1 --min-valid 2h", told);
@@ -199,7 +199,7 @@ fn a_client_secret_goes_to_no_other_profile_and_an_older_one_or_anybodys_is_not_
     keep(PROFILE, "second");
     assert_eq!(secret().unwrap().as_deref(), Some("second"));
     laid(&first);
-    assert!(secret().unwrap_err().contains("holds secret number 1, but number 2 was stored here"));
+    assert!(secret().unwrap_err().contains("holds an older secret (1) than this host stored last (2)"));
     keep("production", "theirs");
     laid(&is("production"));
     assert!(secret().unwrap_err().contains("was sealed for profile production"));
@@ -352,7 +352,7 @@ fn a_license_that_was_removed_and_comes_back_goes_on_counting() {
     drop(rig.grant("L-1"));
     assert_eq!(record(&rig, "L-1").generation, before.next());
     lay(&rig, "L-1", &old);
-    refused(&rig, "token L-1", "holds secret number 1, but number 2 was stored here");
+    refused(&rig, "token L-1", "holds an older secret (1) than this host stored last (2)");
 }
 
 #[test]
