@@ -69,7 +69,7 @@ fn the_page_of_a_code_that_is_kept_says_so() {
         rig.provider.replies(TOKEN, replies.clone());
         drop(rig.run(&register(LICENSE)).exits(8));
         let page = rig.page_in_words();
-        assert!(page.contains("has arrived and is being processed"), "{replies:?}: {page}");
+        assert!(page.contains("has arrived and is kept"), "{replies:?}: {page}");
         assert!(!page.contains("ot authorized"), "{replies:?}: {page}");
         // The next command finishes it: nobody is asked.
         rig.grant(LICENSE);
@@ -96,7 +96,7 @@ fn the_page_of_a_grant_that_is_kept_sealed_says_so() {
         });
     });
     drop(done.exits(7));
-    assert!(page.contains("has arrived and is being processed"), "{page}");
+    assert!(page.contains("has arrived and is kept"), "{page}");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn a_code_that_waits_is_told_as_kept_where_the_command_ends_first() {
         });
     });
     drop(done.exits(130));
-    assert!(page.contains("has arrived and is being processed"), "{page}");
+    assert!(page.contains("has arrived and is kept"), "{page}");
 }
 
 #[test]
