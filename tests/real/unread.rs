@@ -59,10 +59,16 @@ impl Unread {
 
     /// What curl gets there past its proxy: the status and the page; 0 where nothing came within this time.
     pub fn asks(&self, target: &str, seconds: u32) -> (u16, String) {
+        self.asks_for("127.0.0.1", target, seconds)
+    }
+
+    /// The same for a browser elsewhere, whose address the proxy names.
+    pub fn asks_for(&self, browser: &str, target: &str, seconds: u32) -> (u16, String) {
         let address = format!("http://127.0.0.1:{}{target}", self.port);
-        let limit = seconds.to_string();
+        let (limit, named) = (seconds.to_string(), format!("X-Forwarded-For: {browser}"));
         let got = outside("curl")
-            .args(["-s", "-m", &limit, "-w", "\n%{http_code}", "-H", "Host: auth.example.com", &address])
+            .args(["-s", "-m", &limit, "-w", "\n%{http_code}", "-H", "Host: auth.example.com", "-H", &named])
+            .arg(&address)
             .output()
             .unwrap();
         let text = String::from_utf8(got.stdout).unwrap();

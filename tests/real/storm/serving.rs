@@ -37,15 +37,16 @@ fn memory(process: u32) -> u64 {
 
 /// An answer that a browser brought, and what it was told last.
 struct Answer {
+    browser: String,
     target: String,
     told: (u16, String),
 }
 
 impl Answer {
-    /// What a browser is told that follows its redirect.
-    fn to(listener: &Unread, target: String) -> Self {
-        let told = listener.asks(&target, 60);
-        Self { target, told }
+    /// What an admin's browser is told that follows its redirect. Each is somewhere else: what one address may ask is limited.
+    fn to(listener: &Unread, browser: String, target: String) -> Self {
+        let told = listener.asks_for(&browser, &target, 60);
+        Self { browser, target, told }
     }
 
     fn is_granted(&self) -> bool {
@@ -73,15 +74,17 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
         for _ in 0..ADMINS {
             scope.spawn(|| {
                 while !is_over() {
-                    let license = format!("L-{}", made.fetch_add(1, Ordering::SeqCst));
+                    let nth = made.fetch_add(1, Ordering::SeqCst);
+                    let (license, browser) =
+                        (format!("L-{nth}"), format!("10.0.{}.{}", nth / 250, nth % 250 + 1));
                     // While the server is down there is no link to be had.
                     let link = team.run(1, &register(&license, &["--no-wait", "-q"]));
                     if link.code == 0 {
-                        let mut answer = Answer::to(&listener, target(&link.out));
+                        let mut answer = Answer::to(&listener, browser, target(&link.out));
                         // Who was told to come back loads the page again, while the code is good.
                         while !answer.is_granted() && !is_over() {
                             std::thread::sleep(RELOADED);
-                            answer = Answer::to(&listener, answer.target);
+                            answer = Answer::to(&listener, answer.browser, answer.target);
                         }
                         answers.lock().unwrap().insert(license, answer);
                     }
@@ -128,7 +131,7 @@ fn under_load_each_answer_is_stored_or_told_while_log_hook_and_database_fail() {
     for (license, answer) in answers.iter_mut().filter(|(_, it)| !it.is_granted()) {
         println!("{license} was told {}: {}", answer.told.0, excerpt(&answer.told.1));
         team.rig.until(|| {
-            answer.told = listener.asks(&answer.target, 60);
+            answer.told = listener.asks_for(&answer.browser, &answer.target, 60);
             answer.is_granted() || active().contains(license)
         });
     }
