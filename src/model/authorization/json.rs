@@ -37,6 +37,21 @@ impl ReportedRecord<'_> {
         }
         Ok(())
     }
+
+    /// Writes all members that aren't among these, in the order of the columns: a new column needs no place of its own.
+    ///
+    /// # Errors
+    /// The document can't be written.
+    pub fn write_others<M: SerializeMap>(
+        &self,
+        members: &mut M,
+        written: &[&[&str]],
+    ) -> Result<(), M::Error> {
+        let is_written = |name: &str| written.iter().any(|names| names.contains(&name));
+        let names =
+            columns(ColumnScope::is_reported).map(|column| column.name).filter(|name| !is_written(name));
+        self.write(members, &names.collect::<Vec<_>>())
+    }
 }
 
 impl Serialize for ExportedRecord<'_> {

@@ -113,21 +113,24 @@ impl Serialize for AuthorizationJson<'_> {
             "contact",
             "tags",
         ];
+        const DOUBTS: &[&str] = &["unconfirmed"];
+        const SINCE: &[&str] = &["created_at", "renewed_at"];
+        const UNTIL: &[&str] = &["expires_at", "expires_estimated"];
         let (record, mut members) = (&self.record, to.serialize_map(None)?);
         record.write(&mut members, WHOSE)?;
         members.serialize_entry("state", &self.state)?;
         members.serialize_entry("conditions", &self.conditions)?;
-        record.write(&mut members, &["unconfirmed"])?;
+        record.write(&mut members, DOUBTS)?;
         members.serialize_entry("in_hand", &self.in_hand)?;
         members.serialize_entry("deputies", &self.deputies)?;
-        record.write(&mut members, &["created_at", "renewed_at"])?;
+        record.write(&mut members, SINCE)?;
         members.serialize_entry("expires", &self.expires)?;
-        record.write(&mut members, &["expires_at", "expires_estimated"])?;
+        record.write(&mut members, UNTIL)?;
         members.serialize_entry("pending_until", &self.pending_until)?;
         members.serialize_entry("days_left", &self.days_left)?;
         members.serialize_entry("verified_at", &self.verified_at)?;
         members.serialize_entry("verified_by", &self.verified_by)?;
-        record.write(&mut members, &["last_used_at"])?;
+        record.write_others(&mut members, &[WHOSE, DOUBTS, SINCE, UNTIL])?;
         members.serialize_entry("invitation", &self.invitation)?;
         members.serialize_entry("next_command", &self.next_command)?;
         members.end()
