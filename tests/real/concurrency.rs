@@ -79,7 +79,7 @@ fn a_change_of_what_someone_else_changed_meanwhile_is_refused() {
         ledgers.iter_mut().map(|ledger| ledger.commit(std::slice::from_ref(&change)).unwrap().pop().unwrap());
     assert!(outcomes.next().unwrap().is_ok());
     let refused = outcomes.next().unwrap().unwrap_err();
-    assert!(refused.to_string().contains("changed by another process"), "{refused}");
+    assert!(refused.to_string().contains("another process changed L-1"), "{refused}");
 }
 
 /// S36: the provider calls the token dead that a process has read, while another grant takes its place.

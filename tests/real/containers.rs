@@ -65,7 +65,7 @@ fn a_file_system_without_locks_or_shared_memory_is_named_as_the_cause() {
         let rig = Rig::unconfigured(&[]);
         let run = rig.faulted(call, error, 1, true, &words(&init(&rig)));
         run.exits(7)
-            .says("its file system gives no file locks")
+            .says("its file system doesn't support file locks")
             .says("No locks available")
             .says("PostgreSQL");
         assert_eq!(fs::read_dir(rig.home()).unwrap().count(), 0, "{call}: something was made");
@@ -73,7 +73,7 @@ fn a_file_system_without_locks_or_shared_memory_is_named_as_the_cause() {
     let rig = Rig::with_file(&[]);
     for (call, error) in [("fcntl", "ENOLCK"), ("flock", "ENOLCK")] {
         let run = rig.faulted(call, error, 1, true, &register("L-1", &["--no-wait"]));
-        run.exits(7).says("its file system gives no file locks").says_not("other process");
+        run.exits(7).says("its file system doesn't support file locks").says_not("other process");
     }
     let index = rig.file("ledger.db-shm");
     let options = [
@@ -87,7 +87,7 @@ fn a_file_system_without_locks_or_shared_memory_is_named_as_the_cause() {
         "inject=mmap:error=ENODEV",
     ];
     let run = Run::of(rig.traced(&options, &register("L-1", &["--no-wait"])).output().unwrap());
-    run.exits(7).says("its file system gives no shared memory");
+    run.exits(7).says("its file system doesn't support shared memory");
     rig.run(&register("L-1", &["--no-wait"])).exits(0);
 }
 

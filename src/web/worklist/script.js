@@ -99,7 +99,7 @@
     }
     for (const chip of document.querySelectorAll("[data-chip]")) chip.lastChild.textContent = counts[chip.dataset.chip];
     by("done").value = rows.length - counts.left;
-    document.title = `${lost ? "Stopped" : over ? "Over" : `${counts.left} left`} · worklist`;
+    document.title = `${lost ? "Stopped" : over ? "Ended" : `${counts.left} left`} · worklist`;
   }
 
   function sift() {
