@@ -70,7 +70,7 @@ fn a_clock_in_another_century_spends_no_reminder() {
     assert_eq!(reminded(&mut rig, at("2099-01-01T08:00:00Z")).0, [0]);
     let (none, run) = reminded(&mut rig, noon + hours(24));
     assert!(none.is_empty(), "{none:?}");
-    run.says("1 reminder was noted with a time in the future, by a clock that was ahead");
+    run.says("1 reminder was recorded with a time in the future, because a clock was ahead");
     let end = instant(&rig.only(), "expires_at");
     for (days, threshold) in [(13, 14), (6, 7), (-1, 0)] {
         assert_eq!(reminded(&mut rig, end - hours(24 * days)).0, [threshold], "{days} days left");
