@@ -98,7 +98,7 @@ pub fn by_line(line: &Line, server: &Server, database: &str) -> String {
 /// What an admin reads whose answer is finished without their doing.
 #[track_caller]
 pub fn is_kept(page: &str) {
-    assert!(page.starts_with("200") && page.contains("kept"), "{page}");
+    assert!(page.starts_with("200") && page.contains("being processed"), "{page}");
     assert!(!page.contains("postgres") && !page.contains("ledger"), "{page}");
 }
 
@@ -176,7 +176,7 @@ fn a_grant_that_comes_over_a_silent_line_is_kept_here_while_it_is_silent() {
     ended
         .says("L-1 was granted, but the grant can't be stored yet")
         .says("stores the grant without asking the admin again");
-    team.rig.until(|| fs::read_to_string(&page).is_ok_and(|page| page.contains("kept")));
+    team.rig.until(|| fs::read_to_string(&page).is_ok_and(|page| page.contains("being processed")));
     assert_eq!(team.rig.counted("token_issued"), 1);
     line.carries();
     team.run(0, &register("L-1", &[])).exits(0);
@@ -246,7 +246,7 @@ fn an_answer_that_comes_while_the_ledgers_file_is_locked_is_kept_and_finished_by
     let other = rusqlite::Connection::open(rig.file("ledger.db")).unwrap();
     other.execute_batch("BEGIN EXCLUSIVE").unwrap();
     let page = listener.asks(&back);
-    assert!(page.starts_with("200") && page.contains("kept"), "{page}");
+    assert!(page.starts_with("200") && page.contains("being processed"), "{page}");
     assert!(!page.contains("Not authorized") && !page.contains("ledger"), "{page}");
     let health = listener.asks("/healthz");
     assert!(health.starts_with("503") && health.contains("ledger"), "{health}");
