@@ -199,7 +199,7 @@ fn the_worklist_hands_off_and_takes_what_comes_back() {
     assert_eq!(rig.status()["authorizations"][0]["conditions"], json!(["renewal_pending"]));
     for (pasted, words) in [
         ("nothing", "contains no redirect address"),
-        (old.as_str(), "has replaced the one that this answers"),
+        (old.as_str(), "which a newer link has replaced"),
         ("http://127.0.0.1:1/callback?code=a&state=b", "matches no pending request"),
     ] {
         let said = answer(pasted);
