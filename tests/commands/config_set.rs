@@ -155,7 +155,7 @@ fn without_a_file_it_says_how_to_make_one() {
 
 /// Another terminal changes a setting at each step of a move between vaults: both are in the file afterwards.
 #[test]
-fn a_setting_and_a_move_of_the_vault_do_not_write_over_each_other() {
+fn in_a_file_a_setting_and_a_move_of_the_vault_do_not_write_over_each_other() {
     for step in 0.. {
         let rig = Rig::new();
         rig.grant("L-1");
