@@ -44,7 +44,7 @@ fn each_field_is_changed_and_the_history_says_from_what_to_what() {
                 --ocm-license OCM-RETL-24-000064 --tag new --tag downstate";
     snapshot!("given", rig.run(line));
     snapshot!("cleared", rig.run("edit 'Hudson Street' --contact '' --ocm-license '' --untag new"));
-    snapshot!("in_the_history", rig.run(&format!("history {LICENSE}")));
+    insta::assert_snapshot!("in_the_history", told(&rig, "edited").join("\n"));
     let after = record(&rig, LICENSE);
     assert_eq!((after.contact, after.ocm_license), (None, None));
     assert_eq!(after.tags.iter().map(ToString::to_string).collect::<Vec<_>>(), ["downstate"]);
@@ -205,7 +205,7 @@ fn an_edit_that_others_got_ahead_of_is_made_anew() {
 }
 
 #[test]
-fn all_of_an_admins_licenses_are_changed_or_none() {
+fn in_a_file_all_of_an_admins_licenses_are_changed_or_none() {
     let rig = Rig::new();
     rig.seed([asked("L-1"), asked("L-2")]);
     rig.world().ledger_refuses(true);
