@@ -44,7 +44,7 @@ fn weekly() -> Rig {
 
 /// The event on its own, for a snapshot.
 fn event(event: &Value) -> String {
-    serde_json::to_string_pretty(event).unwrap()
+    crate::rig::transcript::without_event_ids(&serde_json::to_string_pretty(event).unwrap())
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn each_license_is_reminded_of_once_by_its_nearest_threshold() {
 }
 
 #[test]
-fn a_hook_for_a_shell_is_refused_before_anything_is_spent() {
+fn in_a_file_a_hook_for_a_shell_is_refused_before_anything_is_spent() {
     let rig = weekly();
     let before = std::fs::read_to_string(rig.file("config.toml")).unwrap();
     configure(&rig, &[("due", &quoted("jq -r .license | mail -s due ops@example.com"))]);

@@ -21,7 +21,7 @@ fn is_there(rig: &Rig) -> bool {
 }
 
 #[test]
-fn what_was_never_granted_goes_and_its_history_stays() {
+fn in_a_file_what_was_never_granted_goes_and_its_history_stays() {
     let rig = Rig::new();
     rig.visits([Visit::Denies]);
     rig.run(&register(LICENSE)).exits(6);
@@ -102,7 +102,7 @@ fn whatever_has_a_grant_or_is_unfinished_is_refused_with_the_command_that_comes_
 }
 
 #[test]
-fn a_grant_that_waits_to_be_stored_is_not_thrown_away() {
+fn in_a_file_a_grant_that_waits_to_be_stored_is_not_thrown_away() {
     let rig = Rig::new();
     rig.grant("L-1");
     rig.world().table_refuses("secret", true);

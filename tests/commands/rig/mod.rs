@@ -322,6 +322,7 @@ impl Rig {
         let text = text.replace(version, "biotrack-auth [VERSION]");
         let text =
             transcript::without_ports(&transcript::without_process(&transcript::without_system_words(&text)));
+        let text = transcript::without_event_ids(&text);
         transcript::without_recipients(&text, &mut self.recipients.lock().unwrap())
     }
 

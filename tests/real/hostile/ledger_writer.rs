@@ -72,9 +72,9 @@ fn no_older_blob_is_used_that_is_put_back_with_its_number() {
     assert_eq!(rig.counted("token_rotated"), 1);
     let new = blob(&rig, "L-1");
     lay(&rig, "L-1", &old);
-    is_refused(&rig, "L-1", "is number 1, and number 2 was stored here");
+    is_refused(&rig, "L-1", "the ledger holds an older secret (1) than this host stored last (2)");
     ledger(&rig).execute("UPDATE secret SET generation = 1", []).unwrap();
-    is_refused(&rig, "L-1", "is number 1, and number 2 was stored here");
+    is_refused(&rig, "L-1", "the ledger holds an older secret (1) than this host stored last (2)");
     ledger(&rig).execute("UPDATE secret SET generation = 2", []).unwrap();
     lay(&rig, "L-1", &new);
     rig.ends(&["token", "L-1"]).exits(0);

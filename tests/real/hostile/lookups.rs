@@ -161,7 +161,7 @@ fn gives_up(rig: &Rig, revocation: &Scripted, crowd: &Crowd, nth: usize, case: H
     assert_eq!((run.code, &record["conditions"]), (exit, &value!(conditions)), "{}: {run:?}", case.what);
     if exit == 8 {
         assert!(rig.accepts(&kept), "{}: its tokens are kept for another try", case.what);
-        run.answers(if lost { "its answer was lost" } else { "NOT revoked" });
+        run.answers(if lost { "the answer to the revocation was lost" } else { "NOT revoked" });
     }
 }
 
