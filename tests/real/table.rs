@@ -53,7 +53,7 @@ fn well_laid(seen: &str, width: usize) {
     let lines: Vec<_> = seen.lines().take_while(|line| !line.is_empty()).collect();
     assert_eq!(lines.len(), 8, "{seen}");
     assert!(seen.lines().all(|line| line.width() <= width), "{seen}");
-    let column = lines[0][..lines[0].find("EXPIRATION DATE").unwrap()].width();
+    let column = lines[0][..lines[0].find("EXPIRATION DATE").unwrap_or_else(|| panic!("{seen}"))].width();
     let dates = lines[1..7].iter().map(|line| line[..line.find("2026-0").unwrap()].width());
     assert!(dates.clone().all(|at| at == column), "{column}: {:?}\n{seen}", dates.collect::<Vec<_>>());
     let signs = ["✗ expired", "! due", "✓ active", "✓ active", "✓ active", "✓ active", "– deactivated"];

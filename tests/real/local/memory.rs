@@ -181,7 +181,7 @@ fn no_type_keeps_a_secret_in_memory_that_is_not_wiped() {
     assert!(looked >= 8, "{looked}");
     let types = fs::read_to_string(source.join("model/secret.rs")).unwrap();
     for (head, inside) in
-        [("Secret", "SecretString"), ("Sealable", "Zeroizing<Vec<u8>>"), ("Written", "Secret")]
+        [("Secret", "SecretString"), ("Sealable", "Zeroizing<Vec<u8>>"), ("SecretText", "Secret")]
     {
         let whole = format!("#[derive(Clone)]\npub struct {head}({inside});");
         assert!(types.contains(&whole), "{head} derives Debug, or holds something else than {inside}");
