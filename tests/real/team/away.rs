@@ -176,7 +176,7 @@ fn a_grant_that_comes_over_a_silent_line_is_kept_here_while_it_is_silent() {
     ended
         .says("L-1 was granted, but the grant can't be stored yet")
         .says("stores the grant without asking the admin again");
-    team.rig.until(|| fs::read_to_string(&page).is_ok_and(|page| page.contains("being processed")));
+    team.rig.until(|| fs::read_to_string(&page).is_ok_and(|page| page.contains("kept")));
     assert_eq!(team.rig.counted("token_issued"), 1);
     line.carries();
     team.run(0, &register("L-1", &[])).exits(0);
