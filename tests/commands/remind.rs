@@ -1,12 +1,17 @@
 //! `remind` and the hooks, as cron meets them: each reminder once, what failed again.
 #![cfg(unix)] // Hooks are programs: sh stands on every such system.
 
+use crate::rig::transcript::without_event_ids;
 use crate::rig::{Person, Reply, Rig, Visit, fits, register};
 use crate::snapshot;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 const LICENSE: &str = "101-X0007-D1";
+
+/// The ids of the reminders of `LICENSE`'s grant and of the next one.
+const DUE: &str = "5dd5b48a7a618ef81d00860563e118e4";
+const NEXT_DUE: &str = "6184985f0244d9e743510f765b95a459";
 
 /// A hook that appends what it gets to a file of this name in the home.
 fn hook(rig: &Rig, name: &str) -> String {
@@ -42,9 +47,16 @@ fn weekly() -> Rig {
     rig
 }
 
-/// The event on its own, for a snapshot.
-fn event(event: &Value) -> String {
-    crate::rig::transcript::without_event_ids(&serde_json::to_string_pretty(event).unwrap())
+/// The event on its own, for a snapshot. In a file it always has this id.
+#[track_caller]
+fn event(rig: &Rig, event: &Value, id: &str) -> String {
+    has_id(rig, event, id);
+    without_event_ids(&serde_json::to_string_pretty(event).unwrap())
+}
+
+#[track_caller]
+fn has_id(rig: &Rig, event: &Value, id: &str) {
+    assert!(event["id"] == id || rig.is_on_a_server(), "{event}");
 }
 
 #[test]
@@ -58,7 +70,7 @@ fn each_license_is_reminded_of_once_by_its_nearest_threshold() {
     snapshot!(rig.run("remind"));
     let first = got(&rig, "due");
     assert_eq!(first.len(), 1);
-    insta::assert_snapshot!("what_the_due_hook_gets", event(&first[0]));
+    insta::assert_snapshot!("what_the_due_hook_gets", event(&rig, &first[0], DUE));
     snapshot!("nothing_is_due_any_more", rig.run("remind"));
     // The next threshold, and after a pause the nearest alone.
     rig.days_pass(3);
@@ -69,7 +81,10 @@ fn each_license_is_reminded_of_once_by_its_nearest_threshold() {
     );
     rig.days_pass(4);
     rig.run("remind").exits(0);
-    insta::assert_snapshot!("what_the_expired_hook_gets", event(&got(&rig, "expired")[0]));
+    insta::assert_snapshot!(
+        "what_the_expired_hook_gets",
+        event(&rig, &got(&rig, "expired")[0], "8166b129ee83a6780054f70157e4bd97")
+    );
     assert_eq!((got(&rig, "due").len(), got(&rig, "expired").len()), (2, 1));
     // A renewal has a new end, and new reminders.
     rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0);
@@ -116,7 +131,9 @@ fn a_run_with_nothing_to_do_says_nothing_but_to_a_person() {
 #[test]
 fn what_was_reminded_of_is_told_as_json() {
     let rig = weekly();
-    snapshot!(rig.run("remind --json").fits("remind"));
+    let told = rig.run("remind --json").fits("remind");
+    has_id(&rig, &told.json()["reminders"][0], DUE);
+    insta::assert_snapshot!(without_event_ids(&told.transcript()));
     snapshot!(rig.run("remind --json").fits("remind"));
 }
 
@@ -180,7 +197,11 @@ fn a_digest_is_one_run_for_all() {
     snapshot!(rig.run("remind"));
     let digests = got(&rig, "due");
     assert_eq!(digests.len(), 1);
-    insta::assert_snapshot!("what_the_hook_gets_of_a_digest", event(&digests[0]));
+    for (of, id) in digests[0]["events"].as_array().unwrap().iter().zip([DUE, NEXT_DUE]) {
+        has_id(&rig, of, id);
+    }
+    let digest = event(&rig, &digests[0], "866118405306d14d77666967b75b028b");
+    insta::assert_snapshot!("what_the_hook_gets_of_a_digest", digest);
     rig.run("remind").exits(0);
     assert_eq!(got(&rig, "due").len(), 1);
 }
@@ -200,7 +221,11 @@ fn a_dry_run_tells_any_day_and_runs_nothing() {
     let rig = weekly();
     rig.run(&format!("{} --name 'Hudson St'", register("101-X0008-D1"))).exits(0);
     snapshot!(rig.run("remind --dry-run"));
-    snapshot!(rig.run("remind --dry-run --json").fits("remind"));
+    let told = rig.run("remind --dry-run --json").fits("remind");
+    for (of, id) in told.json()["reminders"].as_array().unwrap().iter().zip([DUE, NEXT_DUE]) {
+        has_id(&rig, of, id);
+    }
+    insta::assert_snapshot!(without_event_ids(&told.transcript()));
     snapshot!(rig.run("remind --dry-run --at 2026-03-07T09:00:00-05:00"));
     snapshot!(rig.run("remind --dry-run --at 2027-01-01T00:00:00Z"));
     snapshot!(rig.run("remind --dry-run --at 2026-03-02T14:00:00Z"));
@@ -247,13 +272,22 @@ fn grants_failures_and_deactivations_have_hooks() {
     configure(&rig, &hooks.iter().map(|(name, words)| (*name, words.as_str())).collect::<Vec<_>>());
     rig.visits([Visit::Denies]);
     rig.run(&register(LICENSE)).exits(6);
-    insta::assert_snapshot!("what_the_failed_hook_gets", event(&got(&rig, "failed")[0]));
+    insta::assert_snapshot!(
+        "what_the_failed_hook_gets",
+        event(&rig, &got(&rig, "failed")[0], "bb742ccb5129361c1a5c4ae86217537b")
+    );
     rig.grant(LICENSE);
     let granted = got(&rig, "granted");
-    insta::assert_snapshot!("what_the_granted_hook_gets", event(&granted[0]));
+    insta::assert_snapshot!(
+        "what_the_granted_hook_gets",
+        event(&rig, &granted[0], "275f31c048da769baad0c829c7b49c0e")
+    );
     assert!(!granted[0].to_string().contains("access-"), "{}", granted[0]);
     rig.run(&format!("deactivate {LICENSE} --yes --reason sold")).exits(0);
-    insta::assert_snapshot!("what_the_deactivated_hook_gets", event(&got(&rig, "deactivated")[0]));
+    insta::assert_snapshot!(
+        "what_the_deactivated_hook_gets",
+        event(&rig, &got(&rig, "deactivated")[0], "bb9844c7fb6bc90c1d77f5265a06b946")
+    );
     rig.run("remind").exits(0);
     assert_eq!(["granted", "failed", "deactivated"].map(|name| got(&rig, name).len()), [1, 1, 1]);
 }

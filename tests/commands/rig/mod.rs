@@ -322,7 +322,6 @@ impl Rig {
         let text = text.replace(version, "biotrack-auth [VERSION]");
         let text =
             transcript::without_ports(&transcript::without_process(&transcript::without_system_words(&text)));
-        let text = transcript::without_event_ids(&text);
         transcript::without_recipients(&text, &mut self.recipients.lock().unwrap())
     }
 
@@ -386,6 +385,11 @@ impl Rig {
     /// A file in the home.
     pub fn file(&self, name: &str) -> PathBuf {
         self.world.home().join(name)
+    }
+
+    /// Whether the configuration names a ledger on a server.
+    pub fn is_on_a_server(&self) -> bool {
+        std::fs::read_to_string(self.file("config.toml")).is_ok_and(|it| it.contains("postgres://"))
     }
 
     /// The home's folder.

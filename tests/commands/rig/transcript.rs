@@ -137,34 +137,34 @@ impl Write for Captured {
 
 /// Ports that the system chose, by their place in an address: `127.0.0.1:[PORT]`.
 pub fn without_ports(text: &str) -> String {
-    let mut shown = String::new();
-    let mut rest = text;
-    let marks = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L ", "on port "];
-    while let Some(before) = marks.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
-        shown.push_str(&rest[..before]);
-        rest = &rest[before..];
-        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-        // A port below 1024 is one that a test named.
-        if digits > 3 {
-            shown.push_str("[PORT]");
-            rest = &rest[digits..];
-        }
-    }
-    shown + rest
+    const MARKS: [&str; 5] = ["127.0.0.1:", "127.0.0.1%3A", "localhost:", "-L ", "on port "];
+    // A port below 1024 is one that a test named.
+    behind_each(&MARKS, text, "[PORT]", u8::is_ascii_digit, |digits| digits > 3)
 }
 
-/// The ids of events, which follow from the ledger: on a server each test's has a number of its own.
+/// The ids of a ledger's events, which follow from its own: on a server that is another in every run.
 pub fn without_event_ids(text: &str) -> String {
-    const DIGITS: usize = 32;
+    const MARKS: [&str; 2] = ["\"id\": \"", "\"id\":\""];
+    behind_each(&MARKS, text, "[ID]", u8::is_ascii_hexdigit, |digits| digits == 32)
+}
+
+/// The text with this name for what stands behind each of the marks, where it has as many such characters as it should.
+fn behind_each(
+    marks: &[&str],
+    text: &str,
+    name: &str,
+    is_of_it: impl Fn(&u8) -> bool,
+    is_meant: impl Fn(usize) -> bool,
+) -> String {
     let mut shown = String::new();
     let mut rest = text;
-    let marks = ["\"id\": \"", "\"id\":\""];
     while let Some(before) = marks.iter().filter_map(|mark| Some(rest.find(mark)? + mark.len())).min() {
         shown.push_str(&rest[..before]);
         rest = &rest[before..];
-        if rest.bytes().take_while(u8::is_ascii_hexdigit).count() == DIGITS {
-            shown.push_str("[ID]");
-            rest = &rest[DIGITS..];
+        let length = rest.bytes().take_while(&is_of_it).count();
+        if is_meant(length) {
+            shown.push_str(name);
+            rest = &rest[length..];
         }
     }
     shown + rest
