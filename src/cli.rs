@@ -93,6 +93,14 @@ fn with_unwrapped_examples(mut tree: clap::Command) -> clap::Command {
     tree.mut_subcommands(with_unwrapped_examples)
 }
 
+/// The tree whose help is as wide as the terminal.
+fn tree_for(env: &Env) -> clap::Command {
+    match env.terminal.help_width() {
+        Some(width) => tree().term_width(width.into()),
+        None => tree(),
+    }
+}
+
 /// Runs the program on its arguments, the first being its own name; the exit code.
 pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     if let Some(shell) = env.variables.get(completions::VARIABLE).map(str::to_owned) {
@@ -105,17 +113,17 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
 }
 
 fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
-    let mut tree_here = tree();
-    if let Some(width) = env.terminal.help_width() {
-        tree_here = tree_here.term_width(width.into());
-    }
-    tree_here = with_unwrapped_examples(tree_here);
+    let tree_here = tree_for(env);
     if let Some(error) = arguments::misread(&tree_here, arguments) {
         return refused(&error, arguments, env);
     }
     let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
-        Err(e) => return unparsed(&e, arguments, env),
+        Err(e) => {
+            // It may be a help. Whoever runs a command doesn't wait until that of each is ready to be shown.
+            let shown = with_unwrapped_examples(tree_for(env)).try_get_matches_from(arguments);
+            return unparsed(&shown.err().unwrap_or(e), arguments, env);
+        }
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,

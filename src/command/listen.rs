@@ -8,7 +8,7 @@ use crate::custody::Custody;
 use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
 use crate::ledger::EventGrant;
 use crate::model::authorization::{hand_out_again, next_of};
-use crate::model::blocked_ports::is_blocked;
+use crate::model::blocked_ports::blocked_port_of;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::report::RunEvent;
@@ -128,7 +128,7 @@ fn public(args: &Args, workspace: &Workspace<'_>) -> Result<Url> {
     if url.scheme() != "https" {
         return Err(wrong("doesn't begin with https://".into()));
     }
-    if let Some(port) = url.port().filter(|port| is_blocked(*port)) {
+    if let Some(port) = blocked_port_of(&url) {
         return Err(wrong(format!("has port {port}, which browsers refuse")));
     }
     if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {

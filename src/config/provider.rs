@@ -5,7 +5,7 @@ use super::presets::Preset;
 use super::profile_validator::ProfileValidator;
 use super::settings;
 use super::suggest::did_you_mean;
-use crate::model::blocked_ports::is_blocked;
+use crate::model::blocked_ports::blocked_port_of;
 use crate::model::provider::{ClientAuth, Pkce, Provider};
 use url::Url;
 
@@ -46,8 +46,8 @@ fn join(s: &mut ProfileValidator, preset: Preset, provider: &Provider) {
     }
     let (page, public) = (&provider.authorize_url, &provider.redirect.public_url);
     for (key, address) in [("authorize_url", page), ("redirect.public_url", public)] {
-        let port = address.as_deref().and_then(|it| Url::parse(it).ok()?.port());
-        if let Some(port) = port.filter(|port| is_blocked(*port)) {
+        let address = address.as_deref().and_then(|it| Url::parse(it).ok());
+        if let Some(port) = address.as_ref().and_then(blocked_port_of) {
             let problem = format!("is at port {port}");
             s.refuse(key, InvalidValue::new(problem, "Admin users open it, and browsers refuse that port."));
         }

@@ -200,8 +200,7 @@ impl Custody<'_> {
             Error::Provider(e) if e.is_refusal() => FlowEnd::Closed(flow.clone()),
             _ => FlowEnd::Reopened(flow.clone(), self.open_until()),
         };
-        let why = EndReason { happened, detail: error.to_string(), failure: Some(error.kind()) };
-        self.end(end, &key, Some(why)).err().unwrap_or(error)
+        self.end(end, &key, Some(EndReason::of(happened, &error))).err().unwrap_or(error)
     }
 
     /// Nobody waits for an answer here any more: it's open for whoever brings one within minutes, and then it lapses. `why` goes
@@ -212,11 +211,7 @@ impl Custody<'_> {
             return Ok(Some(kept));
         }
         let key = asked.key.clone();
-        let why = why.map(|why| EndReason {
-            happened: HistoryEventKind::Failed,
-            detail: why.to_string(),
-            failure: Some(why.kind()),
-        });
+        let why = why.map(|why| EndReason::of(HistoryEventKind::Failed, why));
         self.end(FlowEnd::LeftOpen(flow.clone(), self.open_until()), &key, why)?;
         Ok(None)
     }

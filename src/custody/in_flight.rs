@@ -1,6 +1,6 @@
 //! What this process remembers of a flow until it's closed.
 
-use crate::error::{Kind, LedgerError};
+use crate::error::{Error, Kind, LedgerError};
 use crate::model::flow::{Flow, FlowEnd, FlowOwner, Purpose, SealedBytes, SecretPlace};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key, Username};
@@ -18,6 +18,13 @@ pub(super) struct EndReason {
     pub(super) detail: String,
     /// For the event's hook.
     pub(super) failure: Option<Kind>,
+}
+
+impl EndReason {
+    /// An error ended it.
+    pub(super) fn of(happened: HistoryEventKind, error: &Error) -> Self {
+        Self { happened, detail: error.to_string(), failure: Some(error.kind()) }
+    }
 }
 
 /// What is remembered of a question until it's closed.

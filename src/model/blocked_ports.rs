@@ -1,5 +1,7 @@
 //! Ports that browsers refuse to go to, whatever listens there: a redirect to one of them never arrives.
 
+use url::Url;
+
 /// The list of the Fetch standard (2.9, port blocking).
 const BLOCKED: [u16; 83] = [
     0, 1, 7, 9, 11, 13, 15, 17, 19, 20, 21, 22, 23, 25, 37, 42, 43, 53, 69, 77, 79, 87, 95, 101, 102, 103,
@@ -11,6 +13,11 @@ const BLOCKED: [u16; 83] = [
 /// Whether browsers refuse it. 0, which is no port, means any free one here, and none of those is refused.
 pub fn is_blocked(port: u16) -> bool {
     port != 0 && BLOCKED.contains(&port)
+}
+
+/// The port of an address, where browsers refuse it.
+pub fn blocked_port_of(address: &Url) -> Option<u16> {
+    address.port().filter(|port| is_blocked(*port))
 }
 
 /// Reads a port that a browser goes to, as a flag has it; 0 is any free one.

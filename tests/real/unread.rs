@@ -5,7 +5,7 @@ use crate::hostile::granted;
 use crate::support::crowd::{Crowd, Will};
 use crate::support::screen::Screen;
 use crate::support::seed::store;
-use crate::support::{Rig, outside, register, send};
+use crate::support::{Rig, outside, past_the_proxy, register, send};
 use std::fs::{self, OpenOptions};
 use std::io::{PipeReader, Read, Write, pipe};
 use std::os::unix::fs::PermissionsExt;
@@ -64,16 +64,8 @@ impl Unread {
 
     /// The same for a browser elsewhere, whose address the proxy names.
     pub fn asks_for(&self, browser: &str, target: &str, seconds: u32) -> (u16, String) {
-        let address = format!("http://127.0.0.1:{}{target}", self.port);
         let (limit, named) = (seconds.to_string(), format!("X-Forwarded-For: {browser}"));
-        let got = outside("curl")
-            .args(["-s", "-m", &limit, "-w", "\n%{http_code}", "-H", "Host: auth.example.com", "-H", &named])
-            .arg(&address)
-            .output()
-            .unwrap();
-        let text = String::from_utf8(got.stdout).unwrap();
-        let (page, status) = text.rsplit_once('\n').unwrap();
-        (status.parse().unwrap(), page.to_owned())
+        past_the_proxy(self.port, target, &["-m", &limit, "-H", &named])
     }
 
     /// It ends at TERM, as it should.

@@ -20,15 +20,16 @@ pub struct ReportedRecord<'r>(pub Cow<'r, Authorization>);
 pub struct ExportedRecord<'r>(pub &'r Authorization);
 
 impl ReportedRecord<'_> {
-    /// Writes some of its members, in this order.
+    /// Writes the members that are wanted, by their names, in the order of the columns.
     ///
     /// # Errors
     /// The document can't be written.
-    pub fn write<M: SerializeMap>(&self, members: &mut M, names: &[&str]) -> Result<(), M::Error> {
-        for name in names {
-            let Some(column) = columns(ColumnScope::is_reported).find(|column| column.name == *name) else {
-                continue;
-            };
+    pub fn write<M: SerializeMap>(
+        &self,
+        members: &mut M,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), M::Error> {
+        for column in columns(ColumnScope::is_reported).filter(|column| is_wanted(column.name)) {
             let value = match column.name {
                 UBI if self.0.key.ubi.known().is_none() => ColumnValue::Nothing,
                 _ => column.value(&self.0),
@@ -36,21 +37,6 @@ impl ReportedRecord<'_> {
             members.serialize_entry(column.name, &value)?;
         }
         Ok(())
-    }
-
-    /// Writes all members that aren't among these, in the order of the columns: a new column needs no place of its own.
-    ///
-    /// # Errors
-    /// The document can't be written.
-    pub fn write_others<M: SerializeMap>(
-        &self,
-        members: &mut M,
-        written: &[&[&str]],
-    ) -> Result<(), M::Error> {
-        let is_written = |name: &str| written.iter().any(|names| names.contains(&name));
-        let names =
-            columns(ColumnScope::is_reported).map(|column| column.name).filter(|name| !is_written(name));
-        self.write(members, &names.collect::<Vec<_>>())
     }
 }
 

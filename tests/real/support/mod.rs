@@ -300,6 +300,21 @@ pub fn outside(program: &str) -> Command {
     Command::new(found.unwrap_or_else(|| panic!("{program} isn't installed: tests/run installs it")))
 }
 
+/// What curl gets at a listener's port, past the proxy of the tests' public address: the status and the page; 0 where nothing came.
+#[track_caller]
+pub fn past_the_proxy(port: u16, target: &str, options: &[&str]) -> (u16, String) {
+    let address = format!("http://127.0.0.1:{port}{target}");
+    let got = outside("curl")
+        .args(["-s", "-w", "\n%{http_code}", "-H", "Host: auth.example.com"])
+        .args(options)
+        .arg(address)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(got.stdout).unwrap();
+    let (page, status) = text.rsplit_once('\n').unwrap();
+    (status.parse().unwrap(), page.to_owned())
+}
+
 /// The arguments that register a license through the admin, and more.
 pub fn register<'a>(license: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut arguments =

@@ -5,7 +5,7 @@ use super::Team;
 use crate::hostile::granted;
 use crate::support::line::Line;
 use crate::support::team::{PASSWORD, Server, shared};
-use crate::support::{Rig, Run, admin, outside, register, send as signal};
+use crate::support::{Rig, Run, admin, past_the_proxy, register, send as signal};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, channel};
 /// A listener behind its proxy.
 pub struct Listener {
     listening: Child,
-    port: String,
+    port: u16,
     said: Receiver<String>,
 }
 
@@ -25,7 +25,7 @@ impl Listener {
         let mut first = String::new();
         lines.read_line(&mut first).unwrap();
         let port = first.split_whitespace().nth(2).unwrap_or_else(|| panic!("{first}"));
-        let port = port.rsplit(':').next().unwrap().to_owned();
+        let port = port.rsplit(':').next().unwrap().parse().unwrap();
         let (tell, said) = channel();
         std::thread::spawn(move || lines.lines().map_while(Result::ok).for_each(|it| drop(tell.send(it))));
         Self { listening, port, said }
@@ -33,11 +33,7 @@ impl Listener {
 
     /// What a browser gets there: the status, and the page behind it.
     pub fn asks(&self, target: &str) -> String {
-        let address = format!("http://127.0.0.1:{}{target}", self.port);
-        let form = "\n%{http_code}";
-        let got = outside("curl").args(["-s", "-w", form, "-H", "Host: auth.example.com", &address]).output();
-        let text = String::from_utf8(got.unwrap().stdout).unwrap();
-        let (page, status) = text.rsplit_once('\n').unwrap();
+        let (status, page) = past_the_proxy(self.port, target, &[]);
         format!("{status} {page}")
     }
 
