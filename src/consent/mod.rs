@@ -1,4 +1,6 @@
-//! Consents, from the question to the stored grant, whoever starts them.
+//! Consents, from the request to the stored grant, whoever starts them. `engine` is pure: each event of a flow, and the effects that
+//! follow. `flows` carries those effects out for the flows of this process; `run` (register, renew), `listening` (listen), `answer`
+//! (complete) and `recovery` start them.
 
 mod answer;
 mod engine;

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use std::borrow::Cow;
 
+// The second version of the documents promises `in_hand`, `deputies`, `verified_at`, `verified_by` and `invitation` to scripts: this
+// program writes them as `null` or empty.
 /// One authorization: the record and its state at this instant.
 #[derive(Debug, JsonSchema)]
 #[schemars(deny_unknown_fields)]
