@@ -69,7 +69,6 @@ impl ListeningSession {
 
     /// Serves a worklist from now on; what is clicked there comes as events.
     pub fn show_worklist(&mut self, worklist: Worklist) {
-        worklist.served_on(&self.pool.runtime);
         callback_router::lock(&self.router).worklist = Some(worklist);
     }
 
