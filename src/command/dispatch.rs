@@ -10,7 +10,7 @@ use clap::{FromArgMatches, Subcommand};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "docs here would take the place of the arguments' own, which are the help")]
+// No documentation on the variants: it would take the place of the arguments' own, which is the help.
 pub enum Command {
     Register(register::Args),
     Renew(renew::Args),

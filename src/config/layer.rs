@@ -9,18 +9,14 @@ use toml::Value;
 pub enum Origin {
     /// The program's default.
     Default,
-    /// A preset.
     Preset(&'static str),
     /// A line of the configuration file.
     File {
-        /// The file.
         path: String,
         /// The line, from 1.
         line: usize,
     },
-    /// An environment variable.
     Environment(&'static str),
-    /// A flag.
     Flag(&'static str),
     /// There was nothing to choose from.
     OnlyOne,
@@ -44,9 +40,7 @@ impl fmt::Display for Origin {
 pub struct EffectiveSetting {
     /// The key as the file has it, with dots.
     pub key: String,
-    /// Its value.
     pub value: Value,
-    /// Who gave it.
     pub origin: Origin,
 }
 
@@ -96,7 +90,6 @@ impl Layer {
             .filter_map(move |(key, entry)| Some((key.strip_prefix(section)?.strip_prefix('.')?, entry)))
     }
 
-    /// This layer under another one.
     pub fn under(mut self, upper: Layer) -> Layer {
         self.0.extend(upper.0);
         self

@@ -40,7 +40,6 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidValue> {
     })
 }
 
-/// A time zone by its name.
 pub(super) fn zone(name: &str) -> Result<Zone, InvalidValue> {
     if let Some(zone) = crate::system::zone(name) {
         return Ok(zone.into());

@@ -14,7 +14,6 @@ type Item<'a> = toml::Spanned<DeValue<'a>>;
 /// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct ConfigDocument {
-    /// What stands outside the profiles.
     pub own: Layer,
     pub profiles: Vec<ParsedProfile>,
 }
@@ -23,7 +22,6 @@ pub(super) struct ConfigDocument {
 #[derive(Debug)]
 pub(super) struct ParsedProfile {
     pub name: String,
-    /// Its header's line.
     pub line: usize,
     pub values: Layer,
 }

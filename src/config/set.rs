@@ -25,15 +25,12 @@ const MOVED_BY: [(&str, &str); 3] = [
 pub struct SettingChange {
     /// Its whole key: `profiles.NAME.KEY`, where it's a profile's.
     pub key: String,
-    /// What stood in the file.
     pub before: Option<toml::Value>,
-    /// What stands there now.
     pub after: Option<toml::Value>,
     /// What was wrong with the file before, and still is.
     pub left: Vec<ConfigError>,
 }
 
-/// Where a setting stands.
 struct SettingPath {
     profile: Option<String>,
     key: String,
@@ -179,7 +176,6 @@ fn read_value(form: ValueForm, key: &str, typed: &str) -> Result<Value> {
     items.map(|text| item(of_items, text)).collect::<Result<Array>>().map(Value::Array)
 }
 
-/// What stands at a place.
 fn value_at(text: &str, place: &SettingPath) -> Option<toml::Value> {
     let mut found: toml::Value = toml::from_str(text).ok()?;
     for name in place.path() {

@@ -30,10 +30,8 @@ pub enum Revocation {
     Pending(Error),
 }
 
-/// What came of a deactivation.
 #[derive(Debug)]
 pub struct DeactivationResult {
-    /// What the provider did.
     pub revocation: Revocation,
     /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
     pub lost_refresh: bool,

@@ -18,7 +18,6 @@ use std::cmp::Ordering;
 pub struct RecordToImport<'f> {
     /// The record as it shall be, merged into the one that was read.
     pub merged: MergedRecord,
-    /// The file's tokens.
     pub tokens: Option<&'f Sealable>,
 }
 

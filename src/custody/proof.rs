@@ -15,7 +15,6 @@ use crate::model::ids::{Generation, Key};
 use crate::model::seal::SealKind;
 use crate::oauth::{GrantValidity, introspect};
 
-/// What a new grant's look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GrantCheck {
     /// It isn't wanted, or it's there.

@@ -43,7 +43,6 @@ pub(super) enum AnswerSeal {
 }
 
 impl ReceivedGrant {
-    /// As what it is sealed.
     pub(super) fn kind(&self) -> SealKind {
         kind(&self.differences, self.other_admin.as_ref())
     }

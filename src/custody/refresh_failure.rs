@@ -15,7 +15,6 @@ pub(super) enum RefreshFailure {
     Uncertain,
 }
 
-/// What this failure means.
 pub(super) fn classify_error(error: &Error) -> RefreshFailure {
     const TOO_MANY_REQUESTS: u16 = 429;
     match error {

@@ -366,7 +366,6 @@ pub(super) enum DeadGrantOutcome {
 
 /// What came of sending.
 pub(super) enum RefreshResult {
-    /// An answer, and what seals it.
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.
     Overtaken(Error),

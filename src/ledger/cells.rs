@@ -48,7 +48,6 @@ pub(super) fn instant(row: &SqlRow<'_>, column: usize) -> Result<Timestamp, DbEr
     moment(row.get(column)?, column)
 }
 
-/// Seconds out of a column as the instant that they are.
 pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> {
     Timestamp::from_second(seconds).map_err(|e| unexpected_value(column, e))
 }

@@ -11,7 +11,6 @@ use crate::model::flow::{RecordCommit, SecretPlace};
 use crate::model::history::HistoryEvent;
 use crate::model::ids::Key;
 
-/// What went with a record that was removed.
 #[derive(Debug, Default)]
 pub struct RemovedRecord {
     /// Its open questions' memos, for the vault to forget.
@@ -69,7 +68,6 @@ impl Ledger {
     }
 }
 
-/// A record as it is now.
 fn record_now(tx: Db<'_>, record: &Authorization) -> Result<Option<Authorization>, DbError> {
     let Authorization { profile, key, .. } = record;
     tx.row(

@@ -12,13 +12,9 @@ use jiff::Timestamp;
 /// What pruning would remove, or has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneSummary {
-    /// How many links.
     pub links: u64,
-    /// When the newest of them was made.
     pub last: Option<String>,
-    /// The number of the newest of them.
     pub seq: i64,
-    /// Its hash.
     pub hash: Vec<u8>,
 }
 
@@ -68,7 +64,6 @@ impl Ledger {
         Ok(links)
     }
 
-    /// Follows the whole chain.
     pub fn verify_history(&self) -> Result<Chain> {
         // One snapshot, so that the head belongs to its links.
         let read = self.engine.snapshot(follow);

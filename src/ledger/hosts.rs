@@ -15,13 +15,9 @@ const MOST: i64 = 16;
 /// A host that takes answers for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListeningHost {
-    /// What seals to it.
     pub recipient: String,
-    /// Its name, as it gave it.
     pub name: String,
-    /// Since when it's listed.
     pub since: Timestamp,
-    /// When it was last heard of.
     pub listened: Timestamp,
 }
 

@@ -15,9 +15,7 @@ use std::fs;
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveSummary {
-    /// Licenses' records.
     pub records: usize,
-    /// Links of the history.
     pub links: usize,
 }
 

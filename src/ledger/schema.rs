@@ -51,9 +51,7 @@ pub(super) const NOTHING: i64 = 0;
 /// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// The schema that the ledger had.
     pub from: i64,
-    /// The schema that it has.
     pub to: i64,
     /// Where the ledger is kept as it was; a server's administrator sees to that.
     pub copy: Option<String>,

@@ -13,16 +13,12 @@ use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
 
-/// What a secret is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOwner {
     /// A license's token set.
     Tokens {
-        /// Its row.
         id: i64,
-        /// In which profile.
         profile: String,
-        /// Of which license.
         key: Key,
         /// As what.
         role: SecretRole,
@@ -30,19 +26,10 @@ pub enum SecretOwner {
         record: Generation,
     },
     /// A profile's own.
-    Profile {
-        /// Which.
-        profile: String,
-        /// What it's called there.
-        name: String,
-    },
-    /// The memo of an open question.
+    Profile { profile: String, name: String },
     Memo {
-        /// Which question.
         flow: FlowId,
-        /// In which profile.
         profile: String,
-        /// About which license.
         key: Key,
         /// It was handed out: other hosts may have sealed it.
         handed_off: bool,
@@ -61,14 +48,10 @@ impl SecretOwner {
     }
 }
 
-/// A secret and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretLocation {
-    /// What it's of.
     pub owner: SecretOwner,
-    /// Where it is.
     pub place: SecretPlace,
-    /// Its number, which its seal repeats.
     pub generation: Generation,
     /// It was there before seals said what they are for.
     pub is_old: bool,
@@ -86,7 +69,6 @@ pub enum RetiredRole {
 }
 
 impl Ledger {
-    /// Where a license's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: SecretRole) -> Result<Vec<StoredSecret>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
@@ -118,7 +100,6 @@ impl Ledger {
         self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
 
-    /// Where a profile's own secret is.
     pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<ProfileSecret>> {
         profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
     }
@@ -300,7 +281,6 @@ pub(super) fn is_the_vault(tx: Db<'_>, kinds: impl IntoIterator<Item = VaultKind
     }
 }
 
-/// Every secret that is named, wherever its name stands.
 fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
     let mut all = db.rows(
         "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(record.generation, 0),

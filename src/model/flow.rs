@@ -43,7 +43,6 @@ impl Purpose {
         }
     }
 
-    /// The purpose of a word.
     pub fn of(word: &str) -> Option<Self> {
         [Self::Register, Self::Renew, Self::Deactivate, Self::BreakFirst, Self::Refresh]
             .into_iter()
@@ -80,7 +79,6 @@ impl SecretPlace {
     }
 }
 
-/// How far a question has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowStage {
     /// The intent is on disk; nothing has come back.
@@ -120,23 +118,15 @@ pub struct FlowOwner {
 /// A question to the provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
-    /// Its name.
     pub id: FlowId,
-    /// The profile it's asked in.
     pub profile: String,
-    /// About which license.
     pub key: Key,
-    /// What for.
     pub purpose: Purpose,
-    /// Who is asked to consent.
     pub username: Username,
-    /// The generation of the record it started from.
     pub base: Generation,
     /// The exact redirect address: the token request repeats it (RFC 6749 4.1.3).
     pub redirect_uri: String,
-    /// When it was asked.
     pub opened: Timestamp,
-    /// Until when an answer counts.
     pub deadline: Timestamp,
     /// It was handed out: its answer comes from elsewhere, whenever it comes.
     pub handed_off: bool,
@@ -144,9 +134,7 @@ pub struct Flow {
     pub had_answer: bool,
     /// The process at it; `None` where it waits for whoever brings its answer.
     pub owner: Option<FlowOwner>,
-    /// Where verifier and state are kept.
     pub memo: Option<SecretPlace>,
-    /// How far it has come.
     pub stage: FlowStage,
     /// What of it was sealed before seals said what they are for.
     pub old: OldSeals,
@@ -155,30 +143,24 @@ pub struct Flow {
 /// Which of a flow's seals were there before seals said what they are for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OldSeals {
-    /// The memo.
     pub memo: bool,
-    /// The code or the answer.
     pub sealed: bool,
 }
 
 /// What `status` needs of an open question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFlow {
-    /// What for.
     pub purpose: Purpose,
     /// Who is asked to consent, or will be.
     pub username: Username,
     /// How far it has come; a sealed content isn't read.
     pub stage: FlowStage,
-    /// When it was asked.
     pub opened: Timestamp,
-    /// Until when an answer counts.
     pub deadline: Timestamp,
     /// It was handed out, and waits for an answer from elsewhere.
     pub handed_off: bool,
     /// An answer to it came, and brought nothing that was asked for.
     pub had_answer: bool,
-    /// The process that worked on it is gone.
     pub abandoned: bool,
 }
 
@@ -220,7 +202,6 @@ impl<T> Logged<T> {
     }
 }
 
-/// One of a license's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretRole {
     /// The grant in use.
@@ -244,7 +225,6 @@ impl SecretRole {
         }
     }
 
-    /// The role of a word.
     pub fn of(word: &str) -> Option<Self> {
         [Self::Live, Self::Held, Self::Superseded, Self::Unwanted].into_iter().find(|it| it.word() == word)
     }
@@ -255,9 +235,7 @@ impl SecretRole {
 pub struct StoredSecret {
     /// The row's number: it comes once, and stays where the secret is only sealed anew or moved.
     pub id: i64,
-    /// As what it stands there.
     pub role: SecretRole,
-    /// Where it is.
     pub place: SecretPlace,
     /// Its number among the license's secrets, which its seal repeats.
     pub generation: Generation,
@@ -268,7 +246,6 @@ pub struct StoredSecret {
 /// A profile's own secret as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileSecret {
-    /// Where it is.
     pub place: SecretPlace,
     /// Its number among the secrets of that name, which its seal repeats.
     pub generation: Generation,
@@ -320,10 +297,7 @@ impl FlowEnd {
 pub struct RecordCommit {
     /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.
     pub record: Authorization,
-    /// What happens to its secrets.
     pub moves: Vec<SecretsChange>,
-    /// What becomes of the question that it answers.
     pub ends: Option<FlowEnd>,
-    /// What the history will say.
     pub events: Vec<HistoryEvent>,
 }

@@ -2,7 +2,6 @@
 
 use crate::error::excerpt;
 
-/// What is odd about a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OddText {
     /// It can't be right: what is wrong with it, as a sentence without its subject.

@@ -58,13 +58,9 @@ impl OutcomeKind {
 /// What became of one license.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Which.
     pub key: Key,
-    /// How it ended.
     pub ending: OutcomeKind,
-    /// The address that was handed out.
     pub authorize_url: Option<String>,
-    /// The record as it is now.
     pub standing: Option<AuthorizationWithFlows>,
     /// Why it failed, or what failed beside.
     pub error: Option<Error>,

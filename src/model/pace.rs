@@ -12,10 +12,7 @@ pub enum PauseReason {
     /// Nobody answered in time: perhaps nobody is there.
     Silence,
     /// The provider is away or overloaded.
-    Outage {
-        /// When it's looked at again.
-        until: Instant,
-    },
+    Outage { until: Instant },
 }
 
 /// What is to be done now.
@@ -93,7 +90,6 @@ impl Pace {
         self.away_since
     }
 
-    /// How many have come this far.
     pub fn count(&self, progress: Progress) -> usize {
         self.progress.iter().filter(|it| **it == progress).count()
     }
@@ -103,7 +99,6 @@ impl Pace {
         self.count(Progress::Opened) + self.count(Progress::Storing)
     }
 
-    /// A license has come further.
     pub fn set(&mut self, at: usize, progress: Progress) {
         if let Some(it) = self.progress.get_mut(at) {
             *it = progress;

@@ -9,23 +9,17 @@ use std::fmt;
 /// One license of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedLicense {
-    /// Which.
     pub key: Key,
-    /// The admin who is asked.
     pub username: Username,
     /// Whom the record named when this was planned out of it; `None` where all of it was given by somebody.
     pub named: Option<Username>,
-    /// What for.
     pub purpose: Purpose,
-    /// The store's name.
     pub name: Option<StoreName>,
     /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// The e-mail address to write to.
     pub contact: Option<Contact>,
-    /// Words to group it by.
     pub tags: Vec<Tag>,
-    /// When its living grant ends.
     pub expires_at: Option<Timestamp>,
     /// The record's generation when it was planned: another one means that somebody else was at it since.
     pub base: Generation,
@@ -86,7 +80,6 @@ impl PlannedLicense {
 /// One license that isn't taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Which.
     pub key: Key,
     /// Why not, in words.
     pub why: String,
@@ -129,9 +122,7 @@ pub enum Progress {
     Held,
     /// A link for its admin was handed out.
     HandedOff,
-    /// It failed.
     Failed,
-    /// It was skipped.
     Skipped,
 }
 
@@ -150,7 +141,6 @@ impl Progress {
         }
     }
 
-    /// The progress of a word.
     pub fn of(word: &str) -> Option<Self> {
         const ALL: [Progress; 8] = [
             Progress::Waiting,

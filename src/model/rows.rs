@@ -38,9 +38,7 @@ pub struct LicenseFile<R> {
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreDetails {
-    /// The store's name.
     pub name: Option<StoreName>,
-    /// The official OCM license.
     pub ocm_license: Option<OcmLicense>,
     /// The e-mail address to write to.
     pub contact: Option<Contact>,
@@ -53,11 +51,8 @@ pub struct StoreDetails {
 pub struct RegistrationRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
-    /// UBI and license.
     pub key: Key,
-    /// The admin to ask.
     pub username: Username,
-    /// What else was said.
     pub details: StoreDetails,
 }
 
@@ -68,11 +63,9 @@ pub struct RenewalRow {
     pub line: u64,
     /// The company, where it's said; without it the license must name one record.
     pub ubi: Option<Ubi>,
-    /// The location.
     pub license: License,
     /// The admin to ask, where another one than the record's is wanted.
     pub username: Option<Username>,
-    /// What else was said.
     pub details: StoreDetails,
 }
 

@@ -14,15 +14,11 @@ use serde::{Deserialize, Serialize};
 /// A question that is ready to be put to an admin.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
-    /// Its name in the journal.
     pub flow: FlowId,
-    /// About which license.
     pub key: Key,
-    /// Who is asked.
     pub username: Username,
     /// The address to open: no secret is in it but the state.
     pub address: String,
-    /// The exact redirect address.
     pub redirect_uri: String,
     /// What only the rightful answer knows, and what its exchange needs.
     pub memo: FlowSecrets,

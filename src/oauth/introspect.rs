@@ -15,7 +15,6 @@ use oauth2::{
 };
 use std::pin::Pin;
 
-/// What the provider says of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantValidity {
     /// It's active.
@@ -90,7 +89,6 @@ pub(super) fn only_active(mut answer: HttpResponse) -> HttpResponse {
     answer
 }
 
-/// What an answer says of the grant.
 pub(super) fn parse_response(
     answer: Result<BasicTokenIntrospectionResponse, RequestTokenError<HttpFault, BasicErrorResponse>>,
 ) -> GrantValidity {

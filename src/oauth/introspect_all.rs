@@ -26,7 +26,6 @@ pub enum IntrospectionResult {
     /// Only the refresh token could be asked about, and it's called inactive: dead, unless this provider looks no
     /// refresh tokens up.
     RefreshInactive,
-    /// No clear answer.
     Unknown,
 }
 
@@ -52,9 +51,7 @@ pub fn introspect_all(
 /// What the provider says of each token of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenPairResult {
-    /// Of the access token.
     pub access: GrantValidity,
-    /// Of the refresh token.
     pub refresh: GrantValidity,
 }
 

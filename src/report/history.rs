@@ -153,7 +153,6 @@ impl BrokenJson {
 }
 
 impl VerifyDocument {
-    /// What came of following the chain.
     pub fn of(chain: &Chain) -> Self {
         Self {
             schema: SCHEMA,
@@ -219,7 +218,6 @@ pub fn history_lines(links: &[ChainLink]) -> serde_json::Result<String> {
     links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }
 
-/// The links as CSV.
 pub fn history_csv(links: &[ChainLink]) -> Result<String> {
     let columns = [
         "number",

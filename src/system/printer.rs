@@ -141,7 +141,6 @@ impl MovingLines {
         self.show_drawn(None, move || text.clone());
     }
 
-    /// Shows what this draws, anew each time.
     pub fn show_drawn(&self, every: Option<Duration>, draw: impl Fn() -> String + Send + Sync + 'static) {
         if let Some(lane) = &self.lane {
             lane.show(Some(MovingText { draw: Arc::new(draw), every }));

@@ -31,7 +31,6 @@ use std::sync::Arc;
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
 
-/// A secret as it was found, wherever it stands.
 pub struct FoundSecret {
     /// What it was kept for; 0.2.0's don't say.
     pub label: Option<SealLabel>,
@@ -39,7 +38,6 @@ pub struct FoundSecret {
     pub is_ours: Option<bool>,
     /// Nobody else may read what this host seals.
     pub alone: bool,
-    /// The secret.
     pub secret: Sealable,
 }
 
@@ -68,7 +66,6 @@ impl Vault {
         Self::Sealed(SealedVault::new(identity.into(), recipients))
     }
 
-    /// Which of the two it is.
     pub fn kind(&self) -> VaultKind {
         match self {
             Self::Keyring(_) => VaultKind::Keyring,

@@ -39,7 +39,6 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// An answer to it, which was judged.
     fn answer(&mut self, judged: Result<Secret, ProviderError>, reply: BrowserReply) -> SessionEvent {
         let flow = self.flow.clone();
         match judged {
@@ -81,7 +80,6 @@ impl CallbackRouter {
         }
     }
 
-    /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &AuthorizationRequest) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
         let waiting =

@@ -28,18 +28,13 @@ const HEALTH: &str = "/healthz";
 pub enum ServerEvent {
     /// An admin's browser brings an answer, and waits for its page.
     Answer {
-        /// What it brings.
         returned: ReturnedAddress,
-        /// Where the page goes.
         reply: BrowserReply,
     },
-    /// A monitor asks.
     Health(HealthCheck),
     /// A code was exchanged, or wasn't.
     Exchanged {
-        /// Which question's.
         flow: FlowId,
-        /// What came of it.
         result: Box<Result<Granted>>,
     },
     /// What an exchange will need was tried: what is wrong with it.
@@ -131,7 +126,6 @@ impl CallbackServer {
         self.reception.looked(open);
     }
 
-    /// The port taken.
     pub fn port(&self) -> u16 {
         self.serving.port()
     }

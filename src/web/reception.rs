@@ -31,7 +31,6 @@ struct ExpectedFlow {
     open: Instant,
 }
 
-/// What is known of the questions.
 #[derive(Debug, Default)]
 struct KnownFlows {
     answers: HashMap<Fingerprint, ExpectedFlow>,
@@ -98,7 +97,6 @@ impl PublicCallbackGate {
         known.answers.retain(|_, it| now.saturating_duration_since(it.open) < KNOWN_ON);
     }
 
-    /// What a monitor was just told.
     pub(super) fn told_a_monitor(&self, page: Page) {
         lock(&self.health).last = Some((Instant::now(), page));
     }

@@ -41,7 +41,6 @@ impl BrowserReply {
         Self { license: license.to_owned(), ..self }
     }
 
-    /// It's no answer to a question that waits for one.
     pub fn no_question(self, e: &Error) {
         let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::unasked);
         self.answer(page);

@@ -190,7 +190,6 @@ impl ListeningSession {
         self.events.try_recv().ok()
     }
 
-    /// How many answers came that belong to no question of ours.
     pub fn strays(&self) -> usize {
         callback_router::lock(&self.router).strays
     }

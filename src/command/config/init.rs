@@ -62,7 +62,6 @@ pub struct Answer {
     secret_missing: bool,
 }
 
-/// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
     let existing = match Config::load(&env.paths) {
         Ok(config) => Some(config),

@@ -19,7 +19,6 @@ pub struct Answer {
     vault: VaultKind,
 }
 
-/// Runs it.
 pub fn run(globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let (profile, _) = config.profile_name(globals.profile, &env.variables)?;

@@ -8,11 +8,9 @@ use crate::model::vault_kind::VaultKind;
 /// A vault chosen for a new configuration.
 #[derive(Debug, Clone)]
 pub struct VaultChoice {
-    /// Which.
     pub kind: VaultKind,
     /// The sealed vault's recipients: this host's own, made now if it had none.
     pub recipients: Vec<String>,
-    /// Why this one: a sentence.
     pub why: String,
 }
 

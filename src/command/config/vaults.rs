@@ -11,7 +11,6 @@ use crate::vault::{Vault, find_or_create_identity};
 
 /// The vaults of this machine.
 pub struct Vaults<'e> {
-    /// The machine.
     pub env: &'e Env,
 }
 

@@ -21,7 +21,6 @@ pub(super) struct DeactivateReporter<'c, 'a> {
     call: &'c Invocation<'a>,
     provider: &'c Provider,
     planned: usize,
-    /// What each license's events have in common, where events are told.
     common: HashMap<Key, GrantEventKey>,
     /// Only what awaits approval is meant.
     awaiting: bool,
@@ -106,7 +105,6 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
         Ok(())
     }
 
-    /// How one ended.
     pub(super) fn ended(&mut self, outcome: Outcome, said: &str) -> Result<()> {
         match self.form {
             OutputFormat::Text => self.call.env.terminal.answer(said)?,

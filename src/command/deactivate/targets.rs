@@ -6,7 +6,6 @@ use crate::model::granted::AwaitingGrant;
 /// What of a license goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DeactivationScope {
-    /// The license, with every grant of it.
     License,
     /// Only another admin's grant, which awaits approval.
     Awaiting(AwaitingGrant),

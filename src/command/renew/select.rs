@@ -154,7 +154,6 @@ impl Candidates<'_> {
         plan
     }
 
-    /// What is due, as the proposal has it.
     fn spread(&self, due: Plan, proposal: &SpreadProposal, narrowing: &Filter) -> Plan {
         let meant: HashSet<_> = due.items.iter().map(|item| &item.key).collect();
         let leave: HashMap<_, _> = proposal.leave.iter().map(|it| (&it.key, &it.why)).collect();

@@ -77,7 +77,6 @@ impl ConsentRun<'_, '_> {
         Ok(())
     }
 
-    /// What came of it is told to the page.
     fn decided_on_the_worklist(&mut self, at: usize, done: Result<()>, reply: ActionResponder) {
         self.show_awaiting(at);
         self.drop_answered_questions();

@@ -72,7 +72,6 @@ impl Summary {
         summary
     }
 
-    /// Counts one row more.
     pub fn count(&mut self, row: &ReportRow<'_>) {
         self.total += 1;
         self.attention += usize::from(row.needs_attention());
@@ -111,7 +110,6 @@ impl Summary {
     }
 }
 
-/// The document of `status`.
 pub fn document<'a>(rows: &'a [ReportRow<'a>], view: &View) -> StatusDocument<'a> {
     StatusDocument {
         schema: SCHEMA,

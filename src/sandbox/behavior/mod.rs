@@ -31,7 +31,6 @@ const MOST_ASKS: usize = 10_000;
 /// Codes remembered, used ones too: a replay is noticed as long as its code is among them.
 const MOST_CODES: usize = 100_000;
 
-/// What every grant here is made of.
 pub(super) struct GrantTerms {
     pub(super) lifetime: SignedDuration,
     pub(super) access_lifetime: SignedDuration,
@@ -57,7 +56,6 @@ impl PendingAuthorization {
     }
 }
 
-/// What a grant says, as the token answer reports it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct GrantFacts {
     pub(super) company: String,

@@ -70,12 +70,10 @@ impl Item {
     }
 }
 
-/// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writing {
     /// A thread, once something is to be written.
     NotYet,
-    /// A thread.
     OnThread,
     /// Whoever prints: there is no thread to be had, or none is needed.
     AtOnce,

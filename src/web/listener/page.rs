@@ -64,12 +64,10 @@ impl Page {
         Ok(Page { location: Some(address.to_owned()), ..Page::html(303, "") })
     }
 
-    /// The document.
     pub fn body(&self) -> &str {
         &self.body
     }
 
-    /// The HTTP status.
     #[cfg(test)]
     pub(in crate::web) fn status(&self) -> u16 {
         self.status

@@ -57,12 +57,10 @@ impl std::fmt::Debug for PublicPortState {
     }
 }
 
-/// Whose request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestSource {
     /// Somebody with the answer to an open question.
     Expected,
-    /// A monitor.
     Monitor,
     /// Anybody else.
     Stranger,

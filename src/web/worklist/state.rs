@@ -25,7 +25,6 @@ pub(super) struct WorklistState {
     pub(super) away_at_most: Duration,
 }
 
-/// How far one license has come, and what its row says.
 #[derive(Clone, PartialEq)]
 pub(super) struct WorklistRow {
     pub(super) progress: Progress,
@@ -34,9 +33,7 @@ pub(super) struct WorklistRow {
     pub(super) expires: Option<String>,
     /// Why it's in the run; nothing once that is over.
     pub(super) why: String,
-    /// The grant that awaits approval.
     pub(super) awaiting: Option<AwaitingGrant>,
-    /// The link that is out.
     pub(super) link: Option<HandedOffLink>,
     changed: u64,
 }
@@ -81,7 +78,6 @@ impl WorklistState {
         }
     }
 
-    /// A piece of a pasted answer.
     pub(super) fn paste(&mut self, piece: PastedPiece) -> PasteProgress {
         self.pasted.take(piece)
     }

@@ -253,7 +253,10 @@ fn the_state_is_what_has_changed_since() {
     rig.worklist.notice(None);
     assert_eq!(state(rig.get("/news?after=1"))["seq"], 1);
     rig.worklist.notice(Some("Next admin: bob".into()));
-    assert_eq!(state(rig.get("/news?after=1")), json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] }));
+    assert_eq!(
+        state(rig.get("/news?after=1")),
+        json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] })
+    );
 
     rig.worklist.show(0, Progress::Failed, "denied");
     rig.worklist.show(1, Progress::Granted, "until 3 May");
