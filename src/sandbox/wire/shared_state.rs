@@ -89,7 +89,6 @@ impl SharedState {
         }
     }
 
-    /// What is granted and reported.
     pub(super) fn granted(&self, ask: &PendingAuthorization, username: &str) -> GrantFacts {
         let mut facts = self.shown(ask, username);
         if self.fails(Mishap::WrongLocation, Some(ask.turn())) {
