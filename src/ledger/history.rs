@@ -22,16 +22,15 @@ impl Ledger {
     /// The last lines of a license's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<HistoryLine>> {
         let read = self.engine.db().rows(
-            "SELECT at, event, user, host, detail FROM history
+            "SELECT at, event, host, detail FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
             values![profile, key.ubi.as_str(), key.license.as_str(), most],
             |row| {
                 Ok(HistoryLine {
                     at: row.get::<&str>(0)?.parse().map_err(|e| unexpected_value(0, e))?,
                     event: row.get(1)?,
-                    user: row.get(2)?,
-                    host: row.get(3)?,
-                    detail: row.get(4)?,
+                    host: row.get(2)?,
+                    detail: row.get(3)?,
                 })
             },
         );

@@ -15,7 +15,6 @@ use jiff::Timestamp;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOwner {
-    /// A license's token set.
     Tokens {
         id: i64,
         profile: String,
@@ -25,8 +24,10 @@ pub enum SecretOwner {
         /// The record's generation; 0 where there is no record.
         record: Generation,
     },
-    /// A profile's own.
-    Profile { profile: String, name: String },
+    Profile {
+        profile: String,
+        name: String,
+    },
     Memo {
         flow: FlowId,
         profile: String,
@@ -36,16 +37,6 @@ pub enum SecretOwner {
         /// Nothing came to it yet: nothing else was sealed beside it.
         waits: bool,
     },
-}
-
-impl SecretOwner {
-    /// Whose it is, for messages.
-    pub fn whose(&self) -> String {
-        match self {
-            Self::Tokens { key, .. } | Self::Memo { key, .. } => key.license.to_string(),
-            Self::Profile { profile, .. } => format!("{profile}'s client secret"),
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,7 +227,6 @@ impl Ledger {
         read.map_err(|e| self.fault("read", e))
     }
 
-    /// These are forgotten.
     pub fn items_forgotten(&mut self, items: &[String]) -> Result<()> {
         self.transaction("note the deleted items", |tx| {
             for item in items {

@@ -4,7 +4,6 @@ use super::ids::Key;
 use crate::error::Kind;
 use jiff::Timestamp;
 
-/// What happened to a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryEventKind {
     /// A consent was asked for.
@@ -108,15 +107,12 @@ pub struct HistoryEvent {
     pub failure: Option<Kind>,
 }
 
-/// A line of the history, as a card shows it.
 #[derive(Debug, Clone)]
 pub struct HistoryLine {
     pub at: Timestamp,
     /// What: one of [`HistoryEventKind`]'s words.
     pub event: String,
-    pub user: String,
     pub host: String,
-    /// More, in words.
     pub detail: String,
 }
 
@@ -135,7 +131,6 @@ pub struct ChainLink {
     pub event: String,
     pub user: String,
     pub host: String,
-    /// More, in words.
     pub detail: String,
     /// SHA-256 over the hash before it and this line.
     pub hash: Vec<u8>,
