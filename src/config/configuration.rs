@@ -54,7 +54,6 @@ impl Config {
         }
     }
 
-    /// The profiles' names.
     pub fn names(&self) -> Vec<String> {
         self.profiles.keys().cloned().collect()
     }

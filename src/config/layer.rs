@@ -68,7 +68,6 @@ impl OriginEntry {
 pub(super) struct Layer(BTreeMap<String, OriginEntry>);
 
 impl Layer {
-    /// Puts a value in.
     pub fn set(&mut self, key: String, value: Value, origin: Origin) {
         self.add(key, OriginEntry { value, origin, lines: Vec::new() });
     }
@@ -95,7 +94,6 @@ impl Layer {
         self
     }
 
-    /// Everything, as settings.
     pub fn settings(&self) -> impl Iterator<Item = EffectiveSetting> + '_ {
         self.0.iter().map(|(key, entry)| EffectiveSetting {
             key: key.clone(),

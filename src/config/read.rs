@@ -9,7 +9,6 @@ use crate::model::instant::Zone;
 use jiff::SignedDuration;
 use url::Url;
 
-/// A length of time.
 pub(super) fn time(text: &str) -> Result<SignedDuration, InvalidValue> {
     duration::parse("time", text).map_err(|_| {
         InvalidValue::new(format!("can't be \"{text}\""), "Give a time such as 90s, 10m, 12h or 14d.")
@@ -74,7 +73,6 @@ pub(super) fn recipient(text: &str) -> Result<(), InvalidValue> {
     Err(InvalidValue::new(format!("contains \"{text}\", which isn't an age recipient"), right))
 }
 
-/// The address of a ledger's server.
 pub(super) fn ledger(address: &str) -> Result<(), InvalidValue> {
     server::check(address).map(drop)
 }

@@ -11,14 +11,12 @@ use toml::de::{DeTable, DeValue};
 type Table<'a> = toml::Spanned<DeTable<'a>>;
 type Item<'a> = toml::Spanned<DeValue<'a>>;
 
-/// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct ConfigDocument {
     pub own: Layer,
     pub profiles: Vec<ParsedProfile>,
 }
 
-/// A profile as the file has it.
 #[derive(Debug)]
 pub(super) struct ParsedProfile {
     pub name: String,

@@ -20,7 +20,6 @@ const MOVED_BY: [(&str, &str); 3] = [
     ("sealed.recipients", "To change it and reseal the tokens: biotrack-auth config recipients --help"),
 ];
 
-/// A setting that was to be changed.
 #[derive(Debug)]
 pub struct SettingChange {
     /// Its whole key: `profiles.NAME.KEY`, where it's a profile's.
@@ -83,7 +82,6 @@ pub fn settable_keys(config: &Config, profile: Option<&str>) -> Vec<String> {
     keys(Scope::File).map(str::to_owned).chain(of_profiles).collect()
 }
 
-/// Which setting is meant.
 fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPath> {
     let key = key.trim();
     let named = key.strip_prefix("profiles.").and_then(|rest| rest.split_once('.'));

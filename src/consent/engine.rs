@@ -25,7 +25,6 @@ pub enum Stage {
     Ended,
 }
 
-/// What happened to a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowEvent {
     /// An answer with a code came, which is sealed and noted: a process that is killed loses no consent.
@@ -294,7 +293,6 @@ impl FlowEngine {
         self.flows.get(flow)
     }
 
-    /// The same, to be changed.
     pub fn get_mut(&mut self, flow: &FlowId) -> Option<&mut ProcessFlow> {
         self.flows.get_mut(flow)
     }

@@ -83,7 +83,6 @@ impl CodeExchanger for CallbackServer {
     fn untake(&self, _: &FlowId) {}
 }
 
-/// A flow that is over.
 pub struct EndedFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
@@ -503,7 +502,6 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
-    /// The first license whose admin hasn't answered.
     pub fn first_asked(&self) -> Option<usize> {
         self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
     }

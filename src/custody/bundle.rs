@@ -18,7 +18,6 @@ pub struct Bundle {
     pub rows: Vec<Bundled>,
 }
 
-/// One record of a bundle.
 #[derive(Debug)]
 pub struct Bundled {
     pub record: WrittenRecord,

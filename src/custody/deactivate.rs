@@ -16,7 +16,6 @@ use crate::oauth::RetryPolicy;
 /// What the provider did about a deactivation.
 #[derive(Debug)]
 pub enum Revocation {
-    /// It revoked the grant.
     Revoked,
     /// It has no place to revoke at: the grant stays valid there until it lapses.
     NotOffered,

@@ -8,7 +8,6 @@ use crate::model::ids::Key;
 use crate::oauth::{self, IntrospectionResult};
 use std::collections::BTreeMap;
 
-/// What a look at many grants came to.
 #[derive(Debug, Default)]
 pub struct IntrospectionSummary {
     pub active: usize,

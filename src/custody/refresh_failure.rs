@@ -2,7 +2,6 @@
 
 use crate::error::{Error, ProviderError};
 
-/// What a failed refresh says about the refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefreshFailure {
     /// The provider says that the grant is dead.

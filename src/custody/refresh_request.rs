@@ -220,7 +220,6 @@ impl Custody<'_> {
         }
     }
 
-    /// Whether the live grant is the one that was read.
     fn is_same_grant(&self, live: &LiveGrant) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, SecretRole::Live)?.pop();
@@ -364,7 +363,6 @@ pub(super) enum DeadGrantOutcome {
     Overtaken,
 }
 
-/// What came of sending.
 pub(super) enum RefreshResult {
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.

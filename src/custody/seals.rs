@@ -92,7 +92,7 @@ impl SealLabeler {
         self.row_of_memo(&flow.profile, &flow.key, &flow.id, flow.handed_off, flow.old.memo)
     }
 
-    /// The same by its columns.
+    /// The row of a memo by its columns.
     pub fn row_of_memo(
         &self,
         profile: &str,
@@ -122,7 +122,7 @@ impl SealLabeler {
         self.row_of_secret(profile, secret.generation, secret.is_old)
     }
 
-    /// The same by its columns.
+    /// The row of a client secret by its columns.
     pub fn row_of_secret(&self, profile: &str, generation: Generation, is_old: bool) -> SealRow {
         self.may_be_old(SealRow::of_secret(self.place(profile, None), generation), is_old)
     }

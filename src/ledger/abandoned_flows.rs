@@ -54,7 +54,6 @@ impl Ledger {
         FlowOwners { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
     }
 
-    /// Every open question, of all profiles.
     pub fn all_flows(&self) -> Result<Vec<Flow>> {
         journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }

@@ -15,7 +15,6 @@ pub(super) struct Table {
     refers_to: BTreeSet<String>,
 }
 
-/// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SchemaColumn {
     pub(super) name: String,

@@ -12,7 +12,6 @@ const LISTENS_ON: i64 = 30 * 24 * 60 * 60;
 /// No verifier is sealed to more of them than this: the last ones heard of.
 const MOST: i64 = 16;
 
-/// A host that takes answers for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListeningHost {
     pub recipient: String,

@@ -23,7 +23,6 @@ pub struct Intent {
     pub state: Option<Fingerprint>,
 }
 
-/// A question that is on disk.
 #[derive(Debug)]
 pub struct CommittedIntent {
     pub flow: Logged<FlowId>,

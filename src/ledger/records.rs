@@ -49,7 +49,6 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A row of the [`COLUMNS`].
 struct Columns<'r> {
     row: &'r SqlRow<'r>,
     next: usize,
@@ -119,7 +118,6 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
     Ok(true)
 }
 
-/// A record's generation as it is now.
 pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
     let found = tx.row(
         "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",

@@ -88,7 +88,6 @@ impl Ledger {
         Ok(GrantEventKey::of(profile, key, consents.get(skipped).map(String::as_str)))
     }
 
-    /// A hook has succeeded.
     pub fn hook_done(&mut self, seq: i64) -> Result<()> {
         self.transaction("note the hook", |tx| {
             tx.execute("DELETE FROM hook_queue WHERE seq = ?1", values![seq])?;

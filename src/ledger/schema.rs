@@ -48,7 +48,6 @@ pub const KNOWN: i64 = STEPS.len() as i64;
 /// The number of a ledger in which nothing was made yet.
 pub(super) const NOTHING: i64 = 0;
 
-/// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
     pub from: i64,

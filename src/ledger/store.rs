@@ -24,7 +24,6 @@ use std::time::Duration;
 /// So many licenses are named.
 const NAMED: usize = 20;
 
-/// The ledger, open.
 pub struct Ledger {
     pub(super) engine: LedgerEngine,
     pub(super) paths: Paths,

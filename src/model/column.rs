@@ -89,7 +89,6 @@ pub fn split(cell: &str) -> Vec<String> {
 }
 
 pub trait ColumnType: Sized {
-    /// Which value stands for it.
     const KIND: ColumnKind;
     /// Whether nothing may stand for it.
     const OPTIONAL: bool = false;

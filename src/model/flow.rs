@@ -32,7 +32,6 @@ impl Purpose {
         matches!(self, Self::Register | Self::Renew)
     }
 
-    /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
             Self::Register => "register",
@@ -60,7 +59,6 @@ impl fmt::Debug for SealedBytes {
     }
 }
 
-/// Where a secret lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretPlace {
     /// In the OS keyring, under this account name.
@@ -115,7 +113,6 @@ pub struct FlowOwner {
     pub label: String,
 }
 
-/// A question to the provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
     pub id: FlowId,
@@ -147,7 +144,6 @@ pub struct OldSeals {
     pub sealed: bool,
 }
 
-/// What `status` needs of an open question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFlow {
     pub purpose: Purpose,
@@ -215,7 +211,6 @@ pub enum SecretRole {
 }
 
 impl SecretRole {
-    /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -230,7 +225,6 @@ impl SecretRole {
     }
 }
 
-/// A secret as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
     /// The row's number: it comes once, and stays where the secret is only sealed anew or moved.
@@ -243,7 +237,6 @@ pub struct StoredSecret {
     pub is_old: bool,
 }
 
-/// A profile's own secret as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileSecret {
     pub place: SecretPlace,

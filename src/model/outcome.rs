@@ -36,7 +36,6 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
-    /// The word, as JSON has it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Granted => "granted",
@@ -55,7 +54,6 @@ impl OutcomeKind {
     }
 }
 
-/// What became of one license.
 #[derive(Debug)]
 pub struct Outcome {
     pub key: Key,
@@ -67,7 +65,6 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// One that ended well.
     pub fn of(key: Key, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
         Self { key, ending, authorize_url: None, standing, error: None }
     }

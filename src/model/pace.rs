@@ -18,7 +18,6 @@ pub enum PauseReason {
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaceDecision {
-    /// Open these.
     Open(Vec<usize>),
     /// Look whether the provider answers again.
     Look,
@@ -28,7 +27,6 @@ pub enum PaceDecision {
     Finish,
 }
 
-/// The pace of a run.
 #[derive(Debug)]
 pub struct Pace {
     tabs: usize,
@@ -105,7 +103,6 @@ impl Pace {
         }
     }
 
-    /// What is to be done at `now`.
     pub fn next(&mut self, now: Instant) -> PaceDecision {
         let in_flight = self.in_flight();
         let waiting = self.count(Progress::Waiting);

@@ -6,7 +6,6 @@ use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username}
 use jiff::Timestamp;
 use std::fmt;
 
-/// One license of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedLicense {
     pub key: Key,
@@ -15,7 +14,6 @@ pub struct PlannedLicense {
     pub named: Option<Username>,
     pub purpose: Purpose,
     pub name: Option<StoreName>,
-    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// The e-mail address to write to.
     pub contact: Option<Contact>,
@@ -106,7 +104,6 @@ impl Plan {
     }
 }
 
-/// How far one license of a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
@@ -116,11 +113,9 @@ pub enum Progress {
     Opened,
     /// The admin answered; the grant is being fetched and stored.
     Storing,
-    /// Its grant is stored.
     Granted,
     /// Another admin granted; that grant is set aside.
     Held,
-    /// A link for its admin was handed out.
     HandedOff,
     Failed,
     Skipped,

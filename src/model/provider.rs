@@ -30,7 +30,6 @@ pub enum Pkce {
     Off,
 }
 
-/// Where the state travels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateLocation {
@@ -41,7 +40,6 @@ pub enum StateLocation {
     Path,
 }
 
-/// What one revocation ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationScope {
@@ -65,7 +63,6 @@ pub enum RedirectHost {
 }
 
 impl RedirectHost {
-    /// As it stands in an address.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ipv4Literal => "127.0.0.1",

@@ -51,7 +51,6 @@ impl HookEventKind {
 pub struct EventId(String);
 
 impl EventId {
-    /// An event of a ledger's history.
     pub fn of_event(ledger: &str, seq: i64) -> Self {
         Self::of(&serde_json::json!(["event", ledger, seq]))
     }

@@ -72,7 +72,6 @@ impl fmt::Display for ClientRegistration {
     }
 }
 
-/// What a secret is sealed for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealLabel {
     pub ledger: String,
@@ -159,7 +158,6 @@ impl SealLabel {
         }
     }
 
-    /// Whether it was sealed as this kind, and as this number.
     pub fn is(&self, kind: SealKind, generation: Generation) -> bool {
         self.kind == kind.word() && self.generation == generation.0
     }
@@ -230,7 +228,6 @@ impl SealRow {
         self.place.of(kind, self.generation.unwrap_or_default(), self.flow.as_ref())
     }
 
-    /// The kind that it has where its seal doesn't say.
     pub fn kind(&self) -> SealKind {
         self.kinds.first().copied().unwrap_or(SealKind::Tokens)
     }

@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The longest time before its end at which a license can't be left for another day.
 const CANNOT_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// One license of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadLicense {
     pub key: Key,
@@ -50,7 +49,6 @@ impl SpreadLicense {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadChoice {
     pub key: Key,
-    /// Why, in words.
     pub why: String,
 }
 

@@ -40,7 +40,6 @@ impl WrittenRecord {
         })
     }
 
-    /// The license, as far as there is one.
     pub fn license(&self) -> String {
         self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default()
     }

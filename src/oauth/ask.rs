@@ -45,7 +45,6 @@ impl FlowSecrets {
         Sealable::of(&Form { state: (&self.state).into(), verifier: self.verifier.as_ref().map(Into::into) })
     }
 
-    /// Out of the vault.
     pub fn from_sealable(sealed: &Sealable, whose: &str) -> Result<Self> {
         let form: Form = sealed.read(whose)?;
         Ok(Self { state: form.state.into_secret(), verifier: form.verifier.map(SecretText::into_secret) })

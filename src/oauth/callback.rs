@@ -24,7 +24,6 @@ impl Callback {
     }
 }
 
-/// The provider's answer to the question.
 #[derive(Debug, Clone)]
 pub enum AuthorizationResponse {
     Code(Secret),
@@ -32,7 +31,6 @@ pub enum AuthorizationResponse {
     Error(String, Option<String>),
 }
 
-/// Reads a redirect's query.
 pub fn read(query: &str) -> Callback {
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let all = |name: &str| {

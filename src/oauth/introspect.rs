@@ -17,7 +17,6 @@ use std::pin::Pin;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantValidity {
-    /// It's active.
     Active,
     /// The provider says that it isn't, or that we may not look.
     Inactive,

@@ -121,7 +121,6 @@ impl LinkJson {
 }
 
 impl HistoryDocument {
-    /// The links as one document.
     pub fn of(profile: &str, links: &[ChainLink]) -> Self {
         Self { schema: SCHEMA, profile: profile.to_owned(), links: links.iter().map(LinkJson::of).collect() }
     }
@@ -213,7 +212,6 @@ impl PruneDocument {
     }
 }
 
-/// Each link as a line of JSON.
 pub fn history_lines(links: &[ChainLink]) -> serde_json::Result<String> {
     links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }

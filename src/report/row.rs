@@ -33,7 +33,6 @@ impl<'a> ReportRow<'a> {
         self.conditions.iter().any(|condition| *condition != Condition::RenewalPending)
     }
 
-    /// How many days it has left, or has lapsed for.
     pub(super) fn days_in_words(&self) -> Option<String> {
         self.standing.record.days_in_words(self.now, &self.provider.zone)
     }

@@ -224,7 +224,6 @@ impl Env {
         self.successor.replace(program, arguments, variables)
     }
 
-    /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
         self.network.client(options, &self.variables)

@@ -41,7 +41,6 @@ pub trait Transport: Send + Sync {
     fn send(&self, request: HttpRequest) -> PendingResponse<'_>;
 }
 
-/// An answer on its way.
 pub type PendingResponse<'t> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 't>>;
 
 /// What makes a client: the machine's network, or what stands in its place in a test.

@@ -136,7 +136,6 @@ impl MovingLines {
         self.lane.is_some()
     }
 
-    /// Shows this from now on.
     pub fn show(&self, text: String) {
         self.show_drawn(None, move || text.clone());
     }

@@ -49,14 +49,12 @@ fn stanzas(SealedBytes(bytes): &SealedBytes) -> usize {
 
 /// Where secrets are kept. Making one touches nothing: the first use does.
 pub enum Vault {
-    /// In the OS keyring.
     Keyring(Keyring),
     /// Sealed, in the ledger's rows.
     Sealed(SealedVault),
 }
 
 impl Vault {
-    /// The OS keyring, behind its thread.
     pub fn keyring(thread: Arc<KeyringThread>) -> Self {
         Self::Keyring(Keyring::over(thread))
     }

@@ -57,7 +57,6 @@ impl PendingRequest {
         }
     }
 
-    /// Whether it has an answer already, or had this one.
     fn has_had(&self, judged: &Result<Secret, ProviderError>) -> bool {
         self.answered || judged.as_ref().is_ok_and(|code| self.codes.contains(&fingerprint(code.expose())))
     }
@@ -160,14 +159,13 @@ impl CallbackRouter {
         states.into_iter().find(|state| self.open.contains_key(state))
     }
 
-    /// Whether a pasted address is the answer to a question of ours.
     pub(super) fn fits(&self, returned: &ReturnedAddress) -> bool {
         let waiting = self.state_of(returned).and_then(|state| self.open.get(&state));
         waiting.is_some_and(|it| !it.over && !it.answered && returned.is_at(&it.redirect_uri))
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 
-    /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
+    /// What a pasted answer means for its question. `None` where it belongs to no question of ours.
     pub(super) fn pasted(&mut self, returned: &ReturnedAddress) -> Option<Result<SessionEvent, Error>> {
         let state = self.state_of(returned)?;
         let waiting = self.open.get_mut(&state)?;

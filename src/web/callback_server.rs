@@ -23,7 +23,6 @@ use url::Url;
 /// Where a monitor asks whether all is well.
 const HEALTH: &str = "/healthz";
 
-/// What comes to the server.
 #[derive(Debug)]
 pub enum ServerEvent {
     /// An admin's browser brings an answer, and waits for its page.
@@ -73,7 +72,6 @@ impl HealthCheck {
     }
 }
 
-/// The server, open.
 pub struct CallbackServer {
     events: Receiver<ServerEvent>,
     sender: Sender<ServerEvent>,

@@ -38,7 +38,6 @@ struct KnownFlows {
     asked: bool,
 }
 
-/// What monitors were told.
 #[derive(Debug)]
 struct Health {
     leave: TokenBucket,
@@ -102,7 +101,6 @@ impl PublicCallbackGate {
     }
 }
 
-/// What a monitor is told.
 pub(super) fn word(well: Result<(), &'static str>) -> Page {
     let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
     Page::json(text).with_status(if well.is_ok() { 200 } else { 503 })

@@ -79,14 +79,12 @@ impl BrowserReply {
         self.answer(page);
     }
 
-    /// The grant is stored.
     pub fn granted(self) {
         // defense: S27 page-names-the-license
         let page = pages::granted(self.reader, &self.license);
         self.answer(page);
     }
 
-    /// It came before.
     pub fn already(self) {
         let page = pages::already(&self.license);
         self.answer(page);

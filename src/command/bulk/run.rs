@@ -6,7 +6,6 @@ use crate::model::ids::{Key, RunId};
 use crate::model::plan::Plan;
 use std::collections::HashMap;
 
-/// A run to be done.
 pub(in crate::command) struct Run {
     pub plan: Plan,
     pub known: RecordsByLicense,

@@ -15,7 +15,6 @@ use crate::model::run_counts::RunCounts;
 use crate::report::{RunEvent, RunEventKind, Subject, results};
 use std::collections::{BTreeSet, HashMap};
 
-/// What has been told so far.
 pub(super) struct DeactivateReporter<'c, 'a> {
     form: OutputFormat,
     call: &'c Invocation<'a>,

@@ -3,7 +3,6 @@
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::granted::AwaitingGrant;
 
-/// What of a license goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DeactivationScope {
     License,
@@ -13,7 +12,6 @@ pub(super) enum DeactivationScope {
     Unwanted,
 }
 
-/// A license that is meant.
 pub(super) struct DeactivationTarget<'s> {
     pub(super) standing: &'s AuthorizationWithFlows,
     /// What goes; `None` where nothing of it is left.

@@ -94,7 +94,6 @@ fn narrowing(args: &Args, provider: &Provider) -> Result<Filter> {
     })
 }
 
-/// The records as they are.
 struct Candidates<'f> {
     standings: &'f [AuthorizationWithFlows],
     provider: &'f Provider,

@@ -89,7 +89,6 @@ impl ConsentRun<'_, '_> {
         reply.tell(&serde_json::json!({ "said": said.map(|said| clean(&said)) }));
     }
 
-    /// A key at the terminal.
     pub(super) fn key(&mut self, key: char) {
         let oldest = self.flows.first_asked();
         match key.to_ascii_lowercase() {
@@ -146,7 +145,6 @@ impl ConsentRun<'_, '_> {
         self.note(at, Progress::Waiting);
     }
 
-    /// A click on the worklist.
     pub(super) fn take_action(&mut self, action: WorklistAction, reply: ActionResponder) {
         let progress = |at: usize| self.pace.progress().get(at).copied();
         if self.pace.is_stopping() {

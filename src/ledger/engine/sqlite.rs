@@ -28,7 +28,6 @@ enum OpenMode {
     AsItIs,
 }
 
-/// The ledger's file, open.
 pub(in crate::ledger) struct LedgerFile {
     db: Connection,
     place: String,

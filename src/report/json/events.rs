@@ -195,12 +195,10 @@ pub struct HookCause {
     pub at: Timestamp,
     pub error: Option<Report>,
     pub threshold: Option<u32>,
-    /// More, in words.
     pub detail: Option<String>,
 }
 
 impl HookEvent {
-    /// An event of a row.
     pub fn of(cause: HookCause, row: &ReportRow<'_>) -> Self {
         let HookCause { occasion, id, common, at, error, threshold, detail } = cause;
         let outcome = match occasion {

@@ -65,7 +65,6 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts the rows.
     pub fn of(rows: &[ReportRow<'_>]) -> Self {
         let mut summary = Self::default();
         rows.iter().for_each(|row| summary.count(row));

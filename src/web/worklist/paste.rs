@@ -35,7 +35,6 @@ pub(super) enum PasteProgress {
     Broken,
 }
 
-/// The pieces that have come.
 #[derive(Default)]
 pub(super) struct PasteBuffer {
     text: String,

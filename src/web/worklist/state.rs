@@ -122,7 +122,6 @@ impl WorklistState {
         self.ended = Some(text);
     }
 
-    /// What has changed since.
     pub(super) fn since(&self, seq: u64) -> Value {
         let changed = self.rows.iter().enumerate().filter(|(_, row)| row.changed > seq);
         let rows: Vec<_> = changed

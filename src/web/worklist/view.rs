@@ -7,9 +7,7 @@ use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 pub struct WorklistEntry {
     pub key: Key,
     pub username: Username,
-    /// Set the store's name.
     pub name: Option<StoreName>,
-    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// When its living grant ends, in the profile's zone, ready to be shown.
     pub expires: Option<String>,
