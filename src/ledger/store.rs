@@ -1,6 +1,6 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::{Db, DbError, LedgerEngine, LedgerFile, ServerSession};
+use super::engine::{Db, DbError, LedgerEngine, LedgerFile, OpenMode, ServerSession};
 use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
 use super::seen_heads::{self, NewestGenerations, SeenHead, licenses_of, newest_live};
@@ -11,7 +11,7 @@ use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::reminder::HookEventKind;
-use crate::model::server::{DatabaseServer, LedgerPlace};
+use crate::model::server::LedgerPlace;
 use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -58,7 +58,7 @@ impl Ledger {
     /// Where there is none ([`LedgerError::Missing`]), where a newer program migrated it, or, on a server, its owner didn't
     /// yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write, |server, _| ServerSession::write(server))
+        Self::opened(env, place, OpenMode::Existing)
     }
 
     /// The same, and makes it where there is none: for `config init`, and for who brings the first record.
@@ -66,29 +66,28 @@ impl Ledger {
     /// # Errors
     /// As above, but for one that is missing; and where none can be made.
     pub fn open_or_make(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write_or_make, ServerSession::write_or_make)
+        Self::opened(env, place, OpenMode::OrMade)
     }
 
-    fn opened(
-        env: &Env,
-        place: &LedgerPlace,
-        file: fn(&Paths, &dyn Random, &dyn StepObserver) -> Result<LedgerFile>,
-        session: fn(&DatabaseServer, &dyn Random) -> Result<ServerSession>,
-    ) -> Result<Self> {
-        let mut ledger = match place {
-            LedgerPlace::File => {
-                Self::of_file(file(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
-            }
-            LedgerPlace::Server(server) => {
-                // Marks and spools are here all the same.
-                files::provided_folder(&env.paths.data)?;
-                Self::of_server(session(server, env.random.as_ref())?, env)
-            }
-        };
+    fn opened(env: &Env, place: &LedgerPlace, mode: OpenMode) -> Result<Self> {
+        if let LedgerPlace::Server(_) = place {
+            // Marks and spools are here all the same.
+            files::provided_folder(&env.paths.data)?;
+        }
+        let mut ledger = Self::connected(env, place, mode)?;
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
         ledger.connection = ledger.engine.connection();
         ledger.check_not_rolled_back(env.clock.now())?;
         Ok(ledger)
+    }
+
+    /// Not yet compared with what this host has seen of it.
+    pub(super) fn connected(env: &Env, place: &LedgerPlace, mode: OpenMode) -> Result<Self> {
+        let (random, steps) = (env.random.as_ref(), env.steps.as_ref());
+        Ok(match place {
+            LedgerPlace::File => Self::of_file(LedgerFile::open(&env.paths, random, steps, mode)?.0, env),
+            LedgerPlace::Server(server) => Self::of_server(ServerSession::open(server, random, mode)?, env),
+        })
     }
 
     /// Opens the ledger for reading; `None` where there is none yet. A file that is older than this program is migrated first:
@@ -135,7 +134,9 @@ impl Ledger {
     /// Where a newer program migrated it, or it can't be migrated from here: nothing is changed.
     pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
         let migration = match place {
-            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
+            LedgerPlace::File => {
+                LedgerFile::open(&env.paths, env.random.as_ref(), env.steps.as_ref(), OpenMode::Existing)?.1
+            }
             LedgerPlace::Server(server) => ServerSession::migrate(server)?,
         };
         if let Some(Migration { from, to, copy }) = &migration {
@@ -145,12 +146,12 @@ impl Ledger {
         Ok(migration)
     }
 
-    pub(super) fn of_file(file: LedgerFile, env: &Env) -> Self {
+    fn of_file(file: LedgerFile, env: &Env) -> Self {
         let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
         Self::of(LedgerEngine::Sqlite(file), id, place, env)
     }
 
-    pub(super) fn of_server(session: ServerSession, env: &Env) -> Self {
+    fn of_server(session: ServerSession, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));

@@ -2,7 +2,7 @@
 
 use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::engine::LedgerFile;
+use crate::ledger::engine::{LedgerFile, OpenMode};
 use crate::ledger::{Ledger, chain};
 use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
@@ -330,7 +330,7 @@ fn several_at_the_same_moment_migrate_it_once() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                LedgerFile::write_or_make(&home.paths(), &OsRandom as &dyn Random, &NoObserver)
+                LedgerFile::open(&home.paths(), &OsRandom as &dyn Random, &NoObserver, OpenMode::OrMade)
                     .map(drop)
                     .unwrap()
             });
