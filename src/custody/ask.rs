@@ -48,7 +48,7 @@ impl Custody<'_> {
             let item = self.item_of_flow(&ask.key, &ask.flow);
             let profile = &self.provider.profile;
             let label = self.seals.verifier(profile, &ask.key, &ask.flow);
-            let (envelope, memo) = self.vault.envelope_for(&item, &label, &ask.memo.to_sealable(), also)?;
+            let (envelope, memo) = self.vault.envelope(&item, &label, &ask.memo.to_sealable(), also)?;
             let in_flight = InFlight {
                 key: ask.key.clone(),
                 username: ask.username.clone(),

@@ -47,7 +47,7 @@ impl Custody<'_> {
         let id = FlowId(self.env.random.name()?);
         let item = self.item_of_flow(&record.key, &id);
         let label = self.seals.verifier(&record.profile, &record.key, &id);
-        let (envelope, memo) = self.vault.envelope(&item, &label, &Sealable::of(&"refresh"))?;
+        let (envelope, memo) = self.vault.envelope(&item, &label, &Sealable::of(&"refresh"), &[])?;
         let (opened, deadline) = self.times();
         let flow = Flow {
             id,

@@ -84,17 +84,8 @@ impl Vault {
 
     /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
     /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
+    /// `also` are further recipients that open the memo; a keyring's stays on its machine.
     pub fn envelope(
-        &self,
-        item: &str,
-        label: &SealLabel,
-        memo: &Sealable,
-    ) -> Result<(Envelope, SecretPlace)> {
-        self.envelope_for(item, label, memo, &[])
-    }
-
-    /// The same, with a memo that these recipients open, too. A keyring's stays on its machine.
-    pub fn envelope_for(
         &self,
         item: &str,
         label: &SealLabel,
