@@ -4,7 +4,7 @@ use super::engine::{Db, DbError, SqlValue, values};
 use super::journal::{self, CloseReason};
 use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
-use super::{cells, chain, doubts};
+use super::{cells, doubts, history_chain};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace};
@@ -61,7 +61,7 @@ impl Ledger {
                 return Err(changed(key).into());
             }
             removed.hooks = forget_what_hangs_on(tx, profile, key)?;
-            chain::append(event, &context);
+            history_chain::append(event, &context);
             context.written.borrow_mut().changes(profile, key, record.generation.0, 0);
             Ok(removed)
         })

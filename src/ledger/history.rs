@@ -1,7 +1,7 @@
 //! The history as it's read, verified and pruned.
 
-use super::chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::engine::{Db, DbError, unexpected_value, values};
+use super::history_chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::history::{Chain, ChainLink, HistoryLine, LedgerEventKind};

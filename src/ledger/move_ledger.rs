@@ -2,9 +2,10 @@
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
 use super::engine::{LedgerEngine, OpenMode, ServerSession, checkpoint_truncate, values};
+use super::history_chain::append_chore;
 use super::move_state::MoveState;
 use super::store::Ledger;
-use super::{chain, meta, table_copy};
+use super::{meta, table_copy};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
@@ -48,7 +49,7 @@ impl Ledger {
             let context = target.write_context();
             let done = target.engine.transaction(|tx| {
                 meta::remove(tx, "arriving")?;
-                chain::append_chore(tx, LedgerEventKind::LedgerMoved, now, &format!("from {from}"), &context)
+                append_chore(tx, LedgerEventKind::LedgerMoved, now, &format!("from {from}"), &context)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
             env.steps.reached(WatchedStep::AfterCommit);

@@ -2,8 +2,8 @@
 //! declaration says.
 
 use super::cells::{columns, is_old, place};
-use super::chain;
 use super::engine::{Cell, Db, DbError, SqlRow, SqlValue, unexpected_value, values};
+use super::history_chain;
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, ColumnScope};
@@ -110,7 +110,7 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        chain::append(event, context);
+        history_chain::append(event, context);
     }
     let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(SecretRole::Live, _)));
     let live = if is_live { record.generation.0 } else { 0 };

@@ -4,7 +4,7 @@ use super::cells::{self, columns, is_old, key, place};
 use super::engine::{Db, DbError, SqlRow, unexpected_value, values};
 use super::recipients;
 use super::store::Ledger;
-use super::{chain, journal, meta, records};
+use super::{history_chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Logged, ProfileSecret, SecretPlace, SecretRole, StoredSecret};
 use crate::model::granted::AwaitingGrant;
@@ -193,7 +193,7 @@ impl Ledger {
                     context.written.borrow_mut().changes(profile, key, record.0, live);
                 }
             }
-            chain::append_chore(tx, chore, now, detail, &context)?;
+            history_chain::append_chore(tx, chore, now, detail, &context)?;
             Ok(())
         });
         match done {

@@ -5,7 +5,7 @@ use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
 use super::seen_heads::{self, NewestGenerations, SeenHead, licenses_of, newest_live};
 use super::write_context::{WriteContext, WrittenRows};
-use super::{chain, doubts, export_notes, rollback};
+use super::{doubts, export_notes, history_chain, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
@@ -267,7 +267,8 @@ impl Ledger {
         let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
         self.newest_live = newest_live(&lines);
         if lost.is_empty() {
-            let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
+            let head =
+                history_chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
             let (seq, hash) = head.unwrap_or_default();
             self.seen = SeenHead { seq, hash: hex::encode(hash), changed: Vec::new() };
             if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
@@ -286,7 +287,7 @@ impl Ledger {
         let context = self.write_context();
         self.transaction("note that it went back in time", |tx| {
             changed.iter().try_for_each(|it| doubts::note(tx, it))?;
-            chain::append_chore(tx, LedgerEventKind::WentBack, now, &detail, &context)
+            history_chain::append_chore(tx, LedgerEventKind::WentBack, now, &detail, &context)
         })?;
         // What it doesn't hold is told, and from here on it's measured by what it holds.
         seen_heads::in_turn(&file, || {
@@ -369,7 +370,7 @@ impl Ledger {
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
             }
             let done = work(tx)?;
-            chain::append_noted(tx, written)?;
+            history_chain::append_noted(tx, written)?;
             Ok(done)
         });
         if went_back {
