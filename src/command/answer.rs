@@ -11,7 +11,6 @@ use crate::report::{ErrorDocument, ReportRow, View, card, results, unknown};
 use jiff::Timestamp;
 
 impl Invocation<'_> {
-    /// How the answer is shown.
     pub(super) fn view(&self, profile: Option<&str>) -> View {
         View {
             now: self.env.clock.now(),
@@ -21,7 +20,6 @@ impl Invocation<'_> {
         }
     }
 
-    /// Answers with what became of each license.
     pub(super) fn finish(&self, provider: &Provider, outcomes: &[Outcome], said: &str) -> Result<u8> {
         if self.json {
             self.env.terminal.answer(&self.json_text(&results(
@@ -46,7 +44,6 @@ impl Invocation<'_> {
         as_json(serde_json::to_string_pretty(document)).map(|text| text + "\n")
     }
 
-    /// The card of a record, with its last events.
     pub(super) fn card(&self, ledger: &Ledger, row: &ReportRow<'_>, now: Timestamp) -> Result<String> {
         const SHOWN: u32 = 6;
         let record = &row.standing.record;

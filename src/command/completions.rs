@@ -123,7 +123,6 @@ pub fn flag(words: &[OsString], flag: &str) -> Option<String> {
     None
 }
 
-/// Where names come from.
 struct NameSource {
     env: Env,
     profile: Option<String>,
@@ -153,7 +152,6 @@ fn with_names(command: Command, names: &Arc<NameSource>) -> Command {
         .mut_subcommands(|command| with_names(command, names))
 }
 
-/// What a name stands for.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     /// An authorization; deactivated ones only where the past is looked at.

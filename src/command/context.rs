@@ -14,13 +14,9 @@ use std::sync::Arc;
 
 /// What every command is called with.
 pub struct Invocation<'a> {
-    /// The machine.
     pub env: &'a Env,
-    /// `--profile`.
     pub profile: Option<String>,
-    /// `--json`.
     pub json: bool,
-    /// `--quiet`.
     pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
@@ -64,7 +60,6 @@ impl<'a> Invocation<'a> {
         self.workspace_at(config, provider)
     }
 
-    /// The same of a profile by its name.
     pub(super) fn workspace_of(&self, profile: &str) -> Result<Workspace<'a>> {
         let config = Config::load(&self.env.paths)?;
         let provider = Arc::new(config.provider(profile)?);
@@ -141,7 +136,6 @@ pub(super) fn open_ledger(env: &Env, config: &Config) -> Result<Ledger> {
     Ledger::open(env, &config.ledger_place(&env.variables, &env.who.user)?)
 }
 
-/// The same for reading.
 pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Ledger> {
     read_at(env, &config.ledger_place(&env.variables, &env.who.user)?)
 }
@@ -161,7 +155,6 @@ fn read_at(env: &Env, place: &LedgerPlace) -> Result<Ledger> {
     Ledger::read(env, place)?.ok_or_else(|| missing(env, place))
 }
 
-/// What is told where there is no ledger.
 pub(super) fn missing(env: &Env, place: &LedgerPlace) -> Error {
     let (place, on_a_server) = match place {
         LedgerPlace::File => (env.paths.ledger().display().to_string(), false),
@@ -175,7 +168,6 @@ pub(super) fn ledger_of(env: &Env) -> Result<Ledger> {
     Ledger::open(env, &ledger_place(env)?)
 }
 
-/// The same for reading.
 pub(super) fn ledger_to_read(env: &Env) -> Result<Ledger> {
     read_at(env, &ledger_place(env)?)
 }

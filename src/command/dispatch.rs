@@ -10,7 +10,7 @@ use clap::{FromArgMatches, Subcommand};
 
 /// What to do.
 #[derive(Debug, Subcommand)]
-#[expect(missing_docs, reason = "docs here would take the place of the arguments' own, which are the help")]
+// No documentation on the variants: it would take the place of the arguments' own, which is the help.
 pub enum Command {
     Register(register::Args),
     Renew(renew::Args),
@@ -64,9 +64,7 @@ pub fn run(command: Command, call: &Invocation<'_>) -> Result<u8> {
         Command::Doctor(args) => doctor::run(&args, call),
         Command::Token(args) => token::run(args, call),
         Command::Exec(args) => exec::run(args, call),
-        Command::Config(args) => {
-            config::run(&args, call.globals(), call.env, &mut config::Vaults { env: call.env })
-        }
+        Command::Config(args) => config::run(&args, call.globals(), call.env),
         Command::Sandbox(args) => sandbox::run(args, call, run_words),
         Command::Completions(args) => completions::run(&args, call),
         Command::Man(args) => man::run(&args, call),

@@ -37,7 +37,6 @@ impl OutputFormat {
         keys.map(common).collect()
     }
 
-    /// `--format`, or `--json`.
     pub(super) fn of(format: Option<Self>, json: bool) -> Result<Self> {
         format_of(format, json.then_some(Self::Json), Self::Text)
     }

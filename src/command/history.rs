@@ -156,7 +156,6 @@ fn chosen(
     })
 }
 
-/// Whether a selector names the license of an event.
 fn names(selector: &str, link: &ChainLink) -> bool {
     link.license == selector || selector.split_once('/') == Some((&link.ubi, &link.license))
 }

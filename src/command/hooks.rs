@@ -13,10 +13,8 @@ use crate::system::hook::{Hook, HookFault};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// What a run of hooks came to.
 #[derive(Debug, Default)]
 pub(super) struct HookSummary {
-    /// How many succeeded.
     pub succeeded: usize,
     /// How many failed, and will be tried again.
     pub failed: usize,
@@ -51,13 +49,9 @@ pub(super) fn run_waiting(
     Ok(ran)
 }
 
-/// What a hook is told, and of whom.
 pub(super) struct HookContext {
-    /// The event's own.
     pub id: EventId,
-    /// The store, by license and name.
     pub about: String,
-    /// The event.
     pub event: HookEvent,
 }
 

@@ -162,7 +162,6 @@ fn name(command: &Command) -> &str {
     command.get_display_name().unwrap_or_else(|| command.get_name())
 }
 
-/// One command's page.
 fn page(command: &Command, above: Option<&Command>, top: &Command) -> Result<String> {
     let unmade = |e: std::io::Error| Error::Internal(format!("a manual page can't be made: {e}"));
     // Options that every command takes stand once, at their own heading.

@@ -44,7 +44,6 @@ pub struct Args {
     all_profiles: bool,
 }
 
-/// A reminder to be given.
 struct DueReminder {
     standing: AuthorizationWithFlows,
     expires: Timestamp,
@@ -181,7 +180,6 @@ fn find(
     Ok(found)
 }
 
-/// What one profile's reminders came to.
 #[derive(Default)]
 struct GivenReminders {
     events: Vec<HookEvent>,

@@ -17,9 +17,7 @@ use toml::Value;
 /// A profile to be made; what isn't given stays with the preset, or open.
 #[derive(Debug, Clone)]
 pub struct NewProfile {
-    /// Its name.
     pub name: String,
-    /// What it starts from.
     pub preset: Preset,
     /// The settings that are given, all of them texts.
     pub given: Vec<(&'static str, String)>,

@@ -13,7 +13,6 @@ use toml_edit::{DocumentMut, Item, TableLike, Value};
 /// The vault to be named in the file.
 #[derive(Debug, Clone)]
 pub struct NewVault {
-    /// Which.
     pub kind: VaultKind,
     /// The sealed vault's recipients; the first is this host's own.
     pub recipients: Vec<String>,

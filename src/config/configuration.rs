@@ -15,13 +15,10 @@ use std::path::PathBuf;
 /// The whole configuration.
 #[derive(Debug, Default)]
 pub struct Config {
-    /// The file it came from.
     pub file: PathBuf,
-    /// The vault in use.
     pub vault: VaultKind,
     /// The sealed vault's recipients; the first is this host's own.
     pub recipients: Vec<String>,
-    /// What is run on which occasion.
     pub hooks: Hooks,
     /// The address of the ledger's server, where it has one.
     pub ledger: Option<String>,
@@ -57,7 +54,6 @@ impl Config {
         }
     }
 
-    /// The profiles' names.
     pub fn names(&self) -> Vec<String> {
         self.profiles.keys().cloned().collect()
     }

@@ -9,18 +9,14 @@ use toml::Value;
 pub enum Origin {
     /// The program's default.
     Default,
-    /// A preset.
     Preset(&'static str),
     /// A line of the configuration file.
     File {
-        /// The file.
         path: String,
         /// The line, from 1.
         line: usize,
     },
-    /// An environment variable.
     Environment(&'static str),
-    /// A flag.
     Flag(&'static str),
     /// There was nothing to choose from.
     OnlyOne,
@@ -44,9 +40,7 @@ impl fmt::Display for Origin {
 pub struct EffectiveSetting {
     /// The key as the file has it, with dots.
     pub key: String,
-    /// Its value.
     pub value: Value,
-    /// Who gave it.
     pub origin: Origin,
 }
 
@@ -74,7 +68,6 @@ impl OriginEntry {
 pub(super) struct Layer(BTreeMap<String, OriginEntry>);
 
 impl Layer {
-    /// Puts a value in.
     pub fn set(&mut self, key: String, value: Value, origin: Origin) {
         self.add(key, OriginEntry { value, origin, lines: Vec::new() });
     }
@@ -96,13 +89,11 @@ impl Layer {
             .filter_map(move |(key, entry)| Some((key.strip_prefix(section)?.strip_prefix('.')?, entry)))
     }
 
-    /// This layer under another one.
     pub fn under(mut self, upper: Layer) -> Layer {
         self.0.extend(upper.0);
         self
     }
 
-    /// Everything, as settings.
     pub fn settings(&self) -> impl Iterator<Item = EffectiveSetting> + '_ {
         self.0.iter().map(|(key, entry)| EffectiveSetting {
             key: key.clone(),

@@ -200,7 +200,6 @@ fn filled(text: &str) -> Option<&str> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// A number that is outside its range.
 fn out_of_range<T>(number: &i64, kind: &SettingKind<T>) -> InvalidValue {
     InvalidValue::new(format!("can't be {number}"), &format!("Give {}.", kind.takes()))
 }

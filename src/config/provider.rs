@@ -23,7 +23,6 @@ pub(super) fn preset(settling: &mut ProfileValidator) -> Option<Preset> {
     None
 }
 
-/// Settles every value.
 pub(super) fn settle(settling: &mut ProfileValidator, name: &str, preset: Preset) -> Provider {
     let mut provider = Provider { profile: name.to_owned(), ..Provider::default() };
     for setting in settings::profile() {

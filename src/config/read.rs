@@ -9,7 +9,6 @@ use crate::model::instant::Zone;
 use jiff::SignedDuration;
 use url::Url;
 
-/// A length of time.
 pub(super) fn time(text: &str) -> Result<SignedDuration, InvalidValue> {
     duration::parse("time", text).map_err(|_| {
         InvalidValue::new(format!("can't be \"{text}\""), "Give a time such as 90s, 10m, 12h or 14d.")
@@ -40,7 +39,6 @@ pub(super) fn command(text: &str) -> Result<Vec<String>, InvalidValue> {
     })
 }
 
-/// A time zone by its name.
 pub(super) fn zone(name: &str) -> Result<Zone, InvalidValue> {
     if let Some(zone) = crate::system::zone(name) {
         return Ok(zone.into());
@@ -75,7 +73,6 @@ pub(super) fn recipient(text: &str) -> Result<(), InvalidValue> {
     Err(InvalidValue::new(format!("contains \"{text}\", which isn't an age recipient"), right))
 }
 
-/// The address of a ledger's server.
 pub(super) fn ledger(address: &str) -> Result<(), InvalidValue> {
     server::check(address).map(drop)
 }

@@ -11,19 +11,15 @@ use toml::de::{DeTable, DeValue};
 type Table<'a> = toml::Spanned<DeTable<'a>>;
 type Item<'a> = toml::Spanned<DeValue<'a>>;
 
-/// What a file says.
 #[derive(Debug, Default)]
 pub(super) struct ConfigDocument {
-    /// What stands outside the profiles.
     pub own: Layer,
     pub profiles: Vec<ParsedProfile>,
 }
 
-/// A profile as the file has it.
 #[derive(Debug)]
 pub(super) struct ParsedProfile {
     pub name: String,
-    /// Its header's line.
     pub line: usize,
     pub values: Layer,
 }

@@ -18,7 +18,6 @@ Put texts in quotes. You can also write a key with a dot in a table: `redirect.p
 The [provider guide](provider.md) says what to settle with a provider first.
 ";
 
-/// A value, where there is one.
 fn shown(given: DeclaredValue) -> String {
     match given {
         DeclaredValue::Is(value) => format!("`{value}`"),
@@ -26,7 +25,6 @@ fn shown(given: DeclaredValue) -> String {
     }
 }
 
-/// A table of settings.
 fn table<T>(title: &str, about: &str, settings: &[Setting<T>]) -> String {
     let mut text =
         format!("\n## {title}\n\n{about}\n\n| setting | meaning | takes | default |\n|---|---|---|---|\n");

@@ -20,20 +20,16 @@ const MOVED_BY: [(&str, &str); 3] = [
     ("sealed.recipients", "To change it and reseal the tokens: biotrack-auth config recipients --help"),
 ];
 
-/// A setting that was to be changed.
 #[derive(Debug)]
 pub struct SettingChange {
     /// Its whole key: `profiles.NAME.KEY`, where it's a profile's.
     pub key: String,
-    /// What stood in the file.
     pub before: Option<toml::Value>,
-    /// What stands there now.
     pub after: Option<toml::Value>,
     /// What was wrong with the file before, and still is.
     pub left: Vec<ConfigError>,
 }
 
-/// Where a setting stands.
 struct SettingPath {
     profile: Option<String>,
     key: String,
@@ -86,7 +82,6 @@ pub fn settable_keys(config: &Config, profile: Option<&str>) -> Vec<String> {
     keys(Scope::File).map(str::to_owned).chain(of_profiles).collect()
 }
 
-/// Which setting is meant.
 fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPath> {
     let key = key.trim();
     let named = key.strip_prefix("profiles.").and_then(|rest| rest.split_once('.'));
@@ -179,7 +174,6 @@ fn read_value(form: ValueForm, key: &str, typed: &str) -> Result<Value> {
     items.map(|text| item(of_items, text)).collect::<Result<Array>>().map(Value::Array)
 }
 
-/// What stands at a place.
 fn value_at(text: &str, place: &SettingPath) -> Option<toml::Value> {
     let mut found: toml::Value = toml::from_str(text).ok()?;
     for name in place.path() {

@@ -25,7 +25,6 @@ pub enum Stage {
     Ended,
 }
 
-/// What happened to a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowEvent {
     /// An answer with a code came, which is sealed and noted: a process that is killed loses no consent.
@@ -150,27 +149,22 @@ const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
 /// How long the answer to a flow counts that nobody waits for: as long as it's open in the ledger.
 const LEFT: Duration = CODE_LIVES;
 
-/// One flow in this process.
 #[derive(Debug)]
 pub struct ProcessFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
-    /// How far it has come.
     pub stage: Stage,
     /// The address that the admin opens; empty where the answer came from elsewhere.
     pub address: String,
     /// Until when the answer, or that of the exchange, is waited for, or when the code is sent again; `None`: something else
     /// goes first.
     pub until: Option<Instant>,
-    /// The code, once it came.
     pub code: Option<Secret>,
-    /// The browser that waits.
     pub reply: Option<BrowserReply>,
     /// An answer that wasn't to be trusted: what is said where no other came in time.
     pub distrusted: Option<Error>,
     /// Its code waits until the client is right.
     waits_for_client: bool,
-    /// Until when its admin has time.
     asked_until: Option<Instant>,
     /// When the code came.
     came: Option<Instant>,
@@ -299,7 +293,6 @@ impl FlowEngine {
         self.flows.get(flow)
     }
 
-    /// The same, to be changed.
     pub fn get_mut(&mut self, flow: &FlowId) -> Option<&mut ProcessFlow> {
         self.flows.get_mut(flow)
     }

@@ -83,7 +83,6 @@ impl CodeExchanger for CallbackServer {
     fn untake(&self, _: &FlowId) {}
 }
 
-/// A flow that is over.
 pub struct EndedFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
@@ -95,7 +94,6 @@ pub struct EndedFlow {
 
 /// A flow that is over here, and that the ledger couldn't be told of, or not as it should be.
 pub struct UnrecordedEnd {
-    /// Which.
     pub flow: FlowId,
     /// The license's place among those that the command is about.
     pub item: usize,
@@ -103,11 +101,8 @@ pub struct UnrecordedEnd {
 
 /// The flows of a command, with custody to store what comes of them.
 pub struct Flows<'f, 'e, S> {
-    /// Stores what comes.
     pub custody: &'f mut Custody<'e>,
-    /// How the provider is reached.
     pub client: &'f ProviderClient,
-    /// Where the browsers come.
     pub server: S,
     engine: FlowEngine,
     over: VecDeque<EndedFlow>,
@@ -484,7 +479,6 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         }
     }
 
-    /// The next flow that is over and wasn't told of.
     pub fn next_over(&mut self) -> Option<EndedFlow> {
         self.over.pop_front()
     }
@@ -494,12 +488,10 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         self.engine.of_item(item).map(|(_, flow)| flow)
     }
 
-    /// The same, with its id.
     pub fn flow_of(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
         self.engine.of_item(item)
     }
 
-    /// Which license a flow is about.
     pub fn item(&self, flow: &FlowId) -> Option<usize> {
         self.engine.get(flow).map(|flow| flow.item)
     }
@@ -510,7 +502,6 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         Some(until.saturating_duration_since(Instant::now()))
     }
 
-    /// The first license whose admin hasn't answered.
     pub fn first_asked(&self) -> Option<usize> {
         self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
     }

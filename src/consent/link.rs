@@ -14,15 +14,10 @@ use jiff::{SignedDuration, Timestamp};
 /// How long a hand-off lives where nothing else is said.
 pub const LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// A question that was handed out.
 pub struct IssuedLink {
-    /// About which license.
     pub item: PlannedLicense,
-    /// What the admin opens.
     pub address: String,
-    /// Where their browser ends.
     pub redirect_uri: String,
-    /// Until when an answer counts.
     pub until: Timestamp,
     /// It took the place of a link that was out, which is dead now.
     pub replaced: bool,
@@ -79,7 +74,6 @@ pub fn hand_out(
     Ok(made)
 }
 
-/// The outcome of a license whose link is out.
 pub fn outcome_of_handed(handed: &IssuedLink, standing: Option<AuthorizationWithFlows>) -> Outcome {
     let authorize_url = Some(handed.address.clone());
     Outcome { authorize_url, ..Outcome::of(handed.item.key.clone(), OutcomeKind::HandedOff, standing) }

@@ -14,7 +14,6 @@ use crate::model::ids::{FlowId, Key};
 use crate::model::seal::SealKind;
 
 impl Custody<'_> {
-    /// The grant of a license that awaits approval.
     pub fn awaiting(&self, key: &Key) -> Result<Option<AwaitingGrant>> {
         Ok(self.ledger.awaiting(&self.provider.profile, Some(key))?.pop())
     }

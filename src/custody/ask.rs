@@ -19,13 +19,10 @@ pub type RecordUpdate<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authoriz
 
 /// A question that a command wants to put.
 pub struct NewFlow<'q> {
-    /// The question itself.
     pub ask: AuthorizationRequest,
     /// The record as it shall be while the question is open.
     pub record: RecordUpdate<'q>,
-    /// What for.
     pub purpose: Purpose,
-    /// Until when an answer counts.
     pub deadline: Timestamp,
     /// Its answer comes from elsewhere, whenever it comes: nobody waits for it here.
     pub handed_off: bool,
@@ -51,7 +48,7 @@ impl Custody<'_> {
             let item = self.item_of_flow(&ask.key, &ask.flow);
             let profile = &self.provider.profile;
             let label = self.seals.verifier(profile, &ask.key, &ask.flow);
-            let (envelope, memo) = self.vault.envelope_for(&item, &label, &ask.memo.to_sealable(), also)?;
+            let (envelope, memo) = self.vault.envelope(&item, &label, &ask.memo.to_sealable(), also)?;
             let in_flight = InFlight {
                 key: ask.key.clone(),
                 username: ask.username.clone(),

@@ -15,14 +15,11 @@ const SCHEMA: u8 = 1;
 pub struct Bundle {
     /// The tokens stay live where they came from.
     pub backup: bool,
-    /// The records.
     pub rows: Vec<Bundled>,
 }
 
-/// One record of a bundle.
 #[derive(Debug)]
 pub struct Bundled {
-    /// What a plain export has of it.
     pub record: WrittenRecord,
     /// Its live token set, where the bundle has it.
     pub tokens: Option<Sealable>,
@@ -56,7 +53,6 @@ struct ReadRow {
 }
 
 impl Bundle {
-    /// Reads an opened bundle.
     pub fn read(opened: &Sealable, whose: &str) -> Result<Self> {
         let Read { schema, backup, authorizations } = opened.read(whose)?;
         if schema != SCHEMA {

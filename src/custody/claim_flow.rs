@@ -13,7 +13,6 @@ use crate::vault::Envelope;
 /// A question, found by its answer.
 #[derive(Debug)]
 pub enum FoundFlow {
-    /// It waits for this answer.
     Waiting(Box<Flow>),
     /// The answer came before, to a process that has ended since: what it left is recovered first.
     Left(Box<Flow>),
@@ -99,7 +98,6 @@ impl Custody<'_> {
         Ok(None)
     }
 
-    /// What is to be said of an answer to no open question.
     fn unknown_answer_error(&self, returned: &ReturnedAddress) -> Result<Error> {
         for state in returned.states() {
             let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
@@ -115,7 +113,6 @@ impl Custody<'_> {
         Ok(HandoffError::Stranger.into())
     }
 
-    /// The command that hands a question out again.
     fn hand_off_command(&self, key: &Key) -> Result<String> {
         let other = self.provider.other_profile;
         let record = self.record(key)?.record;

@@ -16,7 +16,6 @@ use crate::oauth::RetryPolicy;
 /// What the provider did about a deactivation.
 #[derive(Debug)]
 pub enum Revocation {
-    /// It revoked the grant.
     Revoked,
     /// It has no place to revoke at: the grant stays valid there until it lapses.
     NotOffered,
@@ -30,10 +29,8 @@ pub enum Revocation {
     Pending(Error),
 }
 
-/// What came of a deactivation.
 #[derive(Debug)]
 pub struct DeactivationResult {
-    /// What the provider did.
     pub revocation: Revocation,
     /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
     pub lost_refresh: bool,

@@ -9,7 +9,6 @@ use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 use crate::model::transfer::FieldChange;
 
-/// A record that an edit was about.
 #[derive(Debug, Clone)]
 pub struct EditedRecord {
     /// As it was.
@@ -19,7 +18,6 @@ pub struct EditedRecord {
 }
 
 impl EditedRecord {
-    /// Which.
     pub fn key(&self) -> &Key {
         &self.before.record.key
     }

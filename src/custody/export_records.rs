@@ -14,16 +14,13 @@ use std::path::{Path, PathBuf};
 /// Records that are about to leave: sealed already, not yet given away.
 #[derive(Debug)]
 pub struct SealedExport {
-    /// The sealed bundle.
     pub bytes: Vec<u8>,
-    /// How many records are in it.
     pub records: usize,
     /// Which of them brought their tokens: the record as it was read, and its tokens.
     leaving: Vec<(Authorization, Vec<StoredSecret>)>,
 }
 
 impl SealedExport {
-    /// How many token sets are in it.
     pub fn token_sets(&self) -> usize {
         self.leaving.len()
     }

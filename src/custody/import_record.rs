@@ -13,12 +13,10 @@ use crate::model::secret::Sealable;
 use crate::model::transfer::{ImportEffect, MergedRecord, TokensHere};
 use std::cmp::Ordering;
 
-/// One record to be taken in.
 #[derive(Debug)]
 pub struct RecordToImport<'f> {
     /// The record as it shall be, merged into the one that was read.
     pub merged: MergedRecord,
-    /// The file's tokens.
     pub tokens: Option<&'f Sealable>,
 }
 

@@ -21,7 +21,6 @@ pub(super) struct EndReason {
 }
 
 impl EndReason {
-    /// An error ended it.
     pub(super) fn of(happened: HistoryEventKind, error: &Error) -> Self {
         Self { happened, detail: error.to_string(), failure: Some(error.kind()) }
     }

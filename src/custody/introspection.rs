@@ -8,10 +8,8 @@ use crate::model::ids::Key;
 use crate::oauth::{self, IntrospectionResult};
 use std::collections::BTreeMap;
 
-/// What a look at many grants came to.
 #[derive(Debug, Default)]
 pub struct IntrospectionSummary {
-    /// How many live.
     pub active: usize,
     /// Those that the provider called inactive and whose refresh it refused: they are marked invalid now.
     pub invalid: Vec<Key>,

@@ -18,7 +18,6 @@ const SKEW: SignedDuration = SignedDuration::from_mins(1);
 /// An access token to be handed out: it's durable already, with the refresh token that came with it.
 #[derive(Debug)]
 pub struct AccessToken {
-    /// The access token.
     pub token: Secret,
     /// Its type, as the provider named it (RFC 6749 7.1).
     pub token_type: String,
@@ -26,15 +25,12 @@ pub struct AccessToken {
     pub expires_at: Option<Timestamp>,
     /// How long it lives in all, where the provider said so.
     pub life: Option<SignedDuration>,
-    /// This process refreshed it.
     pub refreshed: bool,
     /// It's from before a refresh that failed, which was told.
     pub is_unsettled: bool,
-    /// The record of its grant.
     pub record: Authorization,
 }
 
-/// The live grant of a record, as it was read at one moment.
 pub(super) struct LiveGrant {
     pub(super) standing: AuthorizationWithFlows,
     /// The row that names the tokens: it keeps its number where they are only sealed anew or moved.

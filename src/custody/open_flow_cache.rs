@@ -11,7 +11,6 @@ use std::collections::HashMap;
 pub(super) struct OpenFlowCache(pub(super) HashMap<Fingerprint, Option<(Flow, Authorization)>>);
 
 impl OpenFlowCache {
-    /// The question to a state, where it's known.
     pub(super) fn of(&self, state: &Fingerprint) -> Option<&Flow> {
         self.0.get(state)?.as_ref().map(|(flow, _)| flow)
     }

@@ -59,7 +59,6 @@ impl Custody<'_> {
         }
     }
 
-    /// The record that a question is about.
     pub fn record_of(&self, flow: &Flow) -> Result<Authorization> {
         match self.record(&flow.key) {
             Err(Error::Ledger(e)) if e.may_pass() => {

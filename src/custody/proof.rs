@@ -13,9 +13,8 @@ use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::seal::SealKind;
-use crate::oauth::{GrantValidity, introspect};
+use crate::oauth::GrantValidity;
 
-/// What a new grant's look came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GrantCheck {
     /// It isn't wanted, or it's there.
@@ -61,13 +60,11 @@ impl Custody<'_> {
         let Ok(exchange) = self.online() else {
             return GrantCheck::Wanting("the provider could not be reached");
         };
-        let Some(address) = exchange.endpoints.introspection.clone() else {
+        if exchange.endpoints.introspection.is_none() {
             return GrantCheck::Wanting("the provider offers no introspection");
-        };
+        }
         let granted = granted.clone();
-        let asked = self.env.wait(async move {
-            introspect(&exchange.http, &exchange.provider, &address, exchange.secret.as_ref(), &granted).await
-        });
+        let asked = self.env.wait(async move { exchange.look_at_access(&granted).await });
         match asked {
             Ok(GrantValidity::Active) => GrantCheck::Enough,
             Ok(GrantValidity::Inactive) => GrantCheck::Wanting("the provider called the new grant inactive"),

@@ -11,7 +11,6 @@ use crate::model::seal::{SealKind, SealLabel};
 use crate::vault::Seal;
 use jiff::Timestamp;
 
-/// A grant that came, beside what was asked for.
 pub(super) struct ReceivedGrant {
     pub(super) flow: FlowId,
     pub(super) key: Key,
@@ -43,7 +42,6 @@ pub(super) enum AnswerSeal {
 }
 
 impl ReceivedGrant {
-    /// As what it is sealed.
     pub(super) fn kind(&self) -> SealKind {
         kind(&self.differences, self.other_admin.as_ref())
     }

@@ -20,12 +20,7 @@ pub enum RecoveryOutcome {
     /// Nothing had come back: it was only asked, and may still be answered.
     Unanswered,
     /// The grant was there, and is stored now.
-    Finished {
-        /// How.
-        kept: StoreOutcome,
-        /// Who had been asked.
-        username: Username,
-    },
+    Finished { kept: StoreOutcome, username: Username },
     /// Its code had been sent, and the answer is lost: it's marked uncertain.
     Uncertain,
     /// The license was being given up, and whether the provider revoked its grant is unknown: it's marked uncertain.

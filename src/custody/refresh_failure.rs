@@ -2,7 +2,6 @@
 
 use crate::error::{Error, ProviderError};
 
-/// What a failed refresh says about the refresh token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RefreshFailure {
     /// The provider says that the grant is dead.
@@ -15,7 +14,6 @@ pub(super) enum RefreshFailure {
     Uncertain,
 }
 
-/// What this failure means.
 pub(super) fn classify_error(error: &Error) -> RefreshFailure {
     const TOO_MANY_REQUESTS: u16 = 429;
     match error {

@@ -47,7 +47,7 @@ impl Custody<'_> {
         let id = FlowId(self.env.random.name()?);
         let item = self.item_of_flow(&record.key, &id);
         let label = self.seals.verifier(&record.profile, &record.key, &id);
-        let (envelope, memo) = self.vault.envelope(&item, &label, &Sealable::of(&"refresh"))?;
+        let (envelope, memo) = self.vault.envelope(&item, &label, &Sealable::of(&"refresh"), &[])?;
         let (opened, deadline) = self.times();
         let flow = Flow {
             id,
@@ -220,7 +220,6 @@ impl Custody<'_> {
         }
     }
 
-    /// Whether the live grant is the one that was read.
     fn is_same_grant(&self, live: &LiveGrant) -> Result<bool> {
         let key = &live.standing.record.key;
         let found = self.ledger.secrets(&self.provider.profile, key, SecretRole::Live)?.pop();
@@ -364,9 +363,7 @@ pub(super) enum DeadGrantOutcome {
     Overtaken,
 }
 
-/// What came of sending.
 pub(super) enum RefreshResult {
-    /// An answer, and what seals it.
     Answered(Box<(Flow, Seal, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.
     Overtaken(Error),

@@ -46,7 +46,6 @@ impl Custody<'_> {
         Ok(consent.map(|flow| (flow.key, flow.username)))
     }
 
-    /// What is to be tried, the client about a license where one is given.
     pub fn rehearsal(&self, about: Option<(&Key, &Username)>) -> Result<ClientRehearsal> {
         let client = self.online()?;
         let test = about.and_then(|(key, username)| self.client_test(&client, key, username));

@@ -9,10 +9,8 @@ use crate::model::flow::{SecretRole, StoredSecret};
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::Key;
 
-/// What came of a removal.
 #[derive(Debug)]
 pub struct Removal {
-    /// The record as it was.
     pub before: AuthorizationWithFlows,
     /// How many of its events waited for their hooks, which aren't run any more.
     pub hooks: usize,

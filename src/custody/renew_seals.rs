@@ -34,7 +34,6 @@ pub type SealApproval<'a> = dyn FnMut(&str) -> Result<()> + 'a;
 
 /// What is to be done about a secret as it was found.
 enum SealJudgment {
-    /// It says that it belongs there.
     Fits,
     /// An older version sealed it, in this row.
     Old,

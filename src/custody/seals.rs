@@ -51,17 +51,14 @@ impl SealLabeler {
         self.place(profile, Some(key)).of(kind, generation, flow)
     }
 
-    /// The label of a flow's state and verifier.
     pub fn verifier(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
         self.place(profile, Some(key)).of(SealKind::Verifier, Generation::default(), Some(flow))
     }
 
-    /// The label of the code that answers a flow.
     pub fn code(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
         self.place(profile, Some(key)).of(SealKind::Code, Generation::default(), Some(flow))
     }
 
-    /// The label of a profile's client secret.
     pub fn client_secret(&self, profile: &str, generation: Generation) -> SealLabel {
         self.place(profile, None).of(SealKind::Secret, generation, None)
     }
@@ -91,12 +88,11 @@ impl SealLabeler {
         if self.stored_here.contains(&record) { row } else { row.of_any_host() }
     }
 
-    /// The row of a flow's state and verifier.
     pub fn row_of_verifier(&self, flow: &Flow) -> SealRow {
         self.row_of_memo(&flow.profile, &flow.key, &flow.id, flow.handed_off, flow.old.memo)
     }
 
-    /// The same by its columns.
+    /// The row of a memo by its columns.
     pub fn row_of_memo(
         &self,
         profile: &str,
@@ -111,25 +107,22 @@ impl SealLabeler {
         self.may_be_old(row, is_old)
     }
 
-    /// The row of a flow's code.
     pub fn row_of_code(&self, flow: &Flow) -> SealRow {
         let place = self.place(&flow.profile, Some(&flow.key));
         let row = SealRow::of_flow(place, SealKind::Code, &flow.id);
         self.may_be_old(row, flow.old.sealed)
     }
 
-    /// The row of a flow's answer.
     pub fn row_of_answer(&self, flow: &Flow) -> SealRow {
         let row = SealRow::of_answer(self.place(&flow.profile, Some(&flow.key)), &flow.id);
         self.may_be_old(self.by_its_hosts(row), flow.old.sealed)
     }
 
-    /// The row of a profile's client secret.
     pub fn row_of_client_secret(&self, profile: &str, secret: &ProfileSecret) -> SealRow {
         self.row_of_secret(profile, secret.generation, secret.is_old)
     }
 
-    /// The same by its columns.
+    /// The row of a client secret by its columns.
     pub fn row_of_secret(&self, profile: &str, generation: Generation, is_old: bool) -> SealRow {
         self.may_be_old(SealRow::of_secret(self.place(profile, None), generation), is_old)
     }
@@ -145,7 +138,6 @@ impl SealLabeler {
         row.that_may_be_old(is_old && !self.are_all_new)
     }
 
-    /// The row of a secret, wherever it stands.
     pub fn row_of(&self, secret: &SecretLocation) -> SealRow {
         let (generation, is_old) = (secret.generation, secret.is_old);
         match &secret.owner {

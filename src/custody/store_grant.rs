@@ -17,7 +17,6 @@ use std::collections::HashMap;
 /// How a question ended well.
 #[derive(Debug)]
 pub enum StoreOutcome {
-    /// The grant is live.
     Live {
         /// What whoever asked must know of it, a sentence each.
         remarks: Vec<String>,

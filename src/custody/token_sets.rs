@@ -71,11 +71,6 @@ impl TokenSealer {
 }
 
 impl Custody<'_> {
-    /// What secrets are sealed for here.
-    pub fn seals(&self) -> &SealLabeler {
-        &self.seals
-    }
-
     /// Which client of which provider the other profiles' secrets belong to: where a command has to do with them, too.
     #[must_use]
     pub fn knowing(mut self, registrations: ClientRegistrations) -> Self {

@@ -113,12 +113,10 @@ impl<'e> Custody<'e> {
         &mut self.ledger
     }
 
-    /// The ledger, for reading.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// One record as it is now.
     pub fn standing(&self, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
         self.ledger.standing(&self.provider.profile, key)
     }

@@ -5,88 +5,37 @@ use super::clean;
 /// What the configuration file, its folder or a profile has wrong. Never carries a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// There is no configuration yet.
     #[error("there is no configuration at {path}")]
-    Missing {
-        /// Where it would be.
-        path: String,
-    },
+    Missing { path: String },
     /// The file can't be read or written.
     #[error("{path}: {reason}")]
-    File {
-        /// Which.
-        path: String,
-        /// The system's word.
-        reason: String,
-    },
-    /// Others changed it since it was read.
+    File { path: String, reason: String },
     #[error("another process changed {path} in the meantime")]
-    Changed {
-        /// Which.
-        path: String,
-    },
+    Changed { path: String },
     /// The file isn't TOML, or a key or value doesn't fit.
     #[error("{path}:{line}: {problem}")]
     Invalid {
-        /// Which file.
         path: String,
         /// The line, from 1.
         line: usize,
-        /// What is wrong there.
         problem: String,
         /// The right key or form, where it's known.
         right: Option<String>,
     },
-    /// No such profile.
     #[error("there is no profile \"{name}\"")]
-    NoProfile {
-        /// The name asked for.
-        name: String,
-        /// The names there are.
-        known: Vec<String>,
-    },
-    /// Several profiles, and none chosen.
+    NoProfile { name: String, known: Vec<String> },
     #[error("there are several profiles, and none is selected: {}", .known.join(", "))]
-    WhichProfile {
-        /// The names there are.
-        known: Vec<String>,
-    },
-    /// The profile exists already.
+    WhichProfile { known: Vec<String> },
     #[error("profile {name} already exists in {path}")]
-    ProfileExists {
-        /// Which.
-        name: String,
-        /// Where.
-        path: String,
-    },
-    /// A profile lacks a setting that the command can't do without.
+    ProfileExists { name: String, path: String },
     #[error("profile {profile} has no {key}")]
-    Incomplete {
-        /// Which profile.
-        profile: String,
-        /// The key it lacks.
-        key: String,
-        /// How to give it.
-        how: String,
-    },
+    Incomplete { profile: String, key: String, how: String },
     /// A setting that can't work, found after the file was read.
     #[error("profile {profile}: {key} {problem}")]
-    Unfit {
-        /// Which profile.
-        profile: String,
-        /// The key.
-        key: String,
-        /// What is wrong with it.
-        problem: String,
-    },
+    Unfit { profile: String, key: String, problem: String },
     /// The ledger's server can't be found out from address and files.
     #[error("{reason}")]
-    Ledger {
-        /// What is wrong.
-        reason: String,
-        /// What to do about it.
-        hint: String,
-    },
+    Ledger { reason: String, hint: String },
     /// This host seals to others than the team's ledger lists.
     #[error("this host's recipients differ from the ledger's list: {}", told(.missing, .unlisted))]
     OtherRecipients {
@@ -95,12 +44,8 @@ pub enum ConfigError {
         /// Those that this host names and the ledger doesn't list.
         unlisted: Vec<String>,
     },
-    /// Another vault than the one in use was asked for.
     #[error("the vault is already {current}, and a configuration has only one vault")]
-    OtherVault {
-        /// The one in use.
-        current: String,
-    },
+    OtherVault { current: String },
 }
 
 /// Who is listed and not named here, and the reverse.
@@ -124,7 +69,6 @@ impl ConfigError {
         Self::Invalid { path, line, problem, right: Some(right.into()) }
     }
 
-    /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(

@@ -8,7 +8,6 @@ pub enum CustodyError {
         "{license} was granted, but the grant could not be stored in the vault, the ledger or the spool ({why}; {spool}): the admin must grant access again"
     )]
     GrantLost {
-        /// Which.
         license: String,
         /// Why vault or ledger couldn't keep it.
         why: String,
@@ -20,25 +19,19 @@ pub enum CustodyError {
         "{license} was refreshed, but its new tokens could not be stored in the vault, the ledger or the spool ({why}; {spool}): the admin may have to grant access again"
     )]
     TokensLost {
-        /// Which.
         license: String,
         /// Why vault or ledger couldn't keep them.
         why: String,
         /// Why the journal or the spool couldn't.
         spool: String,
     },
-    /// Another process has the vault's turn.
     #[error("another process is moving or cleaning up secrets: run the command again when it has finished")]
     OtherMove,
     /// A license's consent or refresh was left half done.
     #[error(
         "{license} has an unfinished consent or refresh from a process that has ended: finish it first with the next command that biotrack-auth status shows"
     )]
-    HalfDone {
-        /// Which.
-        license: String,
-    },
-    /// Secrets were changed by others in each of several tries to move them.
+    HalfDone { license: String },
     #[error("other processes keep changing secrets: run the command again when they have finished")]
     SecretsKeepChanging,
 }

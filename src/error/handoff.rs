@@ -7,10 +7,7 @@ use super::{kind::Kind, text::shell};
 pub enum HandoffError {
     /// What was pasted isn't a redirect address.
     #[error("the pasted text {problem}")]
-    Unreadable {
-        /// What is wrong with it.
-        problem: &'static str,
-    },
+    Unreadable { problem: &'static str },
     /// Its state is of no question that this ledger knows.
     #[error("this answer matches no pending request here; nothing was sent")]
     Stranger,
@@ -18,84 +15,38 @@ pub enum HandoffError {
     #[error(
         "this answer for {license} is no longer valid: it was already used, or the license was granted or canceled since; nothing was sent"
     )]
-    Used {
-        /// Which license.
-        license: String,
-    },
+    Used { license: String },
     /// Its license was removed since the link was made.
     #[error(
         "this answer for {license} is no longer valid: the license was removed from this ledger; nothing was sent"
     )]
-    Removed {
-        /// Which license.
-        license: String,
-    },
+    Removed { license: String },
     /// Its question gave way to a newer one.
     #[error(
         "this answer belongs to an old link for {license}, which a newer link has replaced; nothing was sent"
     )]
-    Replaced {
-        /// Which license.
-        license: String,
-        /// The command that makes another.
-        next: String,
-    },
-    /// The hand-off's time is over.
+    Replaced { license: String, next: String },
     #[error("the link for {license} lapsed before this answer arrived; nothing was sent")]
-    Lapsed {
-        /// Which license.
-        license: String,
-        /// The command that makes a new one.
-        next: String,
-    },
-    /// It's the answer to a question of another profile.
+    Lapsed { license: String, next: String },
     #[error("this answer is for {license} in profile {theirs}, not in {ours}; nothing was sent")]
-    OtherProfile {
-        /// Which license.
-        license: String,
-        /// Its profile.
-        theirs: String,
-        /// The profile that the command acts on.
-        ours: String,
-    },
-    /// A command waits for it, and takes it itself.
+    OtherProfile { license: String, theirs: String, ours: String },
     #[error("another command is waiting for this answer for {license} ({holder}); nothing was sent")]
-    WaitedFor {
-        /// Which license.
-        license: String,
-        /// Whose command.
-        holder: String,
-    },
-    /// It's for a license that isn't part of the run at whose prompt it was pasted.
+    WaitedFor { license: String, holder: String },
     #[error("this answer is for {license}, which this command isn't waiting for; nothing was sent")]
-    NotHere {
-        /// Which license.
-        license: String,
-    },
+    NotHere { license: String },
     /// Its link was made on another host, and its verifier isn't sealed to this one.
     #[error(
         "this host can't use the answer for {license}, because another host made its link; nothing was sent"
     )]
-    OtherHost {
-        /// Which license.
-        license: String,
-        /// The command that makes a new one.
-        next: String,
-    },
+    OtherHost { license: String, next: String },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
     #[error(
         "an earlier command ended while BioTrack was answering for {license}; it is uncertain whether access was granted"
     )]
-    LeftUncertain {
-        /// Which license.
-        license: String,
-        /// The command that asks again.
-        next: String,
-    },
+    LeftUncertain { license: String, next: String },
 }
 
 impl HandoffError {
-    /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
@@ -109,7 +60,6 @@ impl HandoffError {
         }
     }
 
-    /// What to do about it.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unreadable { .. } => {

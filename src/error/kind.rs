@@ -59,7 +59,6 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// All of them.
     pub const ALL: [Self; 17] = [
         Self::Usage,
         Self::Config,

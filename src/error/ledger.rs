@@ -5,128 +5,66 @@ use super::Kind;
 /// What keeps the ledger from working.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerError {
-    /// The file or its folder can't be opened.
     #[error("the ledger {path} can't be opened: {reason}")]
-    Open {
-        /// Which.
-        path: String,
-        /// The system's word.
-        reason: String,
-    },
+    Open { path: String, reason: String },
     /// There is none where it was looked for. A lost ledger must not look like one in which nothing has happened.
     #[error("there is no ledger at {place}")]
     Missing {
         /// Where it was looked for: a path, or a server's address.
         place: String,
-        /// It was looked for on a server.
         on_a_server: bool,
     },
-    /// The file isn't a ledger, or is damaged.
     #[error("the ledger {path} is damaged: {reason}")]
-    Damaged {
-        /// Which.
-        path: String,
-        /// SQLite's word.
-        reason: String,
-    },
+    Damaged { path: String, reason: String },
     /// A newer program wrote it.
     #[error(
         "the ledger {path} was written by a newer biotrack-auth (schema {found}; this version supports {known})"
     )]
     Newer {
-        /// Which.
         path: String,
-        /// Its schema.
         found: i64,
         /// The newest schema this program knows.
         known: i64,
     },
     /// It's older than this program, which changes nothing of it here.
     #[error("the ledger {path} has schema {found}, and this biotrack-auth needs schema {known}")]
-    Older {
-        /// Which.
-        path: String,
-        /// Its schema.
-        found: i64,
-        /// The schema this program works with.
-        known: i64,
-    },
+    Older { path: String, found: i64, known: i64 },
     /// It's older than this program, and belongs to another role.
     #[error(
         "the ledger {place} has schema {found}; its owner, the role {owner}, must migrate it to schema {known}"
     )]
-    NotItsOwner {
-        /// Its address.
-        place: String,
-        /// Whose it is.
-        owner: String,
-        /// Its schema.
-        found: i64,
-        /// The schema this program works with.
-        known: i64,
-    },
+    NotItsOwner { place: String, owner: String, found: i64, known: i64 },
     /// It's older than this program, and its file can't be migrated.
     #[error(
         "the ledger {path} has schema {found}, and can't be migrated to schema {known}, which this biotrack-auth needs: {reason}"
     )]
-    NotMigrated {
-        /// Which.
-        path: String,
-        /// Its schema.
-        found: i64,
-        /// The schema this program works with.
-        known: i64,
-        /// The system's word.
-        reason: String,
-    },
-    /// Others kept it locked for too long.
+    NotMigrated { path: String, found: i64, known: i64, reason: String },
     #[error("the ledger {path} stayed busy for {seconds} seconds")]
-    Busy {
-        /// Which.
-        path: String,
-        /// How long was waited.
-        seconds: u64,
-    },
+    Busy { path: String, seconds: u64 },
     /// Another session of the server kept it locked for too long.
     #[error(
         "the ledger {place} stayed busy for {seconds} seconds: a session of the role {role} holds it (server process {process})"
     )]
     Held {
-        /// Its address.
         place: String,
-        /// How long was waited.
         seconds: u64,
-        /// Whose session.
         role: String,
         /// The server's process for it.
         process: String,
     },
-    /// The server isn't there.
     #[error("the ledger {place} can't be reached: {reason}")]
     Away {
-        /// Its address.
         place: String,
         /// The server's, or the system's, word.
         reason: String,
     },
     /// The server, or its certificate, refuses.
     #[error("the ledger {place} can't be used: {reason}")]
-    Refused {
-        /// Its address.
-        place: String,
-        /// The server's word.
-        reason: String,
-    },
-    /// A pool stands before the server, and lends its processes for one transaction at a time.
+    Refused { place: String, reason: String },
     #[error("the ledger {place} is behind a connection pooler in transaction mode, which is not supported")]
-    Pooled {
-        /// Its address.
-        place: String,
-    },
-    /// The database holds texts in another encoding than UTF-8.
+    Pooled { place: String },
     #[error("the ledger {place} can't use this database: its encoding is {encoding}, not UTF8")]
     NotUtf8 {
-        /// Its address.
         place: String,
         /// The database's encoding, as the server names it.
         encoding: String,
@@ -135,14 +73,7 @@ pub enum LedgerError {
     #[error(
         "the ledger {place} isn't safe to use: the role {owner} created the schema biotrack_auth or an object in it, and doesn't own the database"
     )]
-    ForeignSchema {
-        /// Its address.
-        place: String,
-        /// The role.
-        owner: String,
-        /// The database.
-        database: String,
-    },
+    ForeignSchema { place: String, owner: String, database: String },
     /// The file system under it lacks what it needs.
     #[error("the ledger can't be kept at {path}: {on} doesn't support {lacks} ({reason})")]
     FileSystem {
@@ -150,62 +81,32 @@ pub enum LedgerError {
         path: String,
         /// Which file system, as part of a sentence.
         on: String,
-        /// What it lacks.
         lacks: &'static str,
         /// The system's, or SQLite's, word.
         reason: String,
     },
-    /// It has been moved elsewhere.
     #[error("the ledger {place} has moved to {to}")]
-    Moved {
-        /// Which.
-        place: String,
-        /// Where it is now.
-        to: String,
-    },
-    /// A move into it was cut short.
+    Moved { place: String, to: String },
     #[error("the move of the ledger from {from} to {place} isn't finished")]
-    Arriving {
-        /// Which.
-        place: String,
-        /// Where its records come from.
-        from: String,
-    },
-    /// What was to move there would meet other records.
+    Arriving { place: String, from: String },
     #[error("the ledger {place} already has records")]
-    Occupied {
-        /// Which.
-        place: String,
-    },
+    Occupied { place: String },
     /// Others took a question over, because this process wasn't heard of for too long.
     #[error("another process took this request over, because this one did not respond in time")]
     TakenOver,
-    /// A write or read failed.
     #[error("the ledger can't {what}: {reason}")]
     Io {
-        /// What was being done.
         what: &'static str,
         /// SQLite's, or the system's, word.
         reason: String,
     },
     /// A server failed at a write or read.
     #[error("the ledger can't {what}: {reason}")]
-    ServerFailed {
-        /// What was being done.
-        what: &'static str,
-        /// The server's word.
-        reason: String,
-    },
-    /// Another process changed the record in the meantime.
+    ServerFailed { what: &'static str, reason: String },
     #[error("another process changed {license} in the meantime")]
-    Changed {
-        /// Which.
-        license: String,
-    },
-    /// Another process was quicker: a secret that was to be moved isn't any more where it was read.
+    Changed { license: String },
     #[error("a secret was changed in the meantime")]
     SecretMoved,
-    /// All secrets were moved to another vault since this command began.
     #[error("the secrets were moved to the {moved} vault while this command was using the {kind} vault")]
     OtherVault {
         /// Where they are.
@@ -213,23 +114,15 @@ pub enum LedgerError {
         /// The vault that the command began with.
         kind: &'static str,
     },
-    /// The history's chain doesn't fit, so it can't be pruned.
     #[error("the history's chain is broken; nothing was removed")]
     BrokenHistory,
-    /// The grant arrived, but could not be kept; it waits, sealed.
     #[error("{license} was granted, but the grant can't be stored yet: {reason}")]
-    NotKept {
-        /// Which.
-        license: String,
-        /// Why.
-        reason: String,
-    },
+    NotKept { license: String, reason: String },
     /// It lacks what this host had seen of it.
     #[error(
         "the ledger {path} went back in time: it lacks changes that this host made; since then this host changed {licenses}"
     )]
     WentBack {
-        /// Which.
         path: String,
         /// What this host changed since.
         licenses: String,
@@ -238,18 +131,9 @@ pub enum LedgerError {
     #[error(
         "{license} was not refreshed: the ledger went back in time, and the refresh token may already be used"
     )]
-    MayBeSpent {
-        /// Which.
-        license: String,
-    },
-    /// The refreshed tokens arrived, but could not be kept; they wait, sealed.
+    MayBeSpent { license: String },
     #[error("{license} was refreshed, but its new tokens can't be stored yet: {reason}")]
-    NotRefreshed {
-        /// Which.
-        license: String,
-        /// Why.
-        reason: String,
-    },
+    NotRefreshed { license: String, reason: String },
 }
 
 impl LedgerError {

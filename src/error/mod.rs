@@ -50,143 +50,79 @@ pub enum Error {
 
     /// The arguments don't fit together.
     #[error("{what}")]
-    Usage {
-        /// What is wrong with them.
-        what: String,
-        /// What to do instead.
-        hint: String,
-    },
-    /// The command needs these flags, because this session is not interactive.
+    Usage { what: String, hint: String },
     #[error("missing {}: {}", if .flags.len() == 1 { "argument" } else { "arguments" }, .flags.join(", "))]
     MissingFlags {
         /// The flags, as typed.
         flags: Vec<&'static str>,
     },
-    /// A value is invalid.
     #[error("the {name} {problem}")]
     BadValue {
         /// What the value is: "license", "UBI", …
         name: &'static str,
-        /// What is wrong with it.
         problem: String,
     },
-    /// No authorization matches.
     #[error("no authorization matches \"{selector}\" in {}", .profile.as_ref().map_or("any profile".to_owned(), |it| format!("profile {it}")))]
     NotFound {
-        /// What was asked for.
         selector: String,
         /// Where; `None`: in all profiles.
         profile: Option<String>,
         /// Those whose names are nearest to it, the nearest first.
         near: Vec<String>,
     },
-    /// Several authorizations match.
     #[error("\"{selector}\" matches {} authorizations: {}", .candidates.len(), .candidates.join(", "))]
     Ambiguous {
-        /// What was asked for.
         selector: String,
         /// `UBI/LICENSE` of each, with its profile where they are of several.
         candidates: Vec<String>,
-        /// They are of several profiles.
         several_profiles: bool,
     },
-    /// The license is registered already.
     #[error("{license} is already registered ({state})")]
-    AlreadyRegistered {
-        /// Which.
-        license: String,
-        /// Its state.
-        state: String,
-        /// The command that renews it.
-        next: String,
-    },
-    /// The license was deactivated, or never granted, so there is nothing to renew.
+    AlreadyRegistered { license: String, state: String, next: String },
     #[error("{license} is {state}: it has no grant to renew")]
-    NotRenewable {
-        /// Which.
-        license: String,
-        /// Its state.
-        state: String,
-        /// The command that registers it again.
-        next: String,
-    },
-    /// The license has a grant, or something of a grant is left, so its record can't be removed.
+    NotRenewable { license: String, state: String, next: String },
     #[error("{license} can't be removed: {why}")]
-    NotRemovable {
-        /// Which.
-        license: String,
-        /// What is left of it, as a sentence.
-        why: &'static str,
-        /// The command that comes first.
-        next: String,
-    },
-    /// Another process is working on that license.
+    NotRemovable { license: String, why: &'static str, next: String },
     #[error("{license} is busy: {holder} is working on it")]
-    Busy {
-        /// Which.
-        license: String,
-        /// Who: user, host and process.
-        holder: String,
-    },
-    /// A person must grant access, and this session is not interactive.
+    Busy { license: String, holder: String },
     #[error("{} a person to grant access, and this session is not interactive", needing(.licenses))]
     NeedsPerson {
-        /// Which.
         licenses: Vec<String>,
         /// The command that asks them in a terminal.
         command: String,
     },
-    /// The command has a question, but another process owns the terminal at this moment.
     #[error("can't ask a question: this command runs in the background of its terminal")]
     InBackground,
-    /// There is no valid grant, so there is no token.
     #[error("{license} is {state}: no token is available")]
     NoToken {
-        /// Which.
         license: String,
         /// Its state, or what it lacks.
         state: String,
-        /// The command that has it consented.
         next: String,
     },
-    /// There is no valid grant yet: a new one is kept sealed, because the vault or the ledger could not store it.
     #[error("{license} is {state}: a new grant is sealed here and not yet stored")]
     NotStoredYet {
-        /// Which.
         license: String,
         /// Its state, or what it lacks.
         state: String,
-        /// The command that stores it.
         next: String,
     },
-    /// Another host uses the grant: it was exported with its secrets, or it came from a backup.
     #[error("{license} can't be used here: {}", if *.came_with_a_backup { "its tokens came from a backup, and only one host may use them" } else { "its tokens were exported, and only one host may use them" })]
     HeldElsewhere {
-        /// Which.
         license: String,
         /// Its tokens are here, and not in use.
         came_with_a_backup: bool,
     },
     /// A command that can't replace this process.
     #[error("{command}: {reason}")]
-    NotRun {
-        /// Which.
-        command: String,
-        /// The system's word.
-        reason: String,
-    },
-    /// The command needs confirmation, and this session is not interactive.
+    NotRun { command: String, reason: String },
     #[error("confirmation needed {action}, and this session is not interactive")]
-    NeedsYes {
-        /// What needs it.
-        action: String,
-    },
+    NeedsYes { action: String },
     /// An error about the secrets or the grant of a license, with the license, so that the hint can name the command for it.
     #[error("{error}")]
     OfLicense {
         /// What names it behind a command, quoted for a shell.
         selector: String,
-        /// What is wrong.
         error: Box<Error>,
     },
     /// A consent brought nothing that could be stored.
@@ -194,15 +130,12 @@ pub enum Error {
     NoGrant {
         /// Which license; `None`: each of a run.
         license: Option<String>,
-        /// Why.
         error: Box<ProviderError>,
         /// The command that asks about the license once more.
         next: String,
     },
-    /// No admin answered within the time.
     #[error("nobody granted access to {license} within {minutes}")]
     Timeout {
-        /// Which.
         license: String,
         /// How long was waited, in words.
         minutes: String,
@@ -213,126 +146,61 @@ pub enum Error {
         /// The command that asks once more.
         next: String,
     },
-    /// The provider did not respond for so long that an unattended run over several licenses ended.
     #[error("the provider has not responded for {lasted}: {reason}")]
     Away {
         /// How long was waited, in words.
         lasted: String,
-        /// Its last failure.
         reason: String,
     },
-    /// The loopback listener can't be bound.
     #[error("the redirect listener can't use port {port} on this machine: {reason}")]
-    ListenerTaken {
-        /// The port asked for.
-        port: u16,
-        /// The system's word.
-        reason: String,
-    },
-    /// The loopback listener can't be made at all.
+    ListenerTaken { port: u16, reason: String },
     #[error("the redirect listener can't be started: {reason}")]
-    Listener {
-        /// The system's word.
-        reason: String,
-    },
-    /// The person at the terminal said no.
+    Listener { reason: String },
     #[error("nothing was changed: the answer to \"{what}\" was no")]
-    NotConfirmed {
-        /// What wasn't.
-        what: String,
-    },
-    /// Another admin granted than the one named, and nobody could be asked.
+    NotConfirmed { what: String },
     #[error("{license} was granted by {granted_by}, not {username}: the grant awaits approval")]
-    OtherAdmin {
-        /// Which.
-        license: String,
-        /// Who really granted.
-        granted_by: String,
-        /// Who was named.
-        username: String,
-        /// The command that accepts the grant.
-        accept: String,
-        /// The command that discards it.
-        discard: String,
-    },
+    OtherAdmin { license: String, granted_by: String, username: String, accept: String, discard: String },
     /// Ctrl-C, or a polite signal.
     #[error("interrupted")]
-    Interrupted {
-        /// The command to go on with, where there is one.
-        next: Option<String>,
-    },
-    /// Some of several failed.
+    Interrupted { next: Option<String> },
     #[error("{failed} of {} failed", licenses(*.total))]
     Partial {
-        /// How many failed.
         failed: usize,
-        /// Of how many.
         total: usize,
         /// What all of them failed with, where it was the same.
         alike: Option<Kind>,
         /// The command that tries the failed ones again.
         again: String,
     },
-    /// Hooks failed; they will be run again.
     #[error("{failed} of {total} hooks failed")]
-    HooksFailed {
-        /// How many failed.
-        failed: usize,
-        /// Of how many.
-        total: usize,
-    },
+    HooksFailed { failed: usize, total: usize },
     /// A file that can't be read or written.
     #[error("{path}: {reason}")]
-    File {
-        /// Which.
-        path: String,
-        /// The system's word.
-        reason: String,
-    },
+    File { path: String, reason: String },
     /// Rows of a file of licenses that can't be right; none of the file was used.
     #[error("{}", rows::told(path, complaints))]
     Rows {
-        /// Which file.
         path: String,
         /// What is wrong, in the file's order.
         complaints: Vec<RowProblem>,
     },
-    /// The answer could not be written to standard output.
     #[error("can't write to standard output: {0}")]
     Output(#[source] std::io::Error),
-    /// Another process runs the hooks.
     #[error("another process is already running the hooks")]
     HooksRunning,
-    /// The stand-in provider can't listen.
     #[error("the sandbox can't be started: {reason}")]
-    Sandbox {
-        /// The system's word.
-        reason: String,
-    },
-    /// A command that the demo shows failed.
+    Sandbox { reason: String },
     #[error("a command of the demo failed with exit code {code}")]
-    Demo {
-        /// Its exit code.
-        code: u8,
-    },
+    Demo { code: u8 },
     /// The operating system refused what the program can't run without.
     #[error("{what}: {reason}")]
     System {
         /// What it refused, as a sentence: "no thread can be started", …
         what: &'static str,
-        /// The system's word.
         reason: String,
     },
-    /// The system lets this process have too few threads.
     #[error("this command needs {wanted} more threads, and only {got} can be started: {reason}")]
-    Threads {
-        /// How many are needed at once.
-        wanted: usize,
-        /// How many could be started.
-        got: usize,
-        /// The system's word.
-        reason: String,
-    },
+    Threads { wanted: usize, got: usize, reason: String },
     /// A bug: something that this program should never meet.
     #[error("{0}")]
     Internal(String),
@@ -368,7 +236,6 @@ impl Error {
         rest.map(|rest| rest.trim_start().to_owned()).unwrap_or(said)
     }
 
-    /// Its kind.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Config(_) => Kind::Config,

@@ -8,7 +8,6 @@ use std::time::Duration;
 pub struct FactDifference {
     /// BioTrack's name of the fact: "Location", "Company", …
     pub fact: &'static str,
-    /// What was asked.
     pub asked: String,
     /// What the provider reported, cleaned of control characters.
     pub reported: String,
@@ -26,29 +25,22 @@ pub enum ProviderError {
     /// No connection: no byte of the request left.
     #[error("{} can't be reached: {reason}", with_setting(host, setting))]
     Unreachable {
-        /// Which host.
         host: String,
         /// The setting whose address it is: `url`, `token_url`, …
         setting: &'static str,
-        /// Why.
         reason: String,
     },
-    /// The answer to a request was lost, so the request may or may not have taken effect.
     #[error("the answer from {host} to {what} was lost: {reason}")]
     Lost {
-        /// Which host.
         host: String,
         /// What was asked: "the code", "the refresh", "the revocation".
         what: &'static str,
-        /// Why.
         reason: String,
     },
     /// The provider answered, but with nothing that can be used.
     #[error("{host} answered {what} with {answer}")]
     Useless {
-        /// Which host.
         host: String,
-        /// What was asked.
         what: &'static str,
         /// What came: "HTTP 503", "HTML instead of JSON", …
         answer: String,
@@ -56,11 +48,8 @@ pub enum ProviderError {
     /// The provider itself failed, or has too much to do: 5xx or 429.
     #[error("{host} answered {what} with HTTP {status}")]
     Overloaded {
-        /// Which host.
         host: String,
-        /// What was asked.
         what: &'static str,
-        /// The status.
         status: u16,
         /// How long it asks to be left alone.
         retry_after: Option<Duration>,
@@ -68,9 +57,7 @@ pub enum ProviderError {
     /// The provider refused the request at its authorization endpoint (RFC 6749 4.1.2.1).
     #[error("{license}: {}", authorization_error(.code, .description))]
     Refused {
-        /// Which license.
         license: String,
-        /// The error code.
         code: String,
         /// The server's words, cleaned and cut.
         description: Option<String>,
@@ -78,11 +65,8 @@ pub enum ProviderError {
     /// The provider refused the request at its token endpoint (RFC 6749 5.2).
     #[error("{host} refused {what}: {}", token_error(.code, .description))]
     TokenRefused {
-        /// Which host.
         host: String,
-        /// What was asked.
         what: &'static str,
-        /// The error code.
         code: String,
         /// The server's words, cleaned and cut.
         description: Option<String>,
@@ -92,86 +76,36 @@ pub enum ProviderError {
     /// The provider called a grant invalid, but an earlier refresh of it was never answered: the refusal may concern only the token that
     /// the lost answer replaced.
     #[error("{said}; that isn't certain, because the answer to an earlier try was lost")]
-    RefusedInDoubt {
-        /// What it said, as a sentence.
-        said: String,
-    },
+    RefusedInDoubt { said: String },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
     #[error("{license}: BioTrack refused the code, which had lapsed or was already used")]
-    CodeLapsed {
-        /// Which license.
-        license: String,
-    },
+    CodeLapsed { license: String },
     /// The provider doesn't accept the client, which a test request found before anybody was asked.
     #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret in the vault" } else { "" })]
-    WrongClient {
-        /// Which host.
-        host: String,
-        /// The client id.
-        client_id: String,
-        /// The client has a secret.
-        has_secret: bool,
-        /// The command that sets it.
-        next: String,
-    },
+    WrongClient { host: String, client_id: String, has_secret: bool, next: String },
     /// The redirect doesn't name the issuer that was asked (RFC 9207).
     #[error("{license}: the redirect came from {found}, not from {expected}")]
     Issuer {
-        /// Which license.
         license: String,
-        /// Who was asked.
         expected: String,
         /// Who answered, cleaned; "an unnamed issuer" where it is missing.
         found: String,
     },
     /// The redirect is malformed: a parameter twice, or neither code nor error.
     #[error("{license}: the redirect is malformed ({problem})")]
-    Redirect {
-        /// Which license.
-        license: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// What was granted isn't what was asked.
+    Redirect { license: String, problem: &'static str },
     #[error("{license}: the grant differs from the request: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Mismatch {
-        /// Which license.
-        license: String,
-        /// Each fact that differs.
-        differences: Vec<FactDifference>,
-        /// What became of the wrong grant.
-        fate: &'static str,
-    },
+    Mismatch { license: String, differences: Vec<FactDifference>, fate: &'static str },
     /// What a refresh brought isn't what was granted; the grant's own tokens were kept.
     #[error("{license}: the refreshed token differs from the grant: {}", .differences.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    OtherToken {
-        /// Which license.
-        license: String,
-        /// Each fact that differs.
-        differences: Vec<FactDifference>,
-    },
+    OtherToken { license: String, differences: Vec<FactDifference> },
     /// The metadata doesn't fit (RFC 8414).
     #[error("the metadata of {host} {problem}")]
-    Metadata {
-        /// Which host.
-        host: String,
-        /// What is wrong with it.
-        problem: String,
-    },
-    /// The provider asks for something that this program can't do.
+    Metadata { host: String, problem: String },
     #[error("{host} requires {what}, which biotrack-auth doesn't support")]
-    Unsupported {
-        /// Which host.
-        host: String,
-        /// What.
-        what: &'static str,
-    },
-    /// The HTTP client can't be made.
+    Unsupported { host: String, what: &'static str },
     #[error("secure connections can't be set up: {reason}")]
-    Setup {
-        /// Why.
-        reason: String,
-    },
+    Setup { reason: String },
 }
 
 /// What helps where the client isn't accepted.

@@ -3,187 +3,77 @@
 /// What keeps the keyring or the sealed vault from working. Never carries a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum VaultError {
-    /// There is no keyring to talk to.
     #[error("no keyring is reachable: {reason}")]
-    NoKeyring {
-        /// The platform's word.
-        reason: String,
-    },
-    /// The keyring is there, but locked.
+    NoKeyring { reason: String },
     #[error("the keyring is locked")]
     Locked,
-    /// The keyring is there, and has no place yet where secrets could be kept.
     #[error("{keeper} has no place to store secrets yet")]
-    NotSetUp {
-        /// Which keyring, as people call it.
-        keeper: String,
-    },
-    /// The keyring took too long to answer.
+    NotSetUp { keeper: String },
     #[error("{keeper} did not respond within {seconds} seconds when asked to {what}")]
-    Silent {
-        /// Which keyring, as people call it.
-        keeper: String,
-        /// How long was waited.
-        seconds: u64,
-        /// What was asked of it.
-        what: &'static str,
-    },
+    Silent { keeper: String, seconds: u64, what: &'static str },
     /// The keyring answered with something else.
     #[error("the keyring failed to {what}: {reason}")]
-    Keyring {
-        /// What was asked of it.
-        what: &'static str,
-        /// The platform's word.
-        reason: String,
-    },
+    Keyring { what: &'static str, reason: String },
     /// The same, where a new configuration has no vault yet.
     #[error("{0}")]
     Unchosen(Box<VaultError>),
-    /// What the ledger says should be in the vault isn't.
     #[error("the ledger names the vault entry {item}, which doesn't exist")]
-    Gone {
-        /// The entry's name.
-        item: String,
-    },
-    /// The vault has the entry, but not as it was written.
+    Gone { item: String },
     #[error("the vault's entry for {what} is damaged: {reason}")]
-    Broken {
-        /// Whose.
-        what: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    Broken { what: String, reason: String },
     /// The ledger names a place that is of the other kind of vault.
     #[error("the secret of {what} is in the {kept} vault, and the {used} vault is configured")]
-    OtherVault {
-        /// Whose.
-        what: String,
-        /// The kind that holds it.
-        kept: &'static str,
-        /// The kind in use.
-        used: &'static str,
-    },
-    /// What was written didn't read back.
+    OtherVault { what: String, kept: &'static str, used: &'static str },
     #[error("the vault returned different data than was stored")]
     Unfaithful,
-    /// There is no identity on this host, or it can't be read.
     #[error("the sealed vault's identity at {path} can't be used: {reason}")]
-    Identity {
-        /// Where it should be.
-        path: String,
-        /// Why not.
-        reason: String,
-    },
+    Identity { path: String, reason: String },
     /// Others can read or change the identity, or its folder.
     #[error("the sealed vault's identity can't be used: {path}: {reason}")]
     ExposedIdentity {
         /// What they can change or read.
         path: String,
-        /// Who, and how it's fixed.
         reason: String,
     },
-    /// The identity is wrapped, and nobody can be asked for its passphrase.
     #[error("the sealed vault's identity at {path} has a passphrase, and this session is not interactive")]
-    Passphrase {
-        /// Which file.
-        path: String,
-    },
-    /// The passphrase doesn't open it.
+    Passphrase { path: String },
     #[error("the passphrase doesn't open the identity at {path}")]
-    WrongPassphrase {
-        /// Which file.
-        path: String,
-    },
-    /// An identity's file would have been overwritten.
+    WrongPassphrase { path: String },
     #[error("{path} already exists, and an identity is never overwritten")]
-    IdentityExists {
-        /// Which file.
-        path: String,
-    },
-    /// Sealing itself failed.
+    IdentityExists { path: String },
     #[error("sealing failed: {reason}")]
-    Sealing {
-        /// Why.
-        reason: String,
-    },
+    Sealing { reason: String },
     /// Sealed bytes that this host's identity can't open.
     #[error("the secret of {what} can't be opened here: {reason}")]
-    Sealed {
-        /// Whose.
-        what: String,
-        /// Why.
-        reason: Unopened,
-    },
-    /// Sealed bytes that are for other hosts alone, by the configuration.
+    Sealed { what: String, reason: Unopened },
     #[error("the secret of {what} can be opened only on a host with the identity of {}", .recipients.join(" or "))]
-    Foreign {
-        /// Whose.
-        what: String,
-        /// The configured recipients.
-        recipients: Vec<String>,
-    },
+    Foreign { what: String, recipients: Vec<String> },
     /// Sealed bytes that the ledger knows another host's process to have left.
     #[error(
         "the secret of {what} can't be opened here: it is sealed to another identity, or damaged; the license was last changed on {host}"
     )]
     OtherHost {
-        /// Whose.
         what: String,
         /// Where the license was last changed, as the ledger says.
         host: String,
     },
-    /// It was sealed for something else than the row that it stands in.
     #[error("{what}: the secret in the ledger was sealed for {sealed}, not for {row}")]
-    Elsewhere {
-        /// Whose the row is.
-        what: String,
-        /// What it was sealed for.
-        sealed: String,
-        /// What the row is.
-        row: String,
-    },
-    /// An older secret stands where a newer one was.
+    Elsewhere { what: String, sealed: String, row: String },
     #[error("{what}: the ledger holds an older secret ({sealed}) than this host stored last ({newest})")]
-    PutBack {
-        /// Whose.
-        what: String,
-        /// The number of what is there.
-        sealed: i64,
-        /// The number of what should be there.
-        newest: i64,
-    },
-    /// It was sealed for the same profile at another provider, or for another client.
+    PutBack { what: String, sealed: i64, newest: i64 },
     #[error("{what}: the secret was sealed for {sealed}, but the profile {profile} is now {now}")]
-    Moved {
-        /// Whose.
-        what: String,
-        /// The profile.
-        profile: String,
-        /// What it was sealed for.
-        sealed: String,
-        /// What the profile is now.
-        now: String,
-    },
-    /// This host seals it for itself, and didn't seal this.
+    Moved { what: String, profile: String, sealed: String, now: String },
     #[error("{what}: this host did not seal the secret in the ledger")]
-    Unauthentic {
-        /// Whose.
-        what: String,
-    },
+    Unauthentic { what: String },
     /// It doesn't say what it was sealed for, in a row that no older version wrote.
     #[error(
         "{what}: the secret does not say what it was sealed for, and no older version of this program wrote it"
     )]
-    Unlabeled {
-        /// Whose.
-        what: String,
-    },
-    /// A configured recipient that isn't one.
+    Unlabeled { what: String },
     #[error("\"{recipient}\" isn't an age recipient: {reason}")]
     Recipient {
         /// As configured.
         recipient: String,
-        /// Why not.
         reason: String,
     },
 }
@@ -194,27 +84,21 @@ pub enum Unopened {
     /// No identity here opens them.
     #[error("it is sealed to another identity, or damaged")]
     OtherIdentity,
-    /// A format that this program's age doesn't know.
     #[error("a newer age sealed it")]
     NewerAge,
-    /// They don't decrypt.
     #[error("it is damaged")]
     Damaged,
-    /// Their armor doesn't decode.
     #[error("its armor is damaged")]
     Armor,
     /// They hold something else than this program seals.
     #[error("this program didn't seal its content")]
     Content,
-    /// A newer program sealed them.
     #[error("a newer biotrack-auth wrote it (format {found}; this version supports {known})")]
     NewerForm {
-        /// Its form.
         found: u8,
         /// The newest form this program knows.
         known: u8,
     },
-    /// They hold the tokens of another license.
     #[error("it belongs to another license")]
     OtherLicense,
 }

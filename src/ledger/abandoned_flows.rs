@@ -54,7 +54,6 @@ impl Ledger {
         FlowOwners { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
     }
 
-    /// Every open question, of all profiles.
     pub fn all_flows(&self) -> Result<Vec<Flow>> {
         journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
@@ -71,7 +70,6 @@ impl Ledger {
         }
     }
 
-    /// A question by its state, as it stands in the ledger.
     pub fn open_question(&self, state: &Fingerprint) -> Result<Option<Flow>> {
         journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
@@ -81,7 +79,6 @@ impl Ledger {
         journal::open_states(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// What is remembered of a closed question by its state.
     pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
         journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }

@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 /// Tables about the place and not about what is kept there: its name and number, and which hosts are at work there.
 const OF_THE_PLACE: [&str; 2] = ["meta", "owner"];
 
-/// A table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Table {
     pub(super) name: String,
@@ -16,7 +15,6 @@ pub(super) struct Table {
     refers_to: BTreeSet<String>,
 }
 
-/// A column of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SchemaColumn {
     pub(super) name: String,

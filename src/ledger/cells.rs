@@ -20,7 +20,6 @@ pub(super) fn words(stage: &FlowStage) -> (&'static str, Option<&[u8]>) {
     }
 }
 
-/// The stage of columns.
 pub(super) fn stage(word: &str, sealed: Option<SealedBytes>) -> Option<FlowStage> {
     match (word, sealed) {
         ("asked", _) => Some(FlowStage::Asked),
@@ -48,7 +47,6 @@ pub(super) fn instant(row: &SqlRow<'_>, column: usize) -> Result<Timestamp, DbEr
     moment(row.get(column)?, column)
 }
 
-/// Seconds out of a column as the instant that they are.
 pub(super) fn moment(seconds: i64, column: usize) -> Result<Timestamp, DbError> {
     Timestamp::from_second(seconds).map_err(|e| unexpected_value(column, e))
 }
@@ -61,7 +59,6 @@ pub(super) fn place(row: &SqlRow<'_>, first: usize) -> Result<Option<SecretPlace
     Ok(row.get::<Option<Vec<u8>>>(first + 1)?.map(|bytes| SecretPlace::Blob(SealedBytes(bytes))))
 }
 
-/// The columns `item` and `blob` of a place.
 pub(super) fn columns(place: &SecretPlace) -> (Option<&str>, Option<&[u8]>) {
     match place {
         SecretPlace::Item(item) => (Some(item), None),
@@ -88,7 +85,6 @@ pub(super) fn is_old(mark: Option<&str>, place: &SecretPlace) -> bool {
     mark.is_some_and(|mark| mark == old_mark(place))
 }
 
-/// What a text says, where there is one.
 pub(super) fn parsed<T: FromStr<Err = crate::error::Error>>(
     row: &SqlRow<'_>,
     column: usize,

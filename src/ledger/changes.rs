@@ -15,7 +15,6 @@ use jiff::Timestamp;
 /// What a commit replaced: for the vault to forget.
 #[derive(Debug, Default)]
 pub struct CommitReceipt {
-    /// The closed questions' memos.
     pub memos: Vec<SecretPlace>,
 }
 

@@ -4,14 +4,13 @@ use super::engine::{Db, DbError, SqlValue, values};
 use super::journal::{self, CloseReason};
 use super::records::{self, COLUMNS, changed};
 use super::store::Ledger;
-use super::{cells, chain, doubts};
+use super::{cells, doubts, history_chain};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace};
 use crate::model::history::HistoryEvent;
 use crate::model::ids::Key;
 
-/// What went with a record that was removed.
 #[derive(Debug, Default)]
 pub struct RemovedRecord {
     /// Its open questions' memos, for the vault to forget.
@@ -62,14 +61,13 @@ impl Ledger {
                 return Err(changed(key).into());
             }
             removed.hooks = forget_what_hangs_on(tx, profile, key)?;
-            chain::append(event, &context);
+            history_chain::append(event, &context);
             context.written.borrow_mut().changes(profile, key, record.generation.0, 0);
             Ok(removed)
         })
     }
 }
 
-/// A record as it is now.
 fn record_now(tx: Db<'_>, record: &Authorization) -> Result<Option<Authorization>, DbError> {
     let Authorization { profile, key, .. } = record;
     tx.row(

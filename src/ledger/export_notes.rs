@@ -17,7 +17,6 @@ pub struct ExportNote {
     pub id: String,
     /// The file that it's written to; `None`: standard output.
     pub file: Option<PathBuf>,
-    /// Whose tokens are in it.
     pub licenses: Vec<String>,
     /// The tokens have left the ledger: they are in the bundle alone.
     pub has_left: bool,

@@ -1,8 +1,9 @@
 //! Bundles on their way out: begun, settled, and those that were cut short.
 
 use super::export_notes::{ExportNote, NOTED, is_part_of_a_name, note, own_name};
+use super::history_chain::append_chore;
+use super::meta;
 use super::store::Ledger;
-use super::{chain, meta};
 use crate::error::Result;
 use crate::model::flow::FlowOwner;
 use crate::model::history::LedgerEventKind;
@@ -34,9 +35,7 @@ impl Ledger {
         self.transaction("note the export", |tx| {
             meta::remove(tx, &export.id)?;
             match cut_short {
-                Some((detail, at)) => {
-                    chain::append_chore(tx, LedgerEventKind::ExportCutShort, at, detail, &context)
-                }
+                Some((detail, at)) => append_chore(tx, LedgerEventKind::ExportCutShort, at, detail, &context),
                 None => Ok(()),
             }
         })

@@ -29,7 +29,6 @@ impl Ledger {
         journal::asked_user(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// Whether a question is open.
     pub fn is_open(&self, flow: &FlowId) -> Result<bool> {
         Ok(self.stage(flow)?.is_some())
     }

@@ -16,11 +16,9 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// What dead processes left beside the ledger.
 #[derive(Debug, Default)]
 pub struct Leftovers {
-    /// Their marks.
     pub marks: Vec<PathBuf>,
     /// Their spools, which may hold an answer.
     pub spools: Vec<PathBuf>,
-    /// How many processes live.
     pub living: usize,
 }
 

@@ -1,7 +1,7 @@
 //! The history as it's read, verified and pruned.
 
-use super::chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::engine::{Db, DbError, unexpected_value, values};
+use super::history_chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::history::{Chain, ChainLink, HistoryLine, LedgerEventKind};
@@ -12,13 +12,9 @@ use jiff::Timestamp;
 /// What pruning would remove, or has removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PruneSummary {
-    /// How many links.
     pub links: u64,
-    /// When the newest of them was made.
     pub last: Option<String>,
-    /// The number of the newest of them.
     pub seq: i64,
-    /// Its hash.
     pub hash: Vec<u8>,
 }
 
@@ -26,16 +22,15 @@ impl Ledger {
     /// The last lines of a license's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<HistoryLine>> {
         let read = self.engine.db().rows(
-            "SELECT at, event, user, host, detail FROM history
+            "SELECT at, event, host, detail FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
             values![profile, key.ubi.as_str(), key.license.as_str(), most],
             |row| {
                 Ok(HistoryLine {
                     at: row.get::<&str>(0)?.parse().map_err(|e| unexpected_value(0, e))?,
                     event: row.get(1)?,
-                    user: row.get(2)?,
-                    host: row.get(3)?,
-                    detail: row.get(4)?,
+                    host: row.get(2)?,
+                    detail: row.get(3)?,
                 })
             },
         );
@@ -68,7 +63,6 @@ impl Ledger {
         Ok(links)
     }
 
-    /// Follows the whole chain.
     pub fn verify_history(&self) -> Result<Chain> {
         // One snapshot, so that the head belongs to its links.
         let read = self.engine.snapshot(follow);

@@ -5,7 +5,6 @@ use crate::error::Kind;
 use crate::model::history::{ChainLink, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
 
-/// Which occasion an event is, where it is one.
 pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
     match happened {
         HistoryEventKind::Granted | HistoryEventKind::Renewed => Some(HookEventKind::Granted),

@@ -12,16 +12,11 @@ const LISTENS_ON: i64 = 30 * 24 * 60 * 60;
 /// No verifier is sealed to more of them than this: the last ones heard of.
 const MOST: i64 = 16;
 
-/// A host that takes answers for others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListeningHost {
-    /// What seals to it.
     pub recipient: String,
-    /// Its name, as it gave it.
     pub name: String,
-    /// Since when it's listed.
     pub since: Timestamp,
-    /// When it was last heard of.
     pub listened: Timestamp,
 }
 

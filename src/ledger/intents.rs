@@ -16,7 +16,6 @@ use crate::model::secret::Fingerprint;
 /// A question with the record it's about: what is committed before anything is asked.
 #[derive(Debug, Clone)]
 pub struct Intent {
-    /// The question.
     pub flow: Flow,
     /// The record as it shall be while the question is open, and its event; a new license becomes pending here.
     pub change: RecordCommit,
@@ -24,10 +23,8 @@ pub struct Intent {
     pub state: Option<Fingerprint>,
 }
 
-/// A question that is on disk.
 #[derive(Debug)]
 pub struct CommittedIntent {
-    /// The proof.
     pub flow: Logged<FlowId>,
     /// The memos of those that it replaced: for the vault to forget.
     pub replaced: Vec<SecretPlace>,

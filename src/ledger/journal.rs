@@ -41,12 +41,9 @@ pub(super) enum CloseReason {
     Replaced,
 }
 
-/// A question that is closed, by its state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedFlow {
-    /// The profile it was asked in.
     pub profile: String,
-    /// About which license.
     pub key: Key,
     /// A newer question took its place before an answer came.
     pub replaced: bool,
@@ -199,12 +196,10 @@ pub(super) fn code_is_sent(tx: Db<'_>, flow: &FlowId, code: &Fingerprint) -> Res
     Ok(())
 }
 
-/// The open question, of any profile, that a state belongs to.
 pub(super) fn of_state(db: Db<'_>, state: &Fingerprint) -> Result<Option<Flow>, DbError> {
     db.row(&format!("SELECT {COLUMNS} FROM flow WHERE state_hash = ?1"), values![state], read_full_flow)
 }
 
-/// The states of all open questions.
 pub(super) fn open_states(db: Db<'_>) -> Result<Vec<Fingerprint>, DbError> {
     let states = "SELECT state_hash FROM flow WHERE state_hash IS NOT NULL";
     let found: Vec<Vec<u8>> = db.rows(states, values![], |row| row.get(0))?;
@@ -334,7 +329,6 @@ pub(super) fn ask_instead(tx: Db<'_>, record: &Authorization, before: &Username)
     Ok(())
 }
 
-/// Who is asked by a question now.
 pub(super) fn asked_user(db: Db<'_>, flow: &FlowId) -> Result<Option<Username>, DbError> {
     db.row("SELECT username FROM flow WHERE id = ?1", values![&flow.0], |row| {
         Username::parse(text(row, 0)?).map_err(|e| unexpected_value(0, e))
@@ -355,7 +349,6 @@ pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flo
     Ok(open)
 }
 
-/// The one refresh of a license.
 pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, DbError> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
@@ -380,7 +373,6 @@ pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &FlowOwner) -> Result<bool, D
     Ok(put == 1)
 }
 
-/// The questions about one license.
 pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
@@ -397,12 +389,10 @@ pub(super) fn seen_of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, Db
     seen(db, "WHERE profile = ?1", values![profile])
 }
 
-/// The questions of a profile.
 pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, DbError> {
     flows(db, "WHERE profile = ?1", values![profile])
 }
 
-/// The questions of every profile.
 pub(super) fn of_all(db: Db<'_>) -> Result<Vec<Flow>, DbError> {
     flows(db, "", values![])
 }

@@ -3,7 +3,6 @@
 use super::engine::{Db, DbError, values};
 use super::move_state::MoveState;
 
-/// What is said under a name.
 pub(super) fn get(db: Db<'_>, name: &str) -> Result<Option<String>, DbError> {
     db.row("SELECT value FROM meta WHERE name = ?1", values![name], |row| row.get(0))
 }
@@ -17,7 +16,6 @@ pub(super) fn put(tx: Db<'_>, name: &str, value: &str) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Says nothing under the name any more.
 pub(super) fn remove(tx: Db<'_>, name: &str) -> Result<(), DbError> {
     tx.execute("DELETE FROM meta WHERE name = ?1", values![name])?;
     Ok(())
@@ -34,7 +32,6 @@ pub(super) fn of_kind(db: Db<'_>, word: &str) -> Result<Vec<(String, String)>, D
     )
 }
 
-/// What is said of where its records are.
 pub(super) fn move_state(db: Db<'_>) -> Result<MoveState, DbError> {
     let mut found = MoveState::default();
     db.each("SELECT name, value FROM meta", values![], |row| {

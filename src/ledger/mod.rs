@@ -8,7 +8,6 @@
 mod abandoned_flows;
 mod catalog;
 mod cells;
-mod chain;
 mod changes;
 mod claims;
 mod doubts;
@@ -20,6 +19,7 @@ mod file_system;
 mod flow_stages;
 mod health;
 mod history;
+mod history_chain;
 mod hook_queue;
 mod hosts;
 mod intents;

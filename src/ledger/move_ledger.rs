@@ -1,10 +1,11 @@
 //! The whole ledger, from a file to a server or back: copied in one transaction of the one it goes to while the one it comes
 //! from lets nobody write, compared, and only then marked as moved. Killed anywhere, the same command goes on.
 
-use super::engine::{LedgerEngine, LedgerFile, ServerSession, checkpoint_truncate, values};
+use super::engine::{LedgerEngine, OpenMode, ServerSession, checkpoint_truncate, values};
+use super::history_chain::append_chore;
 use super::move_state::MoveState;
 use super::store::Ledger;
-use super::{chain, meta, table_copy};
+use super::{meta, table_copy};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
@@ -15,9 +16,7 @@ use std::fs;
 /// What was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MoveSummary {
-    /// Licenses' records.
     pub records: usize,
-    /// Links of the history.
     pub links: usize,
 }
 
@@ -28,13 +27,13 @@ impl Ledger {
     /// # Errors
     /// Where the other place has records of its own, or the move isn't allowed there: nothing is changed.
     pub fn carry(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<MoveSummary> {
-        let source = Self::as_it_is(env, from)?;
+        let source = Self::connected(env, from, OpenMode::AsItIs)?;
         let is = |named: &Option<String>, ledger: &str| named.as_deref() == Some(ledger);
         let there = source.move_state()?;
         let mut target = match (&there.moved, is_unused_place(env, to)?) {
-            (None, true) => Self::as_it_is(env, to)?,
+            (None, true) => Self::connected(env, to, OpenMode::AsItIs)?,
             (None, false) => source.replaced(env, to)?,
-            (Some(moved), _) if *moved == place_of(env, to) => Self::as_it_is(env, to)?,
+            (Some(moved), _) if *moved == place_of(env, to) => Self::connected(env, to, OpenMode::AsItIs)?,
             (Some(moved), _) => {
                 return Err(LedgerError::Moved { place: source.path.clone(), to: moved.clone() }.into());
             }
@@ -50,7 +49,7 @@ impl Ledger {
             let context = target.write_context();
             let done = target.engine.transaction(|tx| {
                 meta::remove(tx, "arriving")?;
-                chain::append_chore(tx, LedgerEventKind::LedgerMoved, now, &format!("from {from}"), &context)
+                append_chore(tx, LedgerEventKind::LedgerMoved, now, &format!("from {from}"), &context)
             });
             done.map_err(|e| target.fault("finish the move", e))?;
             env.steps.reached(WatchedStep::AfterCommit);
@@ -62,18 +61,6 @@ impl Ledger {
         Ok(MoveSummary { records: count("authorization")?, links: count("history")? })
     }
 
-    /// Opened whether or not its records are elsewhere.
-    fn as_it_is(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Ok(match place {
-            LedgerPlace::File => {
-                Self::of_file(LedgerFile::as_it_is(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
-            }
-            LedgerPlace::Server(server) => {
-                Self::of_server(ServerSession::as_it_is(server, env.random.as_ref())?, env)
-            }
-        })
-    }
-
     pub(super) fn move_state(&self) -> Result<MoveState> {
         meta::move_state(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
@@ -81,7 +68,7 @@ impl Ledger {
     /// Makes room at a place that is empty, or once held these very records: they moved away from there, or a move to it was
     /// cut short.
     fn replaced(&self, env: &Env, to: &LedgerPlace) -> Result<Self> {
-        let old = Self::as_it_is(env, to)?;
+        let old = Self::connected(env, to, OpenMode::AsItIs)?;
         let there = old.move_state()?;
         let ours = old.id == self.id && (there.moved.is_some() || there.arriving.is_some());
         if there == MoveState::default() && old.is_empty()? {
@@ -96,7 +83,7 @@ impl Ledger {
         }
         drop(old);
         set_aside(&env.paths)?;
-        Self::as_it_is(env, to)
+        Self::connected(env, to, OpenMode::AsItIs)
     }
 
     /// Whether nothing was kept in it yet.

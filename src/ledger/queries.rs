@@ -20,7 +20,6 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ExpiringRecords {
     /// Those near their end, or with anything noted or open, by UBI and license.
     pub standings: Vec<AuthorizationWithFlows>,
-    /// The others.
     pub quiet: QuietRecords,
 }
 
@@ -36,7 +35,6 @@ impl Ledger {
         })
     }
 
-    /// One record with its open questions.
     pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
         self.read_consistent_snapshot(|db, dead| {
             let found = look_for(
@@ -156,7 +154,6 @@ impl Ledger {
         })
     }
 
-    /// The profiles that have records.
     pub fn profiles(&self) -> Result<Vec<String>> {
         self.read_consistent_snapshot(|db, _| {
             // One step by the index for each: there are few, however many records they have.
@@ -282,7 +279,6 @@ fn look_for(
     )
 }
 
-/// The records of these keys.
 fn look_up(db: Db<'_>, keys: &str, values: &[SqlValue<'_>]) -> Result<Vec<AuthorizationWithFlows>, DbError> {
     let join = db.join_in_this_order();
     db.rows(

@@ -2,8 +2,8 @@
 //! declaration says.
 
 use super::cells::{columns, is_old, place};
-use super::chain;
 use super::engine::{Cell, Db, DbError, SqlRow, SqlValue, unexpected_value, values};
+use super::history_chain;
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, ColumnScope};
@@ -49,7 +49,6 @@ static PUT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A row of the [`COLUMNS`].
 struct Columns<'r> {
     row: &'r SqlRow<'r>,
     next: usize,
@@ -111,7 +110,7 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
         turn(tx, record, step)?;
     }
     for event in &change.events {
-        chain::append(event, context);
+        history_chain::append(event, context);
     }
     let is_live = change.moves.iter().any(|step| matches!(step, SecretsChange::Put(SecretRole::Live, _)));
     let live = if is_live { record.generation.0 } else { 0 };
@@ -119,7 +118,6 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
     Ok(true)
 }
 
-/// A record's generation as it is now.
 pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
     let found = tx.row(
         "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",

@@ -21,13 +21,9 @@ fn latest_credible(now: Timestamp) -> Timestamp {
 pub struct QueuedHook {
     /// The event's number in the history.
     pub seq: i64,
-    /// When it happened.
     pub at: Timestamp,
-    /// To which license.
     pub key: Key,
-    /// What for.
     pub occasion: HookEventKind,
-    /// The event's detail.
     pub detail: String,
     /// What happened: one of [`HistoryEventKind`]'s words.
     pub event: String,
@@ -35,10 +31,8 @@ pub struct QueuedHook {
     pub failure: Option<Kind>,
 }
 
-/// Which of a license's grants an event is about.
 #[derive(Debug, Clone, Copy)]
 pub enum EventGrant {
-    /// The one it has now.
     Now,
     /// The one before the last: the last has just taken its place.
     BeforeTheLast,
@@ -94,7 +88,6 @@ impl Ledger {
         Ok(GrantEventKey::of(profile, key, consents.get(skipped).map(String::as_str)))
     }
 
-    /// A hook has succeeded.
     pub fn hook_done(&mut self, seq: i64) -> Result<()> {
         self.transaction("note the hook", |tx| {
             tx.execute("DELETE FROM hook_queue WHERE seq = ?1", values![seq])?;

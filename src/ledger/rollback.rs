@@ -1,7 +1,7 @@
 //! Whether a ledger went back in time: what this host has seen of it, measured by what it holds.
 
-use super::chain;
 use super::engine::{Db, DbError, LedgerEngine, values};
+use super::history_chain;
 use super::records;
 use super::seen_heads::{self, SeenHead};
 use std::path::Path;
@@ -30,7 +30,7 @@ fn holds(db: Db<'_>, seen: &SeenHead) -> Result<bool, DbError> {
 /// Whether the history has what is noted as its last. One that doesn't wasn't taken back, somebody had his hands in it: `history
 /// verify` says where. Behind it may be rows that somebody put there by hand.
 fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
-    let Some((seq, hash)) = chain::head(db)? else {
+    let Some((seq, hash)) = history_chain::head(db)? else {
         let any: Option<i64> = db.row("SELECT seq FROM history LIMIT 1", values![], |row| row.get(0))?;
         return Ok(any.is_none());
     };

@@ -15,14 +15,11 @@ use std::collections::HashSet;
 const ITEM: &str =
     "place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress";
 
-/// What an earlier run left.
 #[derive(Debug)]
 pub struct LeftRun {
     /// Its name; it's ours now.
     pub id: RunId,
-    /// When it began.
     pub began: Timestamp,
-    /// Who had been at it.
     pub owner: String,
     /// What it had left to do, with each license's place in it.
     pub items: Vec<(usize, PlannedLicense)>,

@@ -48,12 +48,9 @@ pub const KNOWN: i64 = STEPS.len() as i64;
 /// The number of a ledger in which nothing was made yet.
 pub(super) const NOTHING: i64 = 0;
 
-/// What a migration did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Migration {
-    /// The schema that the ledger had.
     pub from: i64,
-    /// The schema that it has.
     pub to: i64,
     /// Where the ledger is kept as it was; a server's administrator sees to that.
     pub copy: Option<String>,

@@ -4,7 +4,7 @@ use super::cells::{self, columns, is_old, key, place};
 use super::engine::{Db, DbError, SqlRow, unexpected_value, values};
 use super::recipients;
 use super::store::Ledger;
-use super::{chain, journal, meta, records};
+use super::{history_chain, journal, meta, records};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Logged, ProfileSecret, SecretPlace, SecretRole, StoredSecret};
 use crate::model::granted::AwaitingGrant;
@@ -13,36 +13,24 @@ use crate::model::ids::{FlowId, Generation, Key};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
 
-/// What a secret is of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretOwner {
-    /// A license's token set.
     Tokens {
-        /// Its row.
         id: i64,
-        /// In which profile.
         profile: String,
-        /// Of which license.
         key: Key,
         /// As what.
         role: SecretRole,
         /// The record's generation; 0 where there is no record.
         record: Generation,
     },
-    /// A profile's own.
     Profile {
-        /// Which.
         profile: String,
-        /// What it's called there.
         name: String,
     },
-    /// The memo of an open question.
     Memo {
-        /// Which question.
         flow: FlowId,
-        /// In which profile.
         profile: String,
-        /// About which license.
         key: Key,
         /// It was handed out: other hosts may have sealed it.
         handed_off: bool,
@@ -51,24 +39,10 @@ pub enum SecretOwner {
     },
 }
 
-impl SecretOwner {
-    /// Whose it is, for messages.
-    pub fn whose(&self) -> String {
-        match self {
-            Self::Tokens { key, .. } | Self::Memo { key, .. } => key.license.to_string(),
-            Self::Profile { profile, .. } => format!("{profile}'s client secret"),
-        }
-    }
-}
-
-/// A secret and where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretLocation {
-    /// What it's of.
     pub owner: SecretOwner,
-    /// Where it is.
     pub place: SecretPlace,
-    /// Its number, which its seal repeats.
     pub generation: Generation,
     /// It was there before seals said what they are for.
     pub is_old: bool,
@@ -86,7 +60,6 @@ pub enum RetiredRole {
 }
 
 impl Ledger {
-    /// Where a license's secrets of a role are.
     pub fn secrets(&self, profile: &str, key: &Key, role: SecretRole) -> Result<Vec<StoredSecret>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
@@ -118,7 +91,6 @@ impl Ledger {
         self.secrets(profile, key, role).map(Logged::attested_by_the_ledger)
     }
 
-    /// Where a profile's own secret is.
     pub fn profile_secret(&self, profile: &str, name: &str) -> Result<Option<ProfileSecret>> {
         profile_secret(self.engine.db(), profile, name).map_err(|e| self.fault("read", e))
     }
@@ -221,7 +193,7 @@ impl Ledger {
                     context.written.borrow_mut().changes(profile, key, record.0, live);
                 }
             }
-            chain::append_chore(tx, chore, now, detail, &context)?;
+            history_chain::append_chore(tx, chore, now, detail, &context)?;
             Ok(())
         });
         match done {
@@ -255,7 +227,6 @@ impl Ledger {
         read.map_err(|e| self.fault("read", e))
     }
 
-    /// These are forgotten.
     pub fn items_forgotten(&mut self, items: &[String]) -> Result<()> {
         self.transaction("note the deleted items", |tx| {
             for item in items {
@@ -300,7 +271,6 @@ pub(super) fn is_the_vault(tx: Db<'_>, kinds: impl IntoIterator<Item = VaultKind
     }
 }
 
-/// Every secret that is named, wherever its name stands.
 fn named_secrets(db: Db<'_>) -> Result<Vec<SecretLocation>, DbError> {
     let mut all = db.rows(
         "SELECT secret.id, secret.profile, secret.ubi, secret.license, role, coalesce(record.generation, 0),

@@ -20,7 +20,6 @@ const TAIL: u64 = 16 * 1024;
 pub(super) struct SeenHead {
     /// The number of the history's newest link.
     pub(super) seq: i64,
-    /// Its hash.
     pub(super) hash: String,
     /// The records that this host changed in that commit.
     pub(super) changed: Vec<ChangedRecord>,

@@ -26,7 +26,6 @@ pub struct Spool {
     room: usize,
     /// The questions whose answers may have to go here, each as a ledger would hold it.
     questions: BTreeMap<FlowId, Flow>,
-    /// The codes of their answers.
     codes: BTreeMap<FlowId, Fingerprint>,
     /// Those of the slots whose questions the ledger has closed since.
     settled: BTreeSet<FlowId>,
@@ -35,12 +34,9 @@ pub struct Spool {
     renamed: bool,
 }
 
-/// What a spool holds of a question.
 #[derive(Debug)]
 pub struct SpooledFlow {
-    /// Which question.
     pub flow: FlowId,
-    /// How far it had come.
     pub stage: FlowStage,
     /// The code that came, or was sent: none is sent twice.
     pub code: Option<Fingerprint>,

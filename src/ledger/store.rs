@@ -1,17 +1,17 @@
 //! The ledger, open: its one transaction boundary.
 
-use super::engine::{Db, DbError, LedgerEngine, LedgerFile, ServerSession};
+use super::engine::{Db, DbError, LedgerEngine, LedgerFile, OpenMode, ServerSession};
 use super::process_locks::{Liveness, ProcessLock};
 use super::schema::Migration;
 use super::seen_heads::{self, NewestGenerations, SeenHead, licenses_of, newest_live};
 use super::write_context::{WriteContext, WrittenRows};
-use super::{chain, doubts, export_notes, rollback};
+use super::{doubts, export_notes, history_chain, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
 use crate::model::ids::{Generation, Key};
 use crate::model::reminder::HookEventKind;
-use crate::model::server::{DatabaseServer, LedgerPlace};
+use crate::model::server::LedgerPlace;
 use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
@@ -24,7 +24,6 @@ use std::time::Duration;
 /// So many licenses are named.
 const NAMED: usize = 20;
 
-/// The ledger, open.
 pub struct Ledger {
     pub(super) engine: LedgerEngine,
     pub(super) paths: Paths,
@@ -59,7 +58,7 @@ impl Ledger {
     /// Where there is none ([`LedgerError::Missing`]), where a newer program migrated it, or, on a server, its owner didn't
     /// yet: nothing is changed.
     pub fn open(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write, |server, _| ServerSession::write(server))
+        Self::opened(env, place, OpenMode::Existing)
     }
 
     /// The same, and makes it where there is none: for `config init`, and for who brings the first record.
@@ -67,29 +66,28 @@ impl Ledger {
     /// # Errors
     /// As above, but for one that is missing; and where none can be made.
     pub fn open_or_make(env: &Env, place: &LedgerPlace) -> Result<Self> {
-        Self::opened(env, place, LedgerFile::write_or_make, ServerSession::write_or_make)
+        Self::opened(env, place, OpenMode::OrMade)
     }
 
-    fn opened(
-        env: &Env,
-        place: &LedgerPlace,
-        file: fn(&Paths, &dyn Random, &dyn StepObserver) -> Result<LedgerFile>,
-        session: fn(&DatabaseServer, &dyn Random) -> Result<ServerSession>,
-    ) -> Result<Self> {
-        let mut ledger = match place {
-            LedgerPlace::File => {
-                Self::of_file(file(&env.paths, env.random.as_ref(), env.steps.as_ref())?, env)
-            }
-            LedgerPlace::Server(server) => {
-                // Marks and spools are here all the same.
-                files::provided_folder(&env.paths.data)?;
-                Self::of_server(session(server, env.random.as_ref())?, env)
-            }
-        };
+    fn opened(env: &Env, place: &LedgerPlace, mode: OpenMode) -> Result<Self> {
+        if let LedgerPlace::Server(_) = place {
+            // Marks and spools are here all the same.
+            files::provided_folder(&env.paths.data)?;
+        }
+        let mut ledger = Self::connected(env, place, mode)?;
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
         ledger.connection = ledger.engine.connection();
         ledger.check_not_rolled_back(env.clock.now())?;
         Ok(ledger)
+    }
+
+    /// Not yet compared with what this host has seen of it.
+    pub(super) fn connected(env: &Env, place: &LedgerPlace, mode: OpenMode) -> Result<Self> {
+        let (random, steps) = (env.random.as_ref(), env.steps.as_ref());
+        Ok(match place {
+            LedgerPlace::File => Self::of_file(LedgerFile::open(&env.paths, random, steps, mode)?.0, env),
+            LedgerPlace::Server(server) => Self::of_server(ServerSession::open(server, random, mode)?, env),
+        })
     }
 
     /// Opens the ledger for reading; `None` where there is none yet. A file that is older than this program is migrated first:
@@ -136,7 +134,9 @@ impl Ledger {
     /// Where a newer program migrated it, or it can't be migrated from here: nothing is changed.
     pub fn migrate(env: &Env, place: &LedgerPlace) -> Result<Option<Migration>> {
         let migration = match place {
-            LedgerPlace::File => LedgerFile::migrate(&env.paths, env.random.as_ref(), env.steps.as_ref())?,
+            LedgerPlace::File => {
+                LedgerFile::open(&env.paths, env.random.as_ref(), env.steps.as_ref(), OpenMode::Existing)?.1
+            }
             LedgerPlace::Server(server) => ServerSession::migrate(server)?,
         };
         if let Some(Migration { from, to, copy }) = &migration {
@@ -146,12 +146,12 @@ impl Ledger {
         Ok(migration)
     }
 
-    pub(super) fn of_file(file: LedgerFile, env: &Env) -> Self {
+    fn of_file(file: LedgerFile, env: &Env) -> Self {
         let (id, place) = (file.id().to_owned(), (file.place().to_owned(), env.paths.spool()));
         Self::of(LedgerEngine::Sqlite(file), id, place, env)
     }
 
-    pub(super) fn of_server(session: ServerSession, env: &Env) -> Self {
+    fn of_server(session: ServerSession, env: &Env) -> Self {
         let id = session.id().to_owned();
         // What it couldn't take is for this very ledger, whatever others are used here.
         let place = (session.place(), env.paths.spool_of(&id));
@@ -267,7 +267,8 @@ impl Ledger {
         let lost = rollback::lost_of(&self.engine, &mut lines).map_err(|e| self.fault("be read", e))?;
         self.newest_live = newest_live(&lines);
         if lost.is_empty() {
-            let head = chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
+            let head =
+                history_chain::head(self.engine.db()).map_err(|e| self.fault("read the history", e))?;
             let (seq, hash) = head.unwrap_or_default();
             self.seen = SeenHead { seq, hash: hex::encode(hash), changed: Vec::new() };
             if seq > 0 && lines.last().is_none_or(|last| last.seq < seq) {
@@ -286,7 +287,7 @@ impl Ledger {
         let context = self.write_context();
         self.transaction("note that it went back in time", |tx| {
             changed.iter().try_for_each(|it| doubts::note(tx, it))?;
-            chain::append_chore(tx, LedgerEventKind::WentBack, now, &detail, &context)
+            history_chain::append_chore(tx, LedgerEventKind::WentBack, now, &detail, &context)
         })?;
         // What it doesn't hold is told, and from here on it's measured by what it holds.
         seen_heads::in_turn(&file, || {
@@ -369,7 +370,7 @@ impl Ledger {
                 return Err(Error::from(LedgerError::WentBack { path: path.clone(), licenses }).into());
             }
             let done = work(tx)?;
-            chain::append_noted(tx, written)?;
+            history_chain::append_noted(tx, written)?;
             Ok(done)
         });
         if went_back {

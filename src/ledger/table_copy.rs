@@ -62,7 +62,6 @@ fn rows_of(table: &Table) -> &'static str {
     if table.name == HEAD { "WHERE seq > 0" } else { "" }
 }
 
-/// Asks for a table's rows in the order of its key.
 fn rows_in_order(table: &Table) -> String {
     let columns = list(table.columns.iter().map(|column| column.name.as_str()));
     format!("SELECT {columns} FROM {} {} ORDER BY {}", quoted(&table.name), rows_of(table), list(table.key()))

@@ -91,9 +91,7 @@ impl Condition {
 /// A record with the questions that are open for it: what `status` reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthorizationWithFlows {
-    /// The record.
     pub record: Authorization,
-    /// Open questions to the provider.
     pub flows: Vec<OpenFlow>,
 }
 
@@ -153,7 +151,6 @@ impl Authorization {
         self.ends_at().map(|ends| expiry::days_left(ends, now, zone))
     }
 
-    /// The same in words.
     pub fn days_in_words(&self, now: Timestamp, zone: &TimeZone) -> Option<String> {
         self.ends_at().map(|ends| expiry::days_in_words(ends, now, zone))
     }

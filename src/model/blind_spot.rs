@@ -13,14 +13,12 @@ pub const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_hours(24);
 pub enum BlindSpot {
     /// Records of a profile that the configuration doesn't name: nobody checks them, and nobody is reminded of them.
     UnnamedProfile {
-        /// Which.
         profile: String,
         /// How many licenses it has, but for deactivated ones.
         licenses: usize,
     },
     /// The clock is behind the ledger's newest event: all days that are left are counted by it.
     ClockBehind {
-        /// What it says.
         now: Timestamp,
         /// When that event happened, by the clock of whoever wrote it.
         newest: Timestamp,
@@ -61,7 +59,6 @@ impl BlindSpot {
         }
     }
 
-    /// What to do about it.
     pub fn hint(&self) -> String {
         match self {
             Self::UnnamedProfile { profile, .. } => format!(

@@ -8,20 +8,14 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 
-/// What stands in a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ColumnValue<'a> {
-    /// Nothing.
     Nothing,
-    /// A text.
     Text(&'a str),
-    /// Several texts.
     List(Vec<Cow<'a, str>>),
-    /// An instant.
     Instant(Timestamp),
     /// Whether something holds.
     Flag(bool),
-    /// A number.
     Number(i64),
 }
 
@@ -38,18 +32,12 @@ impl Serialize for ColumnValue<'_> {
     }
 }
 
-/// Which value stands in a column, where any does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// [`ColumnValue::Text`].
     Text,
-    /// [`ColumnValue::List`].
     List,
-    /// [`ColumnValue::Instant`].
     Instant,
-    /// [`ColumnValue::Flag`].
     Flag,
-    /// [`ColumnValue::Number`].
     Number,
 }
 
@@ -100,14 +88,11 @@ pub fn split(cell: &str) -> Vec<String> {
     words
 }
 
-/// A type that a column can have.
 pub trait ColumnType: Sized {
-    /// Which value stands for it.
     const KIND: ColumnKind;
     /// Whether nothing may stand for it.
     const OPTIONAL: bool = false;
 
-    /// The value that stands for it.
     fn value(&self) -> ColumnValue<'_>;
 
     /// What a value stands for. Storage knows texts and numbers alone: there a list is a text with an item on each line,

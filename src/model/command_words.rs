@@ -11,7 +11,6 @@ pub enum CommandFault {
     ForAShell {
         /// As it's written: `|`, `> file`, `$(date)`.
         what: String,
-        /// The command line that does it.
         instead: String,
     },
 }

@@ -25,9 +25,7 @@ impl Fact {
 /// What the provider reported of a grant; a fact that it didn't report is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReportedGrant {
-    /// The facts.
     pub facts: Vec<(Fact, String)>,
-    /// The account that granted.
     pub username: Option<String>,
     /// The grant's end as it was told, where that isn't to be taken as it stands: it can't be read, is over as it comes, is
     /// far off, or is by a clock that differs from ours.

@@ -21,13 +21,10 @@ impl<T: FromStr<Err = crate::error::Error>> FromStr for Replacement<T> {
 /// What is to be changed; what isn't given stays as it is.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Edit {
-    /// The store's name.
     pub name: Option<Replacement<StoreName>>,
-    /// The admin who is asked to grant.
     pub username: Option<Username>,
     /// The e-mail address to write to.
     pub contact: Option<Replacement<Contact>>,
-    /// The official OCM license.
     pub ocm_license: Option<Replacement<OcmLicense>>,
     /// Words that it's grouped by from now on, too.
     pub tags: Vec<Tag>,

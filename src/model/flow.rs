@@ -32,7 +32,6 @@ impl Purpose {
         matches!(self, Self::Register | Self::Renew)
     }
 
-    /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
             Self::Register => "register",
@@ -43,7 +42,6 @@ impl Purpose {
         }
     }
 
-    /// The purpose of a word.
     pub fn of(word: &str) -> Option<Self> {
         [Self::Register, Self::Renew, Self::Deactivate, Self::BreakFirst, Self::Refresh]
             .into_iter()
@@ -61,7 +59,6 @@ impl fmt::Debug for SealedBytes {
     }
 }
 
-/// Where a secret lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SecretPlace {
     /// In the OS keyring, under this account name.
@@ -80,7 +77,6 @@ impl SecretPlace {
     }
 }
 
-/// How far a question has come.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowStage {
     /// The intent is on disk; nothing has come back.
@@ -117,26 +113,17 @@ pub struct FlowOwner {
     pub label: String,
 }
 
-/// A question to the provider.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Flow {
-    /// Its name.
     pub id: FlowId,
-    /// The profile it's asked in.
     pub profile: String,
-    /// About which license.
     pub key: Key,
-    /// What for.
     pub purpose: Purpose,
-    /// Who is asked to consent.
     pub username: Username,
-    /// The generation of the record it started from.
     pub base: Generation,
     /// The exact redirect address: the token request repeats it (RFC 6749 4.1.3).
     pub redirect_uri: String,
-    /// When it was asked.
     pub opened: Timestamp,
-    /// Until when an answer counts.
     pub deadline: Timestamp,
     /// It was handed out: its answer comes from elsewhere, whenever it comes.
     pub handed_off: bool,
@@ -144,9 +131,7 @@ pub struct Flow {
     pub had_answer: bool,
     /// The process at it; `None` where it waits for whoever brings its answer.
     pub owner: Option<FlowOwner>,
-    /// Where verifier and state are kept.
     pub memo: Option<SecretPlace>,
-    /// How far it has come.
     pub stage: FlowStage,
     /// What of it was sealed before seals said what they are for.
     pub old: OldSeals,
@@ -155,30 +140,23 @@ pub struct Flow {
 /// Which of a flow's seals were there before seals said what they are for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct OldSeals {
-    /// The memo.
     pub memo: bool,
-    /// The code or the answer.
     pub sealed: bool,
 }
 
-/// What `status` needs of an open question.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenFlow {
-    /// What for.
     pub purpose: Purpose,
     /// Who is asked to consent, or will be.
     pub username: Username,
     /// How far it has come; a sealed content isn't read.
     pub stage: FlowStage,
-    /// When it was asked.
     pub opened: Timestamp,
-    /// Until when an answer counts.
     pub deadline: Timestamp,
     /// It was handed out, and waits for an answer from elsewhere.
     pub handed_off: bool,
     /// An answer to it came, and brought nothing that was asked for.
     pub had_answer: bool,
-    /// The process that worked on it is gone.
     pub abandoned: bool,
 }
 
@@ -220,7 +198,6 @@ impl<T> Logged<T> {
     }
 }
 
-/// One of a license's secrets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecretRole {
     /// The grant in use.
@@ -234,7 +211,6 @@ pub enum SecretRole {
 }
 
 impl SecretRole {
-    /// The word in the ledger.
     pub fn word(self) -> &'static str {
         match self {
             Self::Live => "live",
@@ -244,20 +220,16 @@ impl SecretRole {
         }
     }
 
-    /// The role of a word.
     pub fn of(word: &str) -> Option<Self> {
         [Self::Live, Self::Held, Self::Superseded, Self::Unwanted].into_iter().find(|it| it.word() == word)
     }
 }
 
-/// A secret as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredSecret {
     /// The row's number: it comes once, and stays where the secret is only sealed anew or moved.
     pub id: i64,
-    /// As what it stands there.
     pub role: SecretRole,
-    /// Where it is.
     pub place: SecretPlace,
     /// Its number among the license's secrets, which its seal repeats.
     pub generation: Generation,
@@ -265,10 +237,8 @@ pub struct StoredSecret {
     pub is_old: bool,
 }
 
-/// A profile's own secret as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProfileSecret {
-    /// Where it is.
     pub place: SecretPlace,
     /// Its number among the secrets of that name, which its seal repeats.
     pub generation: Generation,
@@ -320,10 +290,7 @@ impl FlowEnd {
 pub struct RecordCommit {
     /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.
     pub record: Authorization,
-    /// What happens to its secrets.
     pub moves: Vec<SecretsChange>,
-    /// What becomes of the question that it answers.
     pub ends: Option<FlowEnd>,
-    /// What the history will say.
     pub events: Vec<HistoryEvent>,
 }

@@ -12,17 +12,13 @@ pub struct GrantBefore(String);
 /// The same, read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FactsBefore {
-    /// The row of its token set.
     pub secret: i64,
-    /// When the license was first granted.
     pub created_at: Option<Timestamp>,
     /// When the grant was consented, if that was a renewal.
     pub renewed_at: Option<Timestamp>,
-    /// When it ends.
     pub expires_at: Option<Timestamp>,
     /// That is our estimate.
     pub expires_estimated: bool,
-    /// Who granted.
     pub granted_by: Option<String>,
     /// What the answer didn't confirm.
     pub unconfirmed: Vec<String>,

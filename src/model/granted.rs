@@ -10,7 +10,6 @@ use serde::{Deserialize, Serialize};
 /// A grant's tokens and what was reported with them. Sealed as one item.
 #[derive(Debug, Clone)]
 pub struct Granted {
-    /// The access token.
     pub access: Secret,
     /// The refresh token; some providers give none.
     pub refresh: Option<Secret>,
@@ -25,9 +24,7 @@ pub struct Granted {
     pub token_type: String,
     /// Scopes that were asked for and not given.
     pub missing_scopes: Vec<String>,
-    /// What the provider reported.
     pub reported: ReportedGrant,
-    /// When the answer came.
     pub received_at: Timestamp,
 }
 
@@ -35,9 +32,7 @@ pub struct Granted {
 /// very grant, and no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitingGrant {
-    /// Of which license.
     pub key: Key,
-    /// Who granted.
     pub granted_by: String,
     /// The number of its row, which comes once, and stays where its tokens are sealed anew or moved.
     pub id: i64,

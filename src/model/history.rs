@@ -4,7 +4,6 @@ use super::ids::Key;
 use crate::error::Kind;
 use jiff::Timestamp;
 
-/// What happened to a license.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HistoryEventKind {
     /// A consent was asked for.
@@ -17,7 +16,6 @@ pub enum HistoryEventKind {
     Held,
     /// A question ended without a grant.
     Failed,
-    /// An answer was lost.
     Uncertain,
     /// The license was given up.
     Deactivated,
@@ -99,13 +97,9 @@ impl HistoryEventKind {
 /// One line of the history, before the ledger numbers and chains it.
 #[derive(Debug, Clone)]
 pub struct HistoryEvent {
-    /// When.
     pub at: Timestamp,
-    /// In which profile.
     pub profile: String,
-    /// To which license.
     pub key: Key,
-    /// What.
     pub happened: HistoryEventKind,
     /// More, in words; no secrets.
     pub detail: String,
@@ -113,18 +107,12 @@ pub struct HistoryEvent {
     pub failure: Option<Kind>,
 }
 
-/// A line of the history, as a card shows it.
 #[derive(Debug, Clone)]
 pub struct HistoryLine {
-    /// When.
     pub at: Timestamp,
     /// What: one of [`HistoryEventKind`]'s words.
     pub event: String,
-    /// Which OS user did it.
-    pub user: String,
-    /// On which host.
     pub host: String,
-    /// More, in words.
     pub detail: String,
 }
 
@@ -136,19 +124,13 @@ pub struct ChainLink {
     pub seq: i64,
     /// When, RFC 3339 in UTC; as text, for the chain is over the text.
     pub at: String,
-    /// In which profile.
     pub profile: String,
-    /// To which company.
     pub ubi: String,
-    /// To which license.
     pub license: String,
     /// What: one of [`HistoryEventKind`]'s or [`LedgerEventKind`]'s words.
     pub event: String,
-    /// Which OS user did it.
     pub user: String,
-    /// On which host.
     pub host: String,
-    /// More, in words.
     pub detail: String,
     /// SHA-256 over the hash before it and this line.
     pub hash: Vec<u8>,
@@ -177,26 +159,18 @@ impl ChainLink {
 pub struct Anchor {
     /// The number of the last link that was pruned.
     pub seq: i64,
-    /// Its hash.
     pub hash: Vec<u8>,
-    /// When it had been made.
     pub last: String,
-    /// When it was pruned.
     pub at: String,
-    /// Which OS user did it.
     pub user: String,
-    /// On which host.
     pub host: String,
 }
 
-/// What came of following the chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Chain {
-    /// How many links are there, and fit.
     pub links: u64,
     /// The last link's hash; of an empty history that was pruned, the anchor's; else nothing.
     pub head: Vec<u8>,
-    /// Where it begins, if it was pruned.
     pub anchor: Option<Anchor>,
     /// The first link that doesn't fit.
     pub broken: Option<BrokenLink>,
@@ -205,12 +179,9 @@ pub struct Chain {
 /// The first link that doesn't fit, as far as it can be told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenLink {
-    /// Its number.
     pub seq: i64,
     /// When, by its own word; `None` where the link is missing.
     pub at: Option<String>,
-    /// Of which license, by its own word.
     pub license: Option<String>,
-    /// What is wrong.
     pub why: &'static str,
 }

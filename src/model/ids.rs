@@ -47,7 +47,6 @@ macro_rules! name {
                 typed($word, text, $longest).map(Self)
             }
 
-            /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }
@@ -122,9 +121,7 @@ pub fn same_account(one: &str, other: &str) -> bool {
 /// What tells one authorization from another within a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    /// The company's UBI.
     pub ubi: Ubi,
-    /// The location license.
     pub license: License,
 }
 
@@ -167,9 +164,7 @@ impl fmt::Display for FlowId {
 /// A license as a hasty reader sees it: without case, dashes and leading zeros, and without a location suffix such as `-D1`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SimilarityKey {
-    /// Its letters and digits.
     pub bare: String,
-    /// Those before the suffix, where it has one.
     pub stem: Option<String>,
 }
 

@@ -36,7 +36,6 @@ pub enum OutcomeKind {
 }
 
 impl OutcomeKind {
-    /// The word, as JSON has it.
     pub fn word(self) -> &'static str {
         match self {
             Self::Granted => "granted",
@@ -55,23 +54,17 @@ impl OutcomeKind {
     }
 }
 
-/// What became of one license.
 #[derive(Debug)]
 pub struct Outcome {
-    /// Which.
     pub key: Key,
-    /// How it ended.
     pub ending: OutcomeKind,
-    /// The address that was handed out.
     pub authorize_url: Option<String>,
-    /// The record as it is now.
     pub standing: Option<AuthorizationWithFlows>,
     /// Why it failed, or what failed beside.
     pub error: Option<Error>,
 }
 
 impl Outcome {
-    /// One that ended well.
     pub fn of(key: Key, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
         Self { key, ending, authorize_url: None, standing, error: None }
     }

@@ -12,16 +12,12 @@ pub enum PauseReason {
     /// Nobody answered in time: perhaps nobody is there.
     Silence,
     /// The provider is away or overloaded.
-    Outage {
-        /// When it's looked at again.
-        until: Instant,
-    },
+    Outage { until: Instant },
 }
 
 /// What is to be done now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PaceDecision {
-    /// Open these.
     Open(Vec<usize>),
     /// Look whether the provider answers again.
     Look,
@@ -31,7 +27,6 @@ pub enum PaceDecision {
     Finish,
 }
 
-/// The pace of a run.
 #[derive(Debug)]
 pub struct Pace {
     tabs: usize,
@@ -93,7 +88,6 @@ impl Pace {
         self.away_since
     }
 
-    /// How many have come this far.
     pub fn count(&self, progress: Progress) -> usize {
         self.progress.iter().filter(|it| **it == progress).count()
     }
@@ -103,14 +97,12 @@ impl Pace {
         self.count(Progress::Opened) + self.count(Progress::Storing)
     }
 
-    /// A license has come further.
     pub fn set(&mut self, at: usize, progress: Progress) {
         if let Some(it) = self.progress.get_mut(at) {
             *it = progress;
         }
     }
 
-    /// What is to be done at `now`.
     pub fn next(&mut self, now: Instant) -> PaceDecision {
         let in_flight = self.in_flight();
         let waiting = self.count(Progress::Waiting);

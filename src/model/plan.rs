@@ -6,26 +6,18 @@ use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username}
 use jiff::Timestamp;
 use std::fmt;
 
-/// One license of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedLicense {
-    /// Which.
     pub key: Key,
-    /// The admin who is asked.
     pub username: Username,
     /// Whom the record named when this was planned out of it; `None` where all of it was given by somebody.
     pub named: Option<Username>,
-    /// What for.
     pub purpose: Purpose,
-    /// The store's name.
     pub name: Option<StoreName>,
-    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// The e-mail address to write to.
     pub contact: Option<Contact>,
-    /// Words to group it by.
     pub tags: Vec<Tag>,
-    /// When its living grant ends.
     pub expires_at: Option<Timestamp>,
     /// The record's generation when it was planned: another one means that somebody else was at it since.
     pub base: Generation,
@@ -86,7 +78,6 @@ impl PlannedLicense {
 /// One license that isn't taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    /// Which.
     pub key: Key,
     /// Why not, in words.
     pub why: String,
@@ -113,7 +104,6 @@ impl Plan {
     }
 }
 
-/// How far one license of a run has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Progress {
@@ -123,15 +113,11 @@ pub enum Progress {
     Opened,
     /// The admin answered; the grant is being fetched and stored.
     Storing,
-    /// Its grant is stored.
     Granted,
     /// Another admin granted; that grant is set aside.
     Held,
-    /// A link for its admin was handed out.
     HandedOff,
-    /// It failed.
     Failed,
-    /// It was skipped.
     Skipped,
 }
 
@@ -150,7 +136,6 @@ impl Progress {
         }
     }
 
-    /// The progress of a word.
     pub fn of(word: &str) -> Option<Self> {
         const ALL: [Progress; 8] = [
             Progress::Waiting,

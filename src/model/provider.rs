@@ -23,7 +23,6 @@ pub enum ClientAuth {
 /// Whether PKCE is used (RFC 7636). There is no `plain`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Pkce {
-    /// S256.
     #[default]
     S256,
     /// Off: only for a provider that breaks on it.
@@ -31,7 +30,6 @@ pub enum Pkce {
     Off,
 }
 
-/// Where the state travels.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StateLocation {
@@ -42,7 +40,6 @@ pub enum StateLocation {
     Path,
 }
 
-/// What one revocation ends.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RevocationScope {
@@ -66,7 +63,6 @@ pub enum RedirectHost {
 }
 
 impl RedirectHost {
-    /// As it stands in an address.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ipv4Literal => "127.0.0.1",
@@ -78,7 +74,6 @@ impl RedirectHost {
 /// Where the browser is sent back to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Redirect {
-    /// The loopback host.
     pub host: RedirectHost,
     /// A fixed port, where the provider wants one registered.
     pub port: Option<u16>,
@@ -91,9 +86,7 @@ pub struct Redirect {
 /// The names of the token response's fields that carry what was granted; `None` where the provider doesn't report it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FactFields {
-    /// The seven facts.
     pub facts: Vec<(Fact, String)>,
-    /// The account that granted.
     pub username: Option<String>,
 }
 
@@ -101,11 +94,9 @@ pub struct FactFields {
 /// empty.
 #[derive(Debug, Clone, Default)]
 pub struct Provider {
-    /// The profile's name.
     pub profile: String,
     /// It isn't the profile that a bare command uses, so a suggested command must name it.
     pub other_profile: bool,
-    /// The preset it came from.
     pub preset: String,
     /// Its base address; also the API's.
     pub url: String,
@@ -113,7 +104,6 @@ pub struct Provider {
     pub issuer: Option<String>,
     /// Whether RFC 8414 metadata is read before a browser opens.
     pub metadata: bool,
-    /// Where consent is asked.
     pub authorize_url: Option<String>,
     /// The address that exchanges codes and refresh tokens.
     pub token_url: Option<String>,
@@ -123,13 +113,10 @@ pub struct Provider {
     pub introspection_url: Option<String>,
     /// A new grant is looked up before it's stored.
     pub introspect: bool,
-    /// The client id.
     pub client_id: String,
-    /// How the client proves itself.
     pub client_auth: ClientAuth,
     /// The published secret of the local sandbox; every other secret is in the vault.
     pub published_secret: Option<&'static str>,
-    /// Scopes asked for.
     pub scopes: Vec<String>,
     /// Further parameters of the authorize address; templates.
     pub authorize_parameters: Vec<(String, String)>,
@@ -137,15 +124,12 @@ pub struct Provider {
     pub token_parameters: Vec<(String, String)>,
     /// Before the first browser of a day, a token request that can't succeed tells whether the client is accepted.
     pub preflight: bool,
-    /// PKCE.
     pub pkce: Pkce,
-    /// Where the state travels.
     pub state_in: StateLocation,
     /// The redirect must name the issuer (RFC 9207), whatever the metadata say.
     pub iss_required: bool,
     /// The integrator's company name, as the page shows it.
     pub company: String,
-    /// The integrator's application.
     pub application: String,
     /// "Integrator".
     pub access_type: String,
@@ -153,21 +137,17 @@ pub struct Provider {
     pub resource: String,
     /// "`read_write`".
     pub operation: String,
-    /// Where the answer reports what was granted.
     pub fact_fields: FactFields,
     /// Where the answer reports the grant's end.
     pub grant_expiry: Option<String>,
     /// How long a grant is valid, where the provider doesn't say.
     pub lifetime: SignedDuration,
-    /// A refresh prolongs the grant.
     pub rolling: bool,
-    /// What one revocation ends.
     pub revocation_scope: RevocationScope,
     /// The zone that dates are shown and counted in.
     pub zone: Zone,
     /// How long before its expiry a grant is due.
     pub due_window: SignedDuration,
-    /// Where the browser is sent back to.
     pub redirect: Redirect,
     /// Certificates to trust besides the system's.
     pub ca_file: Option<PathBuf>,
@@ -194,7 +174,6 @@ impl Provider {
         self.preset == "generic"
     }
 
-    /// The host, for messages.
     pub fn host(&self) -> String {
         host_of(&self.url)
     }

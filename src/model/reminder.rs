@@ -27,7 +27,6 @@ pub enum HookEventKind {
 }
 
 impl HookEventKind {
-    /// All of them.
     pub const ALL: [Self; 5] = [Self::Due, Self::Expired, Self::Granted, Self::Failed, Self::Deactivated];
 
     /// The word in configuration, ledger and JSON.
@@ -41,7 +40,6 @@ impl HookEventKind {
         }
     }
 
-    /// The occasion of a word.
     pub fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|occasion| occasion.word() == word)
     }
@@ -53,7 +51,6 @@ impl HookEventKind {
 pub struct EventId(String);
 
 impl EventId {
-    /// An event of a ledger's history.
     pub fn of_event(ledger: &str, seq: i64) -> Self {
         Self::of(&serde_json::json!(["event", ledger, seq]))
     }
@@ -72,7 +69,6 @@ impl EventId {
         ]))
     }
 
-    /// A digest of these events.
     pub fn of_digest<'i>(events: impl IntoIterator<Item = &'i Self>) -> Self {
         let events: Vec<_> = events.into_iter().map(Self::as_str).collect();
         Self::of(&serde_json::json!(["digest", events]))
@@ -125,7 +121,6 @@ fn digest(what: &serde_json::Value) -> String {
 pub struct Hooks {
     /// A command's words for each occasion.
     pub commands: BTreeMap<HookEventKind, Vec<String>>,
-    /// How long one may run.
     pub timeout: Duration,
     /// On which days before the end someone is reminded, most first.
     pub days: Vec<u32>,
@@ -136,9 +131,7 @@ pub struct Hooks {
 /// A reminder that has become due. `days` 0: the grant has lapsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reminder {
-    /// What for.
     pub occasion: HookEventKind,
-    /// The threshold that was passed.
     pub days: u32,
 }
 

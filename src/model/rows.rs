@@ -38,9 +38,7 @@ pub struct LicenseFile<R> {
 /// What a row may say of a store besides who it is; an empty cell is `None`, or no tags.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StoreDetails {
-    /// The store's name.
     pub name: Option<StoreName>,
-    /// The official OCM license.
     pub ocm_license: Option<OcmLicense>,
     /// The e-mail address to write to.
     pub contact: Option<Contact>,
@@ -48,31 +46,24 @@ pub struct StoreDetails {
     pub tags: Vec<Tag>,
 }
 
-/// A row of `register --from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RegistrationRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
-    /// UBI and license.
     pub key: Key,
-    /// The admin to ask.
     pub username: Username,
-    /// What else was said.
     pub details: StoreDetails,
 }
 
-/// A row of `renew --from`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RenewalRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
     /// The company, where it's said; without it the license must name one record.
     pub ubi: Option<Ubi>,
-    /// The location.
     pub license: License,
     /// The admin to ask, where another one than the record's is wanted.
     pub username: Option<Username>,
-    /// What else was said.
     pub details: StoreDetails,
 }
 
@@ -109,7 +100,6 @@ pub fn incoming(text: &[u8], profile: &str) -> Result<LicenseFile<ImportedRow>, 
     Ok(sheet)
 }
 
-/// A kind of row.
 trait Row: Sized {
     const NEEDED: &'static [&'static str];
     /// The row; `None` where a cell it can't do without was bad, which has been complained about then.
@@ -331,11 +321,11 @@ impl Header {
     }
 }
 
-/// The name of a column that we know: case, blanks, dashes, `#` and the British `licence` don't matter.
+/// The name of a column that we know: case, blanks, `_` and `#` don't matter.
 fn known(name: &str) -> Option<&'static str> {
     let letters = |name: &str| {
-        let kept = |c: &char| !c.is_whitespace() && !matches!(c, '_' | '-' | '#');
-        name.to_lowercase().chars().filter(kept).collect::<String>().replace("licence", "license")
+        let kept = |c: &char| !c.is_whitespace() && !matches!(c, '_' | '#');
+        name.to_lowercase().chars().filter(kept).collect::<String>()
     };
     let name = letters(name);
     let carried = Authorization::COLUMNS.iter().filter(|column| column.part.is_carried());
@@ -381,21 +371,16 @@ fn is_blank(row: &csv::StringRecord) -> bool {
 fn is_before_header(row: &csv::StringRecord) -> bool {
     let is_blank = |cell: &str| cell.trim_matches([' ', '\t', ',', ';']).is_empty();
     let mut cells = row.iter();
-    let first = cells.next().unwrap_or_default().trim_start().to_lowercase();
+    let first = cells.next().unwrap_or_default().trim_start();
     let is_sep = first.strip_prefix("sep=").is_some_and(|rest| rest.trim_end().chars().count() <= 1);
-    (is_sep || is_blank(&first)) && cells.all(is_blank)
+    (is_sep || is_blank(first)) && cells.all(is_blank)
 }
 
 /// The delimiter that Excel's first line tells: `sep=;`.
 fn told_delimiter(text: &str) -> Option<u8> {
-    let line = text.lines().map(|line| line.trim_start_matches('"')).find(|line| !line.trim().is_empty())?;
-    let (word, rest) = line.split_at_checked("sep=".len())?;
-    let mut signs = rest.chars();
-    let delimiter =
-        u8::try_from(signs.next()?).ok().filter(|it| it.is_ascii_punctuation() || *it == b'\t')?;
-    // Some programs fill up the line, as any other row.
-    let ends = signs.all(|c| matches!(c, ' ' | '"' | '\r') || u8::try_from(c).is_ok_and(|c| c == delimiter));
-    (word.eq_ignore_ascii_case("sep=") && ends && delimiter != b'"').then_some(delimiter)
+    let line = text.lines().find(|line| !line.trim().is_empty())?;
+    let delimiter = line.strip_prefix("sep=")?.bytes().next()?;
+    DELIMITERS.contains(&delimiter).then_some(delimiter)
 }
 
 /// The text of the file, without a byte order mark.
@@ -538,7 +523,7 @@ mod tests {
         for dress in [
             plain.replace('\n', "\r\n"),
             format!("\u{feff}{plain}"),
-            plain.replace("ubi,license", " UBI ,Licence"),
+            plain.replace("ubi,license", " UBI ,License"),
             plain.replace("ubi,license,username,name,tags", "UBI #,License #,User Name,NAME,Tags"),
             format!("sep=,\n{plain}"),
             plain.trim_end().to_owned(),
@@ -637,7 +622,7 @@ mod tests {
             ("", "is empty: the first line must name the columns: ubi,license,username"),
             ("\u{feff}\r\n ,, \n", "is empty: the first line must name the columns: ubi,license,username"),
             (
-                "ubi,license,username,licence\n",
+                "ubi,license,username,License #\n",
                 "the column license appears twice in the header, as column 2 and 4",
             ),
             (

@@ -17,7 +17,6 @@ pub enum SealKind {
     Refused,
     /// The state and the verifier of a flow.
     Verifier,
-    /// The code that answers a flow.
     Code,
     /// A profile's client secret.
     Secret,
@@ -57,7 +56,6 @@ impl SecretRole {
 pub struct ClientRegistration {
     /// The issuer; for a provider that names none, its base address.
     pub issuer: String,
-    /// The client id.
     pub client: String,
 }
 
@@ -74,12 +72,9 @@ impl fmt::Display for ClientRegistration {
     }
 }
 
-/// What a secret is sealed for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SealLabel {
-    /// The ledger, by its own random id.
     pub ledger: String,
-    /// The profile.
     pub profile: String,
     /// The client and its provider; `None` where the profile wasn't in the configuration of the host that sealed it.
     pub registration: Option<ClientRegistration>,
@@ -87,11 +82,9 @@ pub struct SealLabel {
     pub ubi: String,
     /// The license; empty for what belongs to the profile itself.
     pub license: String,
-    /// The kind's word.
     pub kind: String,
     /// Counts the secrets of one license, or of one profile: an older one that is put back is noticed.
     pub generation: i64,
-    /// The flow that it came from or belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flow: Option<String>,
 }
@@ -124,26 +117,11 @@ enum SealAuthor {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SealMismatch {
     /// It belongs somewhere else: what it says, and what the row says.
-    Elsewhere {
-        /// What it was sealed for.
-        sealed: String,
-        /// What the row is.
-        row: String,
-    },
+    Elsewhere { sealed: String, row: String },
     /// It's another one of its license than the row says.
-    Number {
-        /// Its own number.
-        sealed: i64,
-        /// The row's.
-        row: i64,
-    },
+    Number { sealed: i64, row: i64 },
     /// It was sealed for the same profile at another provider, or for another client.
-    Moved {
-        /// What it was sealed for.
-        sealed: String,
-        /// What the profile is now.
-        now: String,
-    },
+    Moved { sealed: String, now: String },
 }
 
 impl SealLabel {
@@ -180,7 +158,6 @@ impl SealLabel {
         }
     }
 
-    /// Whether it was sealed as this kind, and as this number.
     pub fn is(&self, kind: SealKind, generation: Generation) -> bool {
         self.kind == kind.word() && self.generation == generation.0
     }
@@ -251,7 +228,6 @@ impl SealRow {
         self.place.of(kind, self.generation.unwrap_or_default(), self.flow.as_ref())
     }
 
-    /// The kind that it has where its seal doesn't say.
     pub fn kind(&self) -> SealKind {
         self.kinds.first().copied().unwrap_or(SealKind::Tokens)
     }

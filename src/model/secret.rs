@@ -12,7 +12,6 @@ use subtle::ConstantTimeEq;
 pub struct Secret(SecretString);
 
 impl Secret {
-    /// Takes the text in.
     pub fn new(text: impl Into<String>) -> Self {
         Self(SecretString::from(text.into()))
     }
@@ -34,7 +33,6 @@ const USUAL: usize = 16 * 1024;
 /// What a secret is looked up by: its SHA-256. Of a state, 256 random bits, it tells nothing.
 pub type Fingerprint = [u8; 32];
 
-/// The fingerprint of a secret.
 pub fn fingerprint(secret: &str) -> Fingerprint {
     Sha256::digest(secret).into()
 }
@@ -57,7 +55,6 @@ impl From<SecretString> for Secret {
 pub struct SecretText(Secret);
 
 impl SecretText {
-    /// The secret, out of what was sealed.
     pub fn into_secret(self) -> Secret {
         self.0
     }
@@ -87,7 +84,6 @@ impl<'de> serde::Deserialize<'de> for SecretText {
 pub struct Sealable(Zeroizing<Vec<u8>>);
 
 impl Sealable {
-    /// The bytes as they came out of a vault.
     pub fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(Zeroizing::new(bytes))
     }

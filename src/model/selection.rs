@@ -118,15 +118,11 @@ fn names(record: &Authorization) -> impl Iterator<Item = &str> {
 /// The records that a look leaves out because their end is far and nothing is noted of them: how many in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct QuietRecords {
-    /// Granted, and far from their end.
     pub active: usize,
     /// Asked, no grant yet.
     pub pending: usize,
-    /// Given up.
     pub deactivated: usize,
-    /// When the first of the grants ends.
     pub first_end: Option<Timestamp>,
-    /// How many days that is.
     pub days_left: Option<i64>,
 }
 
@@ -148,9 +144,7 @@ impl QuietRecords {
 pub struct Filter {
     /// Those that must be renewed: expired, invalid, or within this window of their end.
     pub due: Option<SignedDuration>,
-    /// Those in one of these states.
     pub states: Vec<State>,
-    /// Those with this tag.
     pub tag: Option<String>,
     /// Those that hang on this admin user: asked, or really granted.
     pub user: Option<String>,

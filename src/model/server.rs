@@ -6,7 +6,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Where the ledger is.
 #[derive(Debug, Clone, Default)]
 pub enum LedgerPlace {
     /// SQLite, in the data folder.
@@ -25,9 +24,7 @@ pub struct DatabaseServer {
     pub hosts: Vec<DatabaseHost>,
     /// Only one that takes what is written will do (libpq's `target_session_attrs=read-write`).
     pub takes_writes: bool,
-    /// The database.
     pub database: String,
-    /// The role that connects.
     pub user: String,
     /// How the connection is kept from others.
     pub encryption: Encryption,
@@ -75,7 +72,6 @@ pub enum Encryption {
     Local,
 }
 
-/// One host of a database.
 #[derive(Debug, Clone)]
 pub struct DatabaseHost {
     /// Its name or address, or the folder of a Unix socket.

@@ -23,19 +23,14 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The longest time before its end at which a license can't be left for another day.
 const CANNOT_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// One license of the fleet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadLicense {
-    /// Which.
     pub key: Key,
-    /// When its grant ends.
     pub expires_at: Option<Timestamp>,
-    /// Its state now.
     pub state: State,
 }
 
 impl SpreadLicense {
-    /// A record at `now`.
     pub fn at(now: Timestamp, record: &Authorization, provider: &Provider) -> Self {
         Self {
             key: record.key.clone(),
@@ -53,9 +48,7 @@ impl SpreadLicense {
 /// One license, and why it's where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadChoice {
-    /// Which.
     pub key: Key,
-    /// Why, in words.
     pub why: String,
 }
 

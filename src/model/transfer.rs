@@ -40,7 +40,6 @@ impl WrittenRecord {
         })
     }
 
-    /// The license, as far as there is one.
     pub fn license(&self) -> String {
         self.0.get("license").and_then(Json::as_str).map(clean).unwrap_or_default()
     }
@@ -115,12 +114,10 @@ impl Source for Members<'_> {
     }
 }
 
-/// What a file says of a license.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImportedRow {
     /// The line of the file, where it has lines.
     pub line: Option<u64>,
-    /// The record as the file has it.
     pub record: Authorization,
     /// The columns that the file has: of others it doesn't say anything.
     says: BTreeSet<&'static str>,
@@ -178,11 +175,8 @@ pub enum ImportEffect {
 /// A record as it would be.
 #[derive(Debug, Clone)]
 pub struct MergedRecord {
-    /// The record.
     pub record: Authorization,
-    /// What becomes of it.
     pub effect: ImportEffect,
-    /// Field by field.
     pub changes: Vec<FieldChange>,
     /// Why the file's grant was left, where it was.
     pub left: Option<&'static str>,
@@ -315,7 +309,6 @@ mod tests {
         ImportedRow { line: None, record, says: says.map(|it| it.name).collect() }
     }
 
-    /// What is known of a record's grant.
     fn grant(record: &Authorization) -> Vec<ColumnValue<'_>> {
         let facts = Authorization::COLUMNS
             .iter()

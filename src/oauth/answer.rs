@@ -28,7 +28,6 @@ const NO_INSTANT_FROM: f64 = 1e14;
 /// An end that is farther off than this is no date that anybody chose, unless the profile's grants live that long.
 const FAR_OFF: SignedDuration = SignedDuration::from_hours(24 * 3653);
 
-/// A token answer with every member that came with it.
 #[derive(Clone)]
 pub struct TokenAnswer {
     access: AccessToken,

@@ -14,15 +14,11 @@ use serde::{Deserialize, Serialize};
 /// A question that is ready to be put to an admin.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
-    /// Its name in the journal.
     pub flow: FlowId,
-    /// About which license.
     pub key: Key,
-    /// Who is asked.
     pub username: Username,
     /// The address to open: no secret is in it but the state.
     pub address: String,
-    /// The exact redirect address.
     pub redirect_uri: String,
     /// What only the rightful answer knows, and what its exchange needs.
     pub memo: FlowSecrets,
@@ -49,7 +45,6 @@ impl FlowSecrets {
         Sealable::of(&Form { state: (&self.state).into(), verifier: self.verifier.as_ref().map(Into::into) })
     }
 
-    /// Out of the vault.
     pub fn from_sealable(sealed: &Sealable, whose: &str) -> Result<Self> {
         let form: Form = sealed.read(whose)?;
         Ok(Self { state: form.state.into_secret(), verifier: form.verifier.map(SecretText::into_secret) })

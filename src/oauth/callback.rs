@@ -10,14 +10,12 @@ use crate::model::secret::Secret;
 pub struct Callback {
     /// The state, where there is exactly one.
     pub state: Option<Secret>,
-    /// Who says to have sent it.
     pub iss: Option<String>,
     /// A code, or a refusal; or what is malformed.
     pub answered: Result<AuthorizationResponse, &'static str>,
 }
 
 impl Callback {
-    /// The code, where there is one.
     pub fn code(&self) -> Option<&Secret> {
         match &self.answered {
             Ok(AuthorizationResponse::Code(code)) => Some(code),
@@ -26,16 +24,13 @@ impl Callback {
     }
 }
 
-/// The provider's answer to the question.
 #[derive(Debug, Clone)]
 pub enum AuthorizationResponse {
-    /// A code to exchange.
     Code(Secret),
     /// A refusal: the error's code, and the server's words, cleaned and cut.
     Error(String, Option<String>),
 }
 
-/// Reads a redirect's query.
 pub fn read(query: &str) -> Callback {
     let pairs: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let all = |name: &str| {

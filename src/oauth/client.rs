@@ -16,15 +16,10 @@ use std::sync::Arc;
 /// How a provider is reached, by whoever asks it something.
 #[derive(Clone)]
 pub struct ProviderClient {
-    /// The client.
     pub http: Http,
-    /// The provider.
     pub provider: Arc<Provider>,
-    /// Its addresses.
     pub endpoints: Arc<Endpoints>,
-    /// The client's secret.
     pub secret: Option<Secret>,
-    /// The time.
     pub clock: Arc<dyn Clock>,
 }
 

@@ -12,13 +12,9 @@ use serde::Deserialize;
 /// The provider's addresses, and what it promises of its answers.
 #[derive(Debug, Clone)]
 pub struct Endpoints {
-    /// Where consent is asked.
     pub authorize: String,
-    /// Where codes are exchanged.
     pub token: String,
-    /// Where tokens are revoked.
     pub revocation: Option<String>,
-    /// Where tokens are looked up.
     pub introspection: Option<String>,
     /// Who must have sent a redirect that names its sender (RFC 9207).
     pub issuer: Option<String>,

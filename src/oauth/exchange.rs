@@ -19,14 +19,10 @@ use jiff::{SignedDuration, Timestamp};
 use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType};
 use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
-/// A code with all that its exchange needs.
 #[derive(Debug, Clone)]
 pub struct CodeExchange {
-    /// About which license.
     pub key: Key,
-    /// Who was asked.
     pub username: Username,
-    /// The code itself.
     pub code: Secret,
     /// The verifier that proves that we asked.
     pub verifier: Option<Secret>,

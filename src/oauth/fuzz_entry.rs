@@ -20,11 +20,8 @@ use oauth2::{AccessToken, HttpRequest, HttpResponse, IntrospectionUrl, RefreshTo
 /// An answer as it comes from the network.
 #[derive(Debug, Clone)]
 pub struct RawResponse<'b> {
-    /// Its status.
     pub status: u16,
-    /// What it says to be.
     pub content_type: Option<&'b str>,
-    /// Its body.
     pub body: &'b [u8],
 }
 
@@ -77,7 +74,6 @@ pub fn refreshed(
     refresh::parse_response(answer, provider, ADDRESS, &KnownSecrets::of([sent.expose()]), || now, None)
 }
 
-/// What the answer to a look at a token says.
 pub fn looked_up(provider: &Provider, heard: &RawResponse<'_>) -> Result<GrantValidity> {
     let answer = introspect::only_active(heard.answer()?);
     let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);

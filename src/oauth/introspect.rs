@@ -4,7 +4,6 @@
 use super::members::members;
 use super::strict_http::whole;
 use super::token_client::client;
-use crate::model::granted::Granted;
 use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
@@ -15,10 +14,8 @@ use oauth2::{
 };
 use std::pin::Pin;
 
-/// What the provider says of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrantValidity {
-    /// It's active.
     Active,
     /// The provider says that it isn't, or that we may not look.
     Inactive,
@@ -26,33 +23,9 @@ pub enum GrantValidity {
     Unknown,
 }
 
-/// Asks the provider about a grant's access token.
+/// Asks the provider about a token, of the type that `hint` names (RFC 7662 2.1). A refresh token lives as long as its grant; a
+/// provider that looks none up calls each inactive (2.2): whoever asks must know better.
 pub async fn introspect(
-    http: &Http,
-    provider: &Provider,
-    address: &str,
-    secret: Option<&Secret>,
-    granted: &Granted,
-) -> GrantValidity {
-    ask(http, provider, address, secret, &granted.access, "access_token").await
-}
-
-/// Asks the provider about a grant's refresh token, which lives as long as the grant. A provider that looks no refresh
-/// token up calls each inactive (RFC 7662 2.2): whoever asks must know better.
-pub async fn introspect_refresh(
-    http: &Http,
-    provider: &Provider,
-    address: &str,
-    secret: Option<&Secret>,
-    granted: &Granted,
-) -> GrantValidity {
-    match &granted.refresh {
-        Some(token) => ask(http, provider, address, secret, token, "refresh_token").await,
-        None => GrantValidity::Unknown,
-    }
-}
-
-async fn ask(
     http: &Http,
     provider: &Provider,
     address: &str,
@@ -90,7 +63,6 @@ pub(super) fn only_active(mut answer: HttpResponse) -> HttpResponse {
     answer
 }
 
-/// What an answer says of the grant.
 pub(super) fn parse_response(
     answer: Result<BasicTokenIntrospectionResponse, RequestTokenError<HttpFault, BasicErrorResponse>>,
 ) -> GrantValidity {

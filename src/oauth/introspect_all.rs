@@ -1,10 +1,11 @@
 //! Looking many grants up at the provider (RFC 7662), a few at once.
 
 use super::client::ProviderClient;
-use super::introspect::{GrantValidity, introspect, introspect_refresh};
+use super::introspect::{GrantValidity, introspect};
 use crate::error::Result;
 use crate::model::granted::Granted;
 use crate::model::ids::Key;
+use crate::model::secret::Secret;
 use crate::system::Env;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -26,7 +27,6 @@ pub enum IntrospectionResult {
     /// Only the refresh token could be asked about, and it's called inactive: dead, unless this provider looks no
     /// refresh tokens up.
     RefreshInactive,
-    /// No clear answer.
     Unknown,
 }
 
@@ -52,40 +52,48 @@ pub fn introspect_all(
 /// What the provider says of each token of a grant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TokenPairResult {
-    /// Of the access token.
     pub access: GrantValidity,
-    /// Of the refresh token.
     pub refresh: GrantValidity,
 }
 
 impl ProviderClient {
     /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
     pub async fn look_at_both(&self, granted: &Granted) -> TokenPairResult {
-        let Some(address) = self.endpoints.introspection.as_deref() else {
-            return TokenPairResult { access: GrantValidity::Unknown, refresh: GrantValidity::Unknown };
-        };
-        let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         TokenPairResult {
-            access: introspect(http, provider, address, secret, granted).await,
-            refresh: introspect_refresh(http, provider, address, secret, granted).await,
+            access: self.look_at_access(granted).await,
+            refresh: self.look_at_refresh(granted).await,
+        }
+    }
+
+    /// Asks about the access token alone.
+    pub async fn look_at_access(&self, granted: &Granted) -> GrantValidity {
+        self.look_at(Some(&granted.access), "access_token").await
+    }
+
+    async fn look_at_refresh(&self, granted: &Granted) -> GrantValidity {
+        self.look_at(granted.refresh.as_ref(), "refresh_token").await
+    }
+
+    async fn look_at(&self, token: Option<&Secret>, hint: &'static str) -> GrantValidity {
+        match (&self.endpoints.introspection, token) {
+            (Some(address), Some(token)) => {
+                introspect(&self.http, &self.provider, address, self.secret.as_ref(), token, hint).await
+            }
+            _ => GrantValidity::Unknown,
         }
     }
 
     /// Looks a grant up: first by its access token, unless that has lapsed by our own clock, then by its refresh token.
     async fn introspect(&self, granted: &Granted) -> IntrospectionResult {
-        let Some(address) = self.endpoints.introspection.as_deref() else {
-            return IntrospectionResult::Unknown;
-        };
-        let (http, provider, secret) = (&self.http, &self.provider, self.secret.as_ref());
         let lapsed = granted.access_expires_at.is_none_or(|at| at <= self.clock.now());
         let access = match granted.access_expires_at {
             Some(_) if lapsed => GrantValidity::Unknown,
-            _ => introspect(http, provider, address, secret, granted).await,
+            _ => self.look_at_access(granted).await,
         };
         if access == GrantValidity::Active {
             return IntrospectionResult::Active { by_refresh: false };
         }
-        let refresh = introspect_refresh(http, provider, address, secret, granted).await;
+        let refresh = self.look_at_refresh(granted).await;
         match (access, refresh) {
             (_, GrantValidity::Active) => IntrospectionResult::Active { by_refresh: true },
             (GrantValidity::Inactive, GrantValidity::Inactive) if !lapsed => IntrospectionResult::Inactive,

@@ -29,7 +29,7 @@ pub use callback::{AuthorizationResponse, Callback, is_from_issuer, judge, read 
 pub use client::ProviderClient;
 pub use endpoints::{Endpoints, SKEW, prepare};
 pub use exchange::CodeExchange;
-pub use introspect::{GrantValidity, introspect};
+pub use introspect::GrantValidity;
 pub use introspect_all::{AT_ONCE, IntrospectionResult, TokenPairResult, introspect_all};
 pub use pasted::{LONGEST as LONGEST_PASTE, PastedCandidates};
 pub use refresh::RefreshRequest;

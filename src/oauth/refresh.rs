@@ -21,7 +21,6 @@ use oauth2::{RefreshToken, RequestTokenError, TokenUrl};
 /// A refresh token with all that its sending needs.
 #[derive(Debug, Clone)]
 pub struct RefreshRequest {
-    /// Whose it is.
     pub key: Key,
     /// Who was asked to consent: a provider may want the name in its parameters.
     pub username: Username,

@@ -7,7 +7,6 @@ use url::Url;
 /// A redirect address, taken apart. Its query holds the code: it has no text form.
 #[derive(Debug, Clone)]
 pub struct ReturnedAddress {
-    /// What it carries.
     pub callback: Callback,
     /// The address without its query.
     place: Secret,

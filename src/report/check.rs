@@ -57,7 +57,6 @@ impl Threshold {
     }
 }
 
-/// What monitoring is told.
 pub struct CheckVerdict {
     /// 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN.
     pub exit: u8,

@@ -65,7 +65,6 @@ impl DoctorDocument {
         }
     }
 
-    /// How many problems there are.
     pub fn problems(&self) -> usize {
         self.problems
     }

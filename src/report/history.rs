@@ -121,7 +121,6 @@ impl LinkJson {
 }
 
 impl HistoryDocument {
-    /// The links as one document.
     pub fn of(profile: &str, links: &[ChainLink]) -> Self {
         Self { schema: SCHEMA, profile: profile.to_owned(), links: links.iter().map(LinkJson::of).collect() }
     }
@@ -153,7 +152,6 @@ impl BrokenJson {
 }
 
 impl VerifyDocument {
-    /// What came of following the chain.
     pub fn of(chain: &Chain) -> Self {
         Self {
             schema: SCHEMA,
@@ -214,12 +212,10 @@ impl PruneDocument {
     }
 }
 
-/// Each link as a line of JSON.
 pub fn history_lines(links: &[ChainLink]) -> serde_json::Result<String> {
     links.iter().map(|link| line(&LinkJson::of(link))).collect()
 }
 
-/// The links as CSV.
 pub fn history_csv(links: &[ChainLink]) -> Result<String> {
     let columns = [
         "number",

@@ -6,31 +6,20 @@ use crate::model::provider::Provider;
 use jiff::Timestamp;
 use std::fmt::Write;
 
-/// One link of a message.
 pub struct MessageLink<'l> {
-    /// The license.
     pub key: &'l Key,
-    /// The store's name.
     pub name: Option<&'l StoreName>,
-    /// When its living grant ends, where there is one.
     pub expires_at: Option<Timestamp>,
-    /// Where the admin clicks.
     pub address: &'l str,
 }
 
 /// All that one admin is asked for.
 pub struct Message<'l> {
-    /// Their BioTrack account.
     pub username: &'l str,
-    /// To whom it's mailed.
     pub to: Vec<&'l str>,
-    /// One for each location.
     pub links: Vec<MessageLink<'l>>,
-    /// When it's written.
     pub now: Timestamp,
-    /// Until when the links work.
     pub until: Timestamp,
-    /// Where their browser ends up.
     pub redirect_uri: &'l str,
 }
 

@@ -7,22 +7,16 @@ use jiff::Timestamp;
 /// A record at an instant: what every form of report shows, worked out once.
 #[derive(Debug)]
 pub struct ReportRow<'a> {
-    /// The record and its open questions.
     pub standing: &'a AuthorizationWithFlows,
-    /// The instant.
     pub now: Timestamp,
     /// Its profile: zone and window.
     pub provider: &'a Provider,
-    /// Its state.
     pub state: State,
-    /// What holds beside the state.
     pub conditions: Vec<Condition>,
-    /// Calendar days left.
     pub days_left: Option<i64>,
 }
 
 impl<'a> ReportRow<'a> {
-    /// The record at `now`.
     pub fn at(now: Timestamp, standing: &'a AuthorizationWithFlows, provider: &'a Provider) -> Self {
         Self {
             state: standing.record.state(now, provider.due_window, &provider.zone),
@@ -39,7 +33,6 @@ impl<'a> ReportRow<'a> {
         self.conditions.iter().any(|condition| *condition != Condition::RenewalPending)
     }
 
-    /// How many days it has left, or has lapsed for.
     pub(super) fn days_in_words(&self) -> Option<String> {
         self.standing.record.days_in_words(self.now, &self.provider.zone)
     }
@@ -63,13 +56,10 @@ impl<'a> ReportRow<'a> {
 
 /// How a report is shown.
 pub struct View {
-    /// The instant that is reported on.
     pub now: Timestamp,
     /// The profile that is reported on; `None`: all of them.
     pub profile: Option<String>,
-    /// Colors may be used.
     pub color: bool,
-    /// The terminal's width, where there is one.
     pub width: Option<u16>,
 }
 

@@ -134,7 +134,6 @@ pub fn table(rows: &[ReportRow<'_>], view: &View, out: &mut dyn Write) -> io::Re
     writeln!(out, "\n{}", counted(rows, view))
 }
 
-/// What rows are sorted by.
 fn soonest<'r>(row: &'r ReportRow<'_>) -> impl Ord + use<'r> {
     let record = &row.standing.record;
     (record.deactivated_at.is_some(), record.expires_at.is_none(), record.expires_at, &record.key)

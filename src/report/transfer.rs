@@ -16,7 +16,6 @@ pub fn export_csv(records: &[&Authorization]) -> Result<String> {
     sheet(carried().map(|column| column.name), records.iter().map(|record| cells(record)))
 }
 
-/// The records as one JSON document.
 pub fn export_json(records: &[&Authorization]) -> serde_json::Result<String> {
     let authorizations = records.iter().map(|record| ExportedRecord(record)).collect();
     Ok(serde_json::to_string_pretty(&ExportDocument { schema: SCHEMA, authorizations })? + "\n")
@@ -82,12 +81,10 @@ impl ImportDocument {
         }
     }
 
-    /// With how many were adopted.
     pub fn with_adopted(self, adopted: usize) -> Self {
         Self { adopted, ..self }
     }
 
-    /// How many token sets were imported.
     pub fn token_sets(&self) -> usize {
         self.token_sets
     }

@@ -6,65 +6,46 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use sha2::{Digest, Sha256};
 
-/// One list gives the enum, its `--help` text and `meaning`, so that they can't drift apart.
-macro_rules! mishaps {
-    ($($(#[$value:meta])* $variant:ident: $meaning:tt,)*) => {
-        /// One thing that the sandbox does wrong (`--fail KIND`). Several may be active.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
-        pub enum Mishap {
-            $(#[doc = $meaning] $(#[$value])* $variant,)*
-        }
-
-        impl Mishap {
-            /// Every kind, in the order of the help.
-            pub const ALL: &[Mishap] = &[$(Mishap::$variant,)*];
-
-            /// What happens, in one sentence without a full stop.
-            pub fn meaning(self) -> &'static str {
-                match self {
-                    $(Mishap::$variant => $meaning,)*
-                }
-            }
-        }
-    };
-}
-
-mishaps! {
-    #[value(alias = "access-denied", alias = "refused")]
-    Denied: "The Grant Access click is answered with access_denied",
-    #[value(alias = "other-location", alias = "wrong-license")]
-    WrongLocation: "Another location than the requested one is granted; the page shows the requested one",
-    #[value(alias = "other-company")]
-    WrongCompany: "The page and the token answer name another company, Other Vendor LLC",
-    #[value(alias = "wrong-user", alias = "other-admin")]
-    OtherUser: "The grant is reported as given by other.admin@example.com, whoever signed in",
-    #[value(alias = "missing-expiry")]
-    NoExpiry: "The token answer has no expiration_date",
-    #[value(alias = "truncated", alias = "malformed-json")]
-    BadJson: "The token answer is cut off in the middle of its JSON",
-    Html: "The token endpoint answers 200 with an HTML page",
-    #[value(name = "5xx", alias = "server-error", alias = "503")]
-    ServerError: "The token endpoint answers 503",
-    #[value(alias = "stall", alias = "timeout")]
-    Slow: "The token endpoint takes the request and never answers",
-    #[value(alias = "endless")]
-    Huge: "The token endpoint's answer is endless, up to 200 MB",
-    #[value(alias = "302")]
-    Redirect: "The token endpoint answers 302 to another address",
-    #[value(alias = "other-state", alias = "bad-state")]
-    WrongState: "The browser comes back with another state than was sent",
-    #[value(alias = "other-iss", alias = "wrong-issuer")]
-    WrongIss: "The browser comes back with another issuer's iss",
-    #[value(alias = "no-iss", alias = "missing-issuer")]
-    MissingIss: "The browser comes back without the iss that the metadata promises",
-    #[value(alias = "no-revocation")]
-    RevocationUnsupported: "There is no revocation endpoint: absent from the metadata, and 404",
-    #[value(alias = "429", alias = "too-many-requests")]
-    RateLimit: "The token and revocation endpoints answer 429 with Retry-After: 2, before they do anything",
-    #[value(alias = "outage", alias = "away")]
-    Down: "Every endpoint and page answers 503",
-    #[value(alias = "cut", alias = "dropped")]
-    Lost: "The token endpoint issues the grant and breaks the connection before it answers",
+/// One thing that the sandbox does wrong (`--fail KIND`). Several may be active.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
+pub enum Mishap {
+    /// The Grant Access click is answered with access_denied
+    Denied,
+    /// Another location than the requested one is granted; the page shows the requested one
+    WrongLocation,
+    /// The page and the token answer name another company, Other Vendor LLC
+    WrongCompany,
+    /// The grant is reported as given by other.admin@example.com, whoever signed in
+    OtherUser,
+    /// The token answer has no expiration_date
+    NoExpiry,
+    /// The token answer is cut off in the middle of its JSON
+    BadJson,
+    /// The token endpoint answers 200 with an HTML page
+    Html,
+    /// The token endpoint answers 503
+    #[value(name = "5xx")]
+    ServerError,
+    /// The token endpoint takes the request and never answers
+    Slow,
+    /// The token endpoint's answer is endless, up to 200 MB
+    Huge,
+    /// The token endpoint answers 302 to another address
+    Redirect,
+    /// The browser comes back with another state than was sent
+    WrongState,
+    /// The browser comes back with another issuer's iss
+    WrongIss,
+    /// The browser comes back without the iss that the metadata promises
+    MissingIss,
+    /// There is no revocation endpoint: absent from the metadata, and 404
+    RevocationUnsupported,
+    /// The token and revocation endpoints answer 429 with Retry-After: 2, before they do anything
+    RateLimit,
+    /// Every endpoint and page answers 503
+    Down,
+    /// The token endpoint issues the grant and breaks the connection before it answers
+    Lost,
 }
 
 impl Mishap {
@@ -197,22 +178,14 @@ mod tests {
 
     #[test]
     fn names_are_as_promised_and_read_back() {
-        let names: Vec<String> = Mishap::ALL.iter().map(Mishap::to_string).collect();
+        let names: Vec<String> = Mishap::value_variants().iter().map(Mishap::to_string).collect();
         let promised = "denied wrong-location wrong-company other-user no-expiry bad-json html 5xx slow huge \
                         redirect wrong-state wrong-iss missing-iss revocation-unsupported rate-limit \
                         down lost";
         assert_eq!(names.join(" "), promised);
-        for mishap in Mishap::ALL {
+        for mishap in Mishap::value_variants() {
             assert_eq!(mishap.to_string().parse::<Mishap>().as_ref(), Ok(mishap));
-            let help = mishap.to_possible_value().and_then(|value| value.get_help().map(ToString::to_string));
-            assert_eq!(help.as_deref(), Some(mishap.meaning()));
         }
-    }
-
-    #[test]
-    fn other_names_are_taken_and_unknown_ones_refused() {
-        assert_eq!("stall".parse(), Ok(Mishap::Slow));
-        assert_eq!("server-error".parse(), Ok(Mishap::ServerError));
         assert!("gremlins".parse::<Mishap>().is_err());
     }
 
@@ -220,7 +193,8 @@ mod tests {
     fn a_set_has_what_was_put_in_and_nothing_else() {
         let list = [Mishap::Denied, Mishap::RevocationUnsupported].map(MishapRule::from).to_vec();
         let set = Mishaps { seed: 0, list };
-        let held: Vec<_> = Mishap::ALL.iter().filter(|mishap| set.befall(**mishap, None)).collect();
+        let held: Vec<_> =
+            Mishap::value_variants().iter().filter(|mishap| set.befall(**mishap, None)).collect();
         assert_eq!(held, [&Mishap::Denied, &Mishap::RevocationUnsupported]);
     }
 
@@ -229,7 +203,7 @@ mod tests {
         for text in ["denied:5%", "5xx:0%", "lost"] {
             assert_eq!(text.parse::<MishapRule>().map(|fail| fail.to_string()).as_deref(), Ok(text));
         }
-        assert_eq!("stall:100%".parse(), Ok(MishapRule::from(Mishap::Slow)));
+        assert_eq!("slow:100%".parse(), Ok(MishapRule::from(Mishap::Slow)));
         for text in ["denied:", "denied:5", "denied:101%", "denied:-1%", "denied:1/20", "denied:5%%", ":5%"] {
             assert!(text.parse::<MishapRule>().is_err(), "{text}");
         }

@@ -13,7 +13,6 @@ pub const CLIENT_SECRET: &str = "sandbox-secret";
 /// The password that signs any username in on the Grant Access page.
 pub const PASSWORD: &str = super::behavior::PASSWORD;
 
-/// What the sandbox is told to be.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// The port on 127.0.0.1; 0 takes a free one.

@@ -15,7 +15,6 @@ pub enum AdminChoice {
     Grant,
     /// Grants, signed in as somebody else.
     GrantAs(String),
-    /// Refuses.
     Refuse,
 }
 

@@ -4,7 +4,6 @@ use jiff::Timestamp;
 use std::pin::Pin;
 use std::time::Duration;
 
-/// What comes once.
 pub type OnceEvent = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// What tells the time, and lets it pass.

@@ -12,11 +12,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Env {
     /// The time; only `--at` and the demo differ from it.
     pub clock: Arc<dyn Clock>,
-    /// Unguessable bytes.
     pub random: Arc<dyn Random>,
-    /// What opens an address for a person.
     pub browser: Arc<dyn Browser>,
-    /// What carries requests to a provider.
     pub network: Arc<dyn Network>,
     /// The OS keyring; nothing is asked of it before its first use.
     pub keyring: Arc<KeyringThread>,
@@ -54,7 +51,6 @@ pub type ProgressLine = Box<dyn Fn(String) + Send + Sync>;
 pub struct Invoker {
     /// The OS user's name, or number.
     pub user: String,
-    /// The host's name.
     pub host: String,
 }
 
@@ -228,7 +224,6 @@ impl Env {
         self.successor.replace(program, arguments, variables)
     }
 
-    /// An HTTP client of the given options.
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {
         let _inside = self.net()?.enter();
         self.network.client(options, &self.variables)

@@ -41,7 +41,6 @@ pub trait Transport: Send + Sync {
     fn send(&self, request: HttpRequest) -> PendingResponse<'_>;
 }
 
-/// An answer on its way.
 pub type PendingResponse<'t> = Pin<Box<dyn Future<Output = Result<HttpResponse, HttpFault>> + Send + 't>>;
 
 /// What makes a client: the machine's network, or what stands in its place in a test.
@@ -72,7 +71,6 @@ struct Client {
 /// A proxy that the environment names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    /// The variable that does.
     pub variable: &'static str,
     /// Its host, and its port where one is given; never its user name and password. None where the value is no address.
     pub place: Option<String>,
@@ -109,7 +107,6 @@ pub enum HttpFault {
     /// The server itself failed, is overloaded, or sends us elsewhere, where we don't go.
     #[error("HTTP {status}")]
     Status {
-        /// Its status.
         status: u16,
         /// How long it asks to be left alone (RFC 9110 10.2.3), where it says so.
         retry_after: Option<Duration>,
@@ -122,7 +119,6 @@ impl Http {
         Self(transport)
     }
 
-    /// Sends one request, once.
     pub fn send(&self, request: HttpRequest) -> PendingResponse<'_> {
         self.0.send(request)
     }

@@ -136,12 +136,10 @@ impl MovingLines {
         self.lane.is_some()
     }
 
-    /// Shows this from now on.
     pub fn show(&self, text: String) {
         self.show_drawn(None, move || text.clone());
     }
 
-    /// Shows what this draws, anew each time.
     pub fn show_drawn(&self, every: Option<Duration>, draw: impl Fn() -> String + Send + Sync + 'static) {
         if let Some(lane) = &self.lane {
             lane.show(Some(MovingText { draw: Arc::new(draw), every }));

@@ -133,7 +133,6 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
     chosen
 }
 
-/// What keys mean for a list.
 #[derive(Debug, PartialEq, Eq)]
 enum ListKey {
     To(usize),

@@ -5,7 +5,6 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 /// A source of unguessable bytes.
 pub trait Random: Send + Sync {
-    /// Fills the buffer.
     fn fill(&self, bytes: &mut [u8]) -> Result<()>;
 
     /// 256 random bits in 43 characters that need no quoting anywhere: a state, a verifier, an id.

@@ -15,7 +15,6 @@ pub enum WatchedStep {
 
 /// Whoever is told of each step, and goes on when this returns.
 pub trait StepObserver: Send + Sync {
-    /// A step was reached.
     fn reached(&self, step: WatchedStep);
 }
 

@@ -37,7 +37,6 @@ impl Surroundings {
     }
 }
 
-/// A loopback address to listen at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LoopbackAddress {
     /// 127.0.0.1.

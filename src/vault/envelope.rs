@@ -13,9 +13,7 @@ use std::sync::Arc;
 
 /// What takes the code and the answer of one question.
 pub struct Envelope {
-    /// Takes the code.
     pub code: Seal,
-    /// Takes the answer to the code.
     pub answer: Seal,
 }
 

@@ -31,7 +31,6 @@ use std::sync::Arc;
 /// How many random bytes a probe keeps: as many as a generous set of tokens, so that a limit on size shows.
 const PROBE: usize = 4096;
 
-/// A secret as it was found, wherever it stands.
 pub struct FoundSecret {
     /// What it was kept for; 0.2.0's don't say.
     pub label: Option<SealLabel>,
@@ -39,7 +38,6 @@ pub struct FoundSecret {
     pub is_ours: Option<bool>,
     /// Nobody else may read what this host seals.
     pub alone: bool,
-    /// The secret.
     pub secret: Sealable,
 }
 
@@ -51,14 +49,12 @@ fn stanzas(SealedBytes(bytes): &SealedBytes) -> usize {
 
 /// Where secrets are kept. Making one touches nothing: the first use does.
 pub enum Vault {
-    /// In the OS keyring.
     Keyring(Keyring),
     /// Sealed, in the ledger's rows.
     Sealed(SealedVault),
 }
 
 impl Vault {
-    /// The OS keyring, behind its thread.
     pub fn keyring(thread: Arc<KeyringThread>) -> Self {
         Self::Keyring(Keyring::over(thread))
     }
@@ -68,7 +64,6 @@ impl Vault {
         Self::Sealed(SealedVault::new(identity.into(), recipients))
     }
 
-    /// Which of the two it is.
     pub fn kind(&self) -> VaultKind {
         match self {
             Self::Keyring(_) => VaultKind::Keyring,
@@ -89,17 +84,8 @@ impl Vault {
 
     /// Keeps the memo durably, and makes what seals the code and the answer later without I/O or waiting.
     /// A sealed vault's `answer` is sealed as [`Self::put`] seals: the record may take it as its blob.
+    /// `also` are further recipients that open the memo; a keyring's stays on its machine.
     pub fn envelope(
-        &self,
-        item: &str,
-        label: &SealLabel,
-        memo: &Sealable,
-    ) -> Result<(Envelope, SecretPlace)> {
-        self.envelope_for(item, label, memo, &[])
-    }
-
-    /// The same, with a memo that these recipients open, too. A keyring's stays on its machine.
-    pub fn envelope_for(
         &self,
         item: &str,
         label: &SealLabel,

@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(vault.get(&place, &row()).unwrap().bytes(), b"tokens");
         vault.forget(&place).unwrap();
 
-        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier")).unwrap();
+        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier"), &[]).unwrap();
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = envelope.answer.close(&label(), &secret("answer")).unwrap();
         // Another process, after a crash.
@@ -450,7 +450,7 @@ mod tests {
         let (here, there) = (Host::new(), Host::new());
         let vault = here.vault(&[&there.recipient]);
         vault.probe("probe", &OsRandom).unwrap();
-        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier")).unwrap();
+        let (envelope, memo) = vault.envelope("memo", &label(), &secret("verifier"), &[]).unwrap();
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = SecretPlace::Blob(envelope.answer.close(&label(), &secret("answer")).unwrap());
         let other = there.vault(&[]);
@@ -469,10 +469,8 @@ mod tests {
     fn a_memo_opens_where_it_was_sealed_to_and_its_code_is_sealed_anew_there() {
         let (here, there, elsewhere) = (Host::new(), Host::new(), Host::new());
         let also = [there.recipient.clone(), here.recipient.clone(), "age1nonsense".into(), String::new()];
-        let (_, memo) = here
-            .vault(&[&here.recipient])
-            .envelope_for("memo", &label(), &secret("verifier"), &also)
-            .unwrap();
+        let (_, memo) =
+            here.vault(&[&here.recipient]).envelope("memo", &label(), &secret("verifier"), &also).unwrap();
         for host in [&here, &there] {
             let vault = host.vault(&[&here.recipient]);
             let (opened, opener) = vault.unfold(&memo, &row()).unwrap();

@@ -39,7 +39,6 @@ struct PendingRequest {
 }
 
 impl PendingRequest {
-    /// An answer to it, which was judged.
     fn answer(&mut self, judged: Result<Secret, ProviderError>, reply: BrowserReply) -> SessionEvent {
         let flow = self.flow.clone();
         match judged {
@@ -58,7 +57,6 @@ impl PendingRequest {
         }
     }
 
-    /// Whether it has an answer already, or had this one.
     fn has_had(&self, judged: &Result<Secret, ProviderError>) -> bool {
         self.answered || judged.as_ref().is_ok_and(|code| self.codes.contains(&fingerprint(code.expose())))
     }
@@ -81,7 +79,6 @@ impl CallbackRouter {
         }
     }
 
-    /// Waits for the answer to a question.
     pub(super) fn expect(&mut self, flow: FlowId, ask: &AuthorizationRequest) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
         let waiting =
@@ -162,14 +159,13 @@ impl CallbackRouter {
         states.into_iter().find(|state| self.open.contains_key(state))
     }
 
-    /// Whether a pasted address is the answer to a question of ours.
     pub(super) fn fits(&self, returned: &ReturnedAddress) -> bool {
         let waiting = self.state_of(returned).and_then(|state| self.open.get(&state));
         waiting.is_some_and(|it| !it.over && !it.answered && returned.is_at(&it.redirect_uri))
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 
-    /// The same for an answer that was pasted. `None` where it belongs to no question of ours.
+    /// What a pasted answer means for its question. `None` where it belongs to no question of ours.
     pub(super) fn pasted(&mut self, returned: &ReturnedAddress) -> Option<Result<SessionEvent, Error>> {
         let state = self.state_of(returned)?;
         let waiting = self.open.get_mut(&state)?;

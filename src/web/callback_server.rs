@@ -23,23 +23,17 @@ use url::Url;
 /// Where a monitor asks whether all is well.
 const HEALTH: &str = "/healthz";
 
-/// What comes to the server.
 #[derive(Debug)]
 pub enum ServerEvent {
     /// An admin's browser brings an answer, and waits for its page.
     Answer {
-        /// What it brings.
         returned: ReturnedAddress,
-        /// Where the page goes.
         reply: BrowserReply,
     },
-    /// A monitor asks.
     Health(HealthCheck),
     /// A code was exchanged, or wasn't.
     Exchanged {
-        /// Which question's.
         flow: FlowId,
-        /// What came of it.
         result: Box<Result<Granted>>,
     },
     /// What an exchange will need was tried: what is wrong with it.
@@ -78,7 +72,6 @@ impl HealthCheck {
     }
 }
 
-/// The server, open.
 pub struct CallbackServer {
     events: Receiver<ServerEvent>,
     sender: Sender<ServerEvent>,
@@ -131,7 +124,6 @@ impl CallbackServer {
         self.reception.looked(open);
     }
 
-    /// The port taken.
     pub fn port(&self) -> u16 {
         self.serving.port()
     }

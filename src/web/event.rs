@@ -25,64 +25,47 @@ pub(super) fn next_of<T>(events: &Receiver<T>, until: Instant) -> Option<T> {
 pub enum SessionEvent {
     /// A code came; the browser waits for its page.
     Arrived {
-        /// Which question it answers.
         flow: FlowId,
-        /// The code.
         code: Secret,
-        /// Where the page goes.
         reply: BrowserReply,
     },
     /// The question was answered with something else than a code.
     Refused {
-        /// Which question.
         flow: FlowId,
-        /// Why.
         error: Error,
-        /// Where the page goes.
         reply: BrowserReply,
     },
     /// An answer came that isn't to be trusted, and has no effect: it names no issuer or another one, or it's malformed.
     Distrusted {
-        /// Which question it would answer.
         flow: FlowId,
-        /// What is wrong with it.
         error: Error,
-        /// Where the page goes.
         reply: BrowserReply,
     },
     /// A code was exchanged, or wasn't.
     Exchanged {
-        /// Which question.
         flow: FlowId,
-        /// What came of it.
         result: Box<Result<Granted>>,
     },
     /// What a look at the provider found, after it had been away.
     Looked(Result<()>),
     /// Somebody visited the one-time address by which a flow's browser was started, and wasn't led to the provider.
     Launched {
-        /// Which flow's.
         flow: FlowId,
-        /// Why not.
         problem: LaunchProblem,
     },
     /// What runs beside the consents has ended.
     Woken,
-    /// A key at the terminal.
     Key(char),
     /// A redirect address that somebody sent back, as it was pasted: at the terminal, or on the worklist, whose browser
     /// waits. It holds a code.
     Pasted {
-        /// What was pasted.
         text: Secret,
         /// Where the answer goes; `None`: to the terminal.
         from: Option<ActionResponder>,
     },
     /// Somebody clicked on the worklist; the browser waits.
     Clicked {
-        /// What is wanted.
         action: WorklistAction,
-        /// Where the answer goes.
         reply: ActionResponder,
     },
     /// Ctrl-C, or a polite signal.

@@ -60,7 +60,6 @@ fn page(status: u16, tone: &str, sign: &str, title: &str, body: &Markup) -> Page
     Page::html(status, document.into_string()).styled(&STYLE_HASH)
 }
 
-/// The grant is stored.
 pub fn granted(reader: PageAudience, license: &str) -> Page {
     page(
         200,

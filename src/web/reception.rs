@@ -31,7 +31,6 @@ struct ExpectedFlow {
     open: Instant,
 }
 
-/// What is known of the questions.
 #[derive(Debug, Default)]
 struct KnownFlows {
     answers: HashMap<Fingerprint, ExpectedFlow>,
@@ -39,7 +38,6 @@ struct KnownFlows {
     asked: bool,
 }
 
-/// What monitors were told.
 #[derive(Debug)]
 struct Health {
     leave: TokenBucket,
@@ -98,13 +96,11 @@ impl PublicCallbackGate {
         known.answers.retain(|_, it| now.saturating_duration_since(it.open) < KNOWN_ON);
     }
 
-    /// What a monitor was just told.
     pub(super) fn told_a_monitor(&self, page: Page) {
         lock(&self.health).last = Some((Instant::now(), page));
     }
 }
 
-/// What a monitor is told.
 pub(super) fn word(well: Result<(), &'static str>) -> Page {
     let text = serde_json::json!({ "ok": well.is_ok(), "reason": well.err() }).to_string();
     Page::json(text).with_status(if well.is_ok() { 200 } else { 503 })

@@ -41,7 +41,6 @@ impl BrowserReply {
         Self { license: license.to_owned(), ..self }
     }
 
-    /// It's no answer to a question that waits for one.
     pub fn no_question(self, e: &Error) {
         let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::unasked);
         self.answer(page);
@@ -80,14 +79,12 @@ impl BrowserReply {
         self.answer(page);
     }
 
-    /// The grant is stored.
     pub fn granted(self) {
         // defense: S27 page-names-the-license
         let page = pages::granted(self.reader, &self.license);
         self.answer(page);
     }
 
-    /// It came before.
     pub fn already(self) {
         let page = pages::already(&self.license);
         self.answer(page);

@@ -69,7 +69,6 @@ impl ListeningSession {
 
     /// Serves a worklist from now on; what is clicked there comes as events.
     pub fn show_worklist(&mut self, worklist: Worklist) {
-        worklist.served_on(&self.pool.runtime);
         callback_router::lock(&self.router).worklist = Some(worklist);
     }
 
@@ -191,7 +190,6 @@ impl ListeningSession {
         self.events.try_recv().ok()
     }
 
-    /// How many answers came that belong to no question of ours.
     pub fn strays(&self) -> usize {
         callback_router::lock(&self.router).strays
     }

@@ -215,6 +215,10 @@ mod show {
         let with_origins = rig.run("config show --origin").exits(0);
         insta::assert_snapshot!("settings_with_their_origins", unaligned(&with_origins.out));
         snapshot!("settings_as_json", rig.run("config show --json"));
+        let file = rig.file("config.toml");
+        let given =
+            rig.run_words(&["config", "show", "--origin", "--config", file.to_str().unwrap()]).exits(0);
+        assert!(unaligned(&given.out).lines().next().unwrap().ends_with("# flag --config"), "{}", given.out);
     }
 
     #[test]
@@ -330,6 +334,10 @@ mod set_secret {
 
     #[test]
     fn a_profile_that_needs_none_refuses_it() {
+        let rig = Rig::bare();
+        let init = "config init --preset local-sandbox --url http://127.0.0.1:2 --vault sealed --client-secret-stdin";
+        rig.with(Person::piping("s3cret")).run(init).exits(2);
+        assert!(!rig.file("config.toml").exists());
         snapshot!(Rig::new().with(Person::piping("s3cret")).run("config set-secret"));
     }
 }

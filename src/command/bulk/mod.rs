@@ -45,7 +45,6 @@ pub struct RunPresentation {
     pub format: Option<OutputFormat>,
 }
 
-/// Does it, and answers.
 pub(super) fn run<'a>(
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,

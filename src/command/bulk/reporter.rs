@@ -30,7 +30,6 @@ pub(super) struct BulkReporter<'w> {
     provider: &'w Provider,
     /// Runs the hooks of what happens meanwhile.
     pub hooks: Option<HookRunner<'w>>,
-    /// What each license's events have in common, where events are told.
     common: HashMap<Key, GrantEventKey>,
     verb: &'static str,
     began: Instant,

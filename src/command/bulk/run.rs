@@ -6,19 +6,14 @@ use crate::model::ids::{Key, RunId};
 use crate::model::plan::Plan;
 use std::collections::HashMap;
 
-/// A run to be done.
 pub(in crate::command) struct Run {
-    /// What is to be done.
     pub plan: Plan,
-    /// The records that it was made of.
     pub known: RecordsByLicense,
-    /// The run in the ledger that is gone on with.
     pub resumed: Option<ResumedRun>,
     /// Whichever admin user grants will do.
     pub any_user: bool,
     /// What is done, in a word: "renew", "register".
     pub verb: &'static str,
-    /// How it's answered.
     pub form: OutputFormat,
 }
 
@@ -27,7 +22,6 @@ pub(in crate::command) type RecordsByLicense = HashMap<Key, AuthorizationWithFlo
 
 /// A run in the ledger that is gone on with.
 pub(in crate::command) struct ResumedRun {
-    /// Which.
     pub run: RunId,
     /// Each license's place in it.
     pub places: Vec<usize>,

@@ -8,11 +8,9 @@ use serde::Serialize;
 /// The global flags that matter here.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Globals<'a> {
-    /// `--profile`.
     pub profile: Option<&'a str>,
     /// Whether `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
-    /// `--json`.
     pub json: bool,
 }
 

@@ -1,8 +1,8 @@
 //! `config init`: asks for what a profile needs, settles the vault, keeps the secret, and writes the file last.
 
 use super::globals::{Globals, answer_json};
-use super::set_secret;
-use super::vault_chooser::{VaultChoice, VaultChooser};
+use super::vaults::VaultChoice;
+use super::{set_secret, vaults};
 use crate::config::{Config, NewProfile, NewVault, Preset, add_profile, missing, needs_secret, preset_gives};
 use crate::error::clean;
 use crate::error::{ConfigError, Error, LedgerError, Result};
@@ -62,8 +62,7 @@ pub struct Answer {
     secret_missing: bool,
 }
 
-/// Runs it.
-pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
+pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let existing = match Config::load(&env.paths) {
         Ok(config) => Some(config),
         Err(Error::Config(ConfigError::Missing { .. })) => None,
@@ -85,7 +84,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChoos
     let first = match settled {
         None if attended => {
             try_place_of(existing.as_ref(), env)?;
-            Some(keeper.choose(args.vault)?)
+            Some(vaults::choose(env, args.vault)?)
         }
         _ => None,
     };
@@ -98,7 +97,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChoos
         try_place_of(existing.as_ref(), env)?;
     }
     let choice = match settled {
-        None if first.is_none() => Some(keeper.choose(args.vault)?),
+        None if first.is_none() => Some(vaults::choose(env, args.vault)?),
         _ => first,
     };
     let kind = choice.as_ref().map(|choice| choice.kind).or(settled).unwrap_or(VaultKind::Keyring);
@@ -106,7 +105,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChoos
     let recipients = choice.as_ref().map_or(known, |choice| &choice.recipients);
     crate::command::make_ledger(env)?;
     if let Some(secret) = &secret {
-        keeper.keep(kind, recipients, &provider, secret)?;
+        vaults::keep(env, kind, recipients, &provider, secret)?;
     }
     let vault = choice.as_ref().map(|choice| NewVault { kind, recipients: choice.recipients.clone() });
     let config = add_profile(&env.paths, &new, vault.as_ref())?;

@@ -41,7 +41,6 @@ pub struct Answer {
     links: usize,
 }
 
-/// Runs it.
 pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let from = config.ledger_place(&env.variables, &env.who.user)?;

@@ -10,15 +10,10 @@ mod retry;
 pub mod set;
 pub mod set_secret;
 pub mod show;
-#[cfg(test)]
-mod tests;
 pub mod vault;
-pub mod vault_chooser;
 mod vaults;
 
 pub use globals::Globals;
-pub use vault_chooser::{VaultChoice, VaultChooser};
-pub use vaults::Vaults;
 
 use crate::error::{Result, clean};
 use crate::report::SCHEMA;
@@ -122,14 +117,14 @@ Examples:
 }
 
 /// Runs it; the value is the exit code.
-pub fn run(args: &Args, globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
+pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     match &args.action {
-        Action::Init(args) => init::run(args, globals, env, keeper),
+        Action::Init(args) => init::run(args, globals, env),
         Action::Show(args) => show::run(args, globals, env),
         Action::Set(args) => set::run(args, globals, env),
         Action::Path => path(globals, env),
         Action::Check => check::run(globals, env),
-        Action::SetSecret => set_secret::run(globals, env, keeper),
+        Action::SetSecret => set_secret::run(globals, env),
         Action::Vault(args) => vault::run(args, globals, env),
         Action::Ledger(action) => ledger::run(action, globals, env),
         Action::Recipients(action) => recipients::run(action, globals, env),

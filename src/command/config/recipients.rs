@@ -66,7 +66,6 @@ pub struct ShownRecipient {
     own: bool,
 }
 
-/// Runs it.
 pub fn run(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     on_what_is_named(|| run_once(action, globals, env))
 }

@@ -35,7 +35,6 @@ pub struct Answer {
     changed: bool,
 }
 
-/// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let SettingChange { key, before, after, left } =
         set_setting(&env.paths, globals.profile, &args.key, &args.value)?;

@@ -1,7 +1,7 @@
 //! `config set-secret`: a client secret on its only way, from a hidden prompt or standard input into the vault.
 
 use super::globals::{Globals, answer_json};
-use super::vault_chooser::VaultChooser;
+use super::vaults;
 use crate::config::{Config, needs_secret};
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;
@@ -19,8 +19,7 @@ pub struct Answer {
     vault: VaultKind,
 }
 
-/// Runs it.
-pub fn run(globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result<u8> {
+pub fn run(globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let (profile, _) = config.profile_name(globals.profile, &env.variables)?;
     let provider = config.provider(&profile)?;
@@ -33,7 +32,7 @@ pub fn run(globals: Globals, env: &Env, keeper: &mut dyn VaultChooser) -> Result
     };
     let secret = checked(secret.into())?;
     let vault = config.vault;
-    keeper.keep(vault, &config.recipients, &provider, &secret)?;
+    vaults::keep(env, vault, &config.recipients, &provider, &secret)?;
     env.terminal.info(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {
         answer_json(env, &Answer { schema: SCHEMA, profile, vault })?;

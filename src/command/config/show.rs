@@ -35,7 +35,6 @@ pub struct ShownSetting {
     origin: String,
 }
 
-/// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let config = Config::load(&env.paths)?;
     let (profile, chosen) = config.profile_name(globals.profile, &env.variables)?;

@@ -40,7 +40,6 @@ pub struct Answer {
     path: String,
 }
 
-/// Runs it.
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     on_what_is_named(|| run_once(args, globals, env))
 }

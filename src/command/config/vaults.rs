@@ -1,6 +1,6 @@
-//! The real vaults behind `config`: which one works here, and where a client's secret goes.
+//! The vaults behind `config`: which one works here, and where a client's secret goes.
 
-use super::vault_chooser::{VaultChoice, VaultChooser};
+use crate::command::{identity, ledger_of, vault};
 use crate::custody::keep_client_secret;
 use crate::error::{Error, Result, VaultError};
 use crate::model::provider::Provider;
@@ -9,71 +9,65 @@ use crate::model::vault_kind::VaultKind;
 use crate::system::Env;
 use crate::vault::{Vault, find_or_create_identity};
 
-/// The vaults of this machine.
-pub struct Vaults<'e> {
-    /// The machine.
-    pub env: &'e Env,
+pub(super) struct VaultChoice {
+    pub(super) kind: VaultKind,
+    /// The sealed vault's recipients: this host's own, made now if it had none.
+    pub(super) recipients: Vec<String>,
+    pub(super) why: String,
 }
 
-impl VaultChooser for Vaults<'_> {
-    fn choose(&mut self, asked: Option<VaultKind>) -> Result<VaultChoice> {
-        match asked {
-            Some(VaultKind::Sealed) => self.sealed("as requested"),
-            Some(VaultKind::Keyring) => self.keyring("as requested; a probe was written, read and deleted"),
-            None => match self.keyring("a probe was written, read and deleted") {
-                Err(Error::Vault(e)) => self.instead(e),
-                chosen => chosen,
-            },
-        }
-    }
-
-    fn keep(
-        &mut self,
-        kind: VaultKind,
-        recipients: &[String],
-        provider: &Provider,
-        secret: &Secret,
-    ) -> Result<()> {
-        let vault = crate::command::vault(self.env, kind, recipients);
-        let mut ledger = crate::command::ledger_of(self.env)?;
-        keep_client_secret(&vault, &mut ledger, provider, secret, self.env.random.as_ref())
+/// Probes the kind that was asked for, or finds one that works. Called only where the file names no vault yet.
+pub(super) fn choose(env: &Env, asked: Option<VaultKind>) -> Result<VaultChoice> {
+    match asked {
+        Some(VaultKind::Sealed) => sealed(env, "as requested"),
+        Some(VaultKind::Keyring) => keyring(env, "as requested; a probe was written, read and deleted"),
+        None => match keyring(env, "a probe was written, read and deleted") {
+            Err(Error::Vault(e)) => instead(env, e),
+            chosen => chosen,
+        },
     }
 }
 
-impl Vaults<'_> {
-    fn keyring(&self, why: &str) -> Result<VaultChoice> {
-        let probed = self.probe(&crate::command::vault(self.env, VaultKind::Keyring, &[]));
-        probed.map_err(|e| match e {
-            Error::Vault(VaultError::Locked) => e,
-            Error::Vault(e) => VaultError::Unchosen(Box::new(e)).into(),
-            e => e,
-        })?;
-        Ok(VaultChoice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
-    }
+/// Keeps a profile's client secret, in place of an earlier one.
+pub(super) fn keep(
+    env: &Env,
+    kind: VaultKind,
+    recipients: &[String],
+    provider: &Provider,
+    secret: &Secret,
+) -> Result<()> {
+    let vault = vault(env, kind, recipients);
+    keep_client_secret(&vault, &mut ledger_of(env)?, provider, secret, env.random.as_ref())
+}
 
-    fn sealed(&self, why: &str) -> Result<VaultChoice> {
-        let recipients = vec![find_or_create_identity(crate::command::identity(self.env))?];
-        self.probe(&Vault::sealed(crate::command::identity(self.env), recipients.clone()))?;
-        Ok(VaultChoice { kind: VaultKind::Sealed, recipients, why: why.into() })
-    }
+fn keyring(env: &Env, why: &str) -> Result<VaultChoice> {
+    probe(env, &vault(env, VaultKind::Keyring, &[])).map_err(|e| match e {
+        Error::Vault(VaultError::Locked) => e,
+        Error::Vault(e) => VaultError::Unchosen(Box::new(e)).into(),
+        e => e,
+    })?;
+    Ok(VaultChoice { kind: VaultKind::Keyring, recipients: Vec::new(), why: why.into() })
+}
 
-    /// No keyring works: never a quiet downgrade. A person may say yes; a script must name the vault.
-    fn instead(&self, e: VaultError) -> Result<VaultChoice> {
-        let terminal = &self.env.terminal;
-        if !terminal.interactive() {
-            return Err(e.into());
-        }
-        terminal.info(&format!("The keyring can't be used here: {e}."));
-        let question = "Use the sealed vault instead, with an age identity file on this host?";
-        if terminal.confirm(question)? {
-            self.sealed("no keyring works here, and you chose it")
-        } else {
-            Err(e.into())
-        }
-    }
+fn sealed(env: &Env, why: &str) -> Result<VaultChoice> {
+    let recipients = vec![find_or_create_identity(identity(env))?];
+    probe(env, &Vault::sealed(identity(env), recipients.clone()))?;
+    Ok(VaultChoice { kind: VaultKind::Sealed, recipients, why: why.into() })
+}
 
-    fn probe(&self, vault: &Vault) -> Result<()> {
-        let random = self.env.random.as_ref();
-        vault.probe(&format!("probe/{}", random.name()?), random)
+/// No keyring works: never a quiet downgrade. A person may say yes; a script must name the vault.
+fn instead(env: &Env, e: VaultError) -> Result<VaultChoice> {
+    if !env.terminal.interactive() {
+        return Err(e.into());
     }
+    env.terminal.info(&format!("The keyring can't be used here: {e}."));
+    match env.terminal.confirm("Use the sealed vault instead, with an age identity file on this host?")? {
+        true => sealed(env, "no keyring works here, and you chose it"),
+        false => Err(e.into()),
+    }
+}
+
+fn probe(env: &Env, vault: &Vault) -> Result<()> {
+    let random = env.random.as_ref();
+    vault.probe(&format!("probe/{}", random.name()?), random)
 }

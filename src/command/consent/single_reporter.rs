@@ -34,7 +34,6 @@ pub(super) struct SingleReporter<'v> {
     handing_off: &'v HandOffArgs,
     provider: &'v Provider,
     waiting: MovingLines,
-    /// Until when the admin has time.
     until: Instant,
 }
 

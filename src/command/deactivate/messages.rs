@@ -73,7 +73,6 @@ pub(super) fn nothing_left(key: &Key, awaiting: bool) -> String {
     }
 }
 
-/// One of several that failed.
 pub(super) fn failed(key: &Key, e: &Error) -> String {
     format!("{} could not be deactivated: {}.\n", key.license, e.about(key.license.as_str()))
 }

@@ -15,13 +15,11 @@ use crate::model::run_counts::RunCounts;
 use crate::report::{RunEvent, RunEventKind, Subject, results};
 use std::collections::{BTreeSet, HashMap};
 
-/// What has been told so far.
 pub(super) struct DeactivateReporter<'c, 'a> {
     form: OutputFormat,
     call: &'c Invocation<'a>,
     provider: &'c Provider,
     planned: usize,
-    /// What each license's events have in common, where events are told.
     common: HashMap<Key, GrantEventKey>,
     /// Only what awaits approval is meant.
     awaiting: bool,
@@ -106,7 +104,6 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
         Ok(())
     }
 
-    /// How one ended.
     pub(super) fn ended(&mut self, outcome: Outcome, said: &str) -> Result<()> {
         match self.form {
             OutputFormat::Text => self.call.env.terminal.answer(said)?,

@@ -3,10 +3,8 @@
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::granted::AwaitingGrant;
 
-/// What of a license goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum DeactivationScope {
-    /// The license, with every grant of it.
     License,
     /// Only another admin's grant, which awaits approval.
     Awaiting(AwaitingGrant),
@@ -14,7 +12,6 @@ pub(super) enum DeactivationScope {
     Unwanted,
 }
 
-/// A license that is meant.
 pub(super) struct DeactivationTarget<'s> {
     pub(super) standing: &'s AuthorizationWithFlows,
     /// What goes; `None` where nothing of it is left.

@@ -35,7 +35,6 @@ pub(super) fn of(
     warnings
 }
 
-/// Whose reporting stops.
 fn stops_reporting(
     whole: &[&(&AuthorizationWithFlows, DeactivationScope)],
     provider: &Provider,

@@ -17,7 +17,6 @@ use crate::report::RunEvent;
 
 /// What is to be done about the licenses that are meant.
 struct AwaitingPlan<'s> {
-    /// What awaits approval.
     grants: Vec<(AwaitingGrant, &'s AuthorizationWithFlows)>,
     /// Licenses that were named, of which nothing does.
     nothing: Vec<&'s AuthorizationWithFlows>,

@@ -94,7 +94,6 @@ fn narrowing(args: &Args, provider: &Provider) -> Result<Filter> {
     })
 }
 
-/// The records as they are.
 struct Candidates<'f> {
     standings: &'f [AuthorizationWithFlows],
     provider: &'f Provider,
@@ -154,7 +153,6 @@ impl Candidates<'_> {
         plan
     }
 
-    /// What is due, as the proposal has it.
     fn spread(&self, due: Plan, proposal: &SpreadProposal, narrowing: &Filter) -> Plan {
         let meant: HashSet<_> = due.items.iter().map(|item| &item.key).collect();
         let leave: HashMap<_, _> = proposal.leave.iter().map(|it| (&it.key, &it.why)).collect();

@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 /// Records of a profile, with its settings.
 pub(super) struct FoundRecords<'p> {
     pub provider: &'p Provider,
-    /// By UBI and license.
     pub standings: Vec<AuthorizationWithFlows>,
 }
 
@@ -33,7 +32,6 @@ pub(super) struct StatusReader<'a> {
 /// What was meant.
 pub(super) struct StatusMatches<'p> {
     pub found: Vec<FoundRecords<'p>>,
-    /// How many others there are.
     pub beside: QuietRecords,
     /// The texts that name no record, and stand in those that are shown.
     pub guessed: BTreeSet<String>,

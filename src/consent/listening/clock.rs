@@ -16,7 +16,6 @@ const LOOK_FOR_SECRET: Duration = Duration::from_secs(2);
 const SELDOM: Duration = Duration::from_secs(6 * 60 * 60);
 
 impl Listening<'_, '_> {
-    /// Does what its time has come for.
     pub(super) fn keep_up(&mut self) {
         if self.stopping {
             return;

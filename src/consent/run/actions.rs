@@ -77,7 +77,6 @@ impl ConsentRun<'_, '_> {
         Ok(())
     }
 
-    /// What came of it is told to the page.
     fn decided_on_the_worklist(&mut self, at: usize, done: Result<()>, reply: ActionResponder) {
         self.show_awaiting(at);
         self.drop_answered_questions();
@@ -90,7 +89,6 @@ impl ConsentRun<'_, '_> {
         reply.tell(&serde_json::json!({ "said": said.map(|said| clean(&said)) }));
     }
 
-    /// A key at the terminal.
     pub(super) fn key(&mut self, key: char) {
         let oldest = self.flows.first_asked();
         match key.to_ascii_lowercase() {
@@ -147,7 +145,6 @@ impl ConsentRun<'_, '_> {
         self.note(at, Progress::Waiting);
     }
 
-    /// A click on the worklist.
     pub(super) fn take_action(&mut self, action: WorklistAction, reply: ActionResponder) {
         let progress = |at: usize| self.pace.progress().get(at).copied();
         if self.pace.is_stopping() {

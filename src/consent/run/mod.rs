@@ -34,7 +34,6 @@ use std::time::{Duration, Instant};
 pub trait ProgressReporter {
     /// A license's page was opened, or its address is to be opened by hand.
     fn opened(&mut self, item: &PlannedLicense, address: &str, how: OpenMethod, until: Instant);
-    /// Its answer came.
     fn storing(&mut self, item: &PlannedLicense);
     /// Its answer couldn't be taken, and is waited for again.
     fn waits_on(&mut self, _item: &PlannedLicense) {}
@@ -77,9 +76,7 @@ impl OpenMethod {
     }
 }
 
-/// How a run is run.
 pub struct RunOptions {
-    /// What opens the addresses.
     pub choice: BrowserChoice,
     /// How long a person may take, from the opening.
     pub timeout: SignedDuration,
@@ -95,17 +92,14 @@ pub struct RunOptions {
     pub worklist: Option<Worklist>,
 }
 
-/// How a run ended.
 pub struct RunEnd {
     /// Of each license; `None`: it's left to do.
     pub outcomes: Vec<Option<Outcome>>,
     /// A person, or a signal, ended it.
     pub interrupted: bool,
-    /// What ended it before its time.
     pub stopped: Option<Error>,
 }
 
-/// The run.
 pub struct ConsentRun<'r, 'e> {
     env: &'r Env,
     flows: Flows<'r, 'e, &'r mut ListeningSession>,
@@ -388,7 +382,6 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
     }
 
-    /// The same of one license, as it is now.
     fn show_awaiting(&self, at: usize) {
         let Some(worklist) = &self.options.worklist else { return };
         match self.flows.custody.awaiting(&self.items[at].1.key) {

@@ -9,15 +9,11 @@ use rusqlite::types::ValueRef;
 /// An engine as statements see it: inside a transaction, or outside of any.
 #[derive(Clone, Copy)]
 pub(in crate::ledger) enum Db<'a> {
-    /// A file here.
     Sqlite(&'a Connection),
-    /// A server.
     Postgres(&'a ServerSession),
 }
 
-/// A row of an answer.
 pub(in crate::ledger) enum SqlRow<'a> {
-    /// Of SQLite.
     Sqlite(&'a rusqlite::Row<'a>),
     /// Of a server.
     Postgres(&'a tokio_postgres::Row),
@@ -75,7 +71,6 @@ impl Db<'_> {
         }
     }
 
-    /// Every row of an answer, read.
     pub(in crate::ledger) fn rows<T>(
         self,
         statement: &str,
@@ -90,7 +85,6 @@ impl Db<'_> {
         Ok(all)
     }
 
-    /// The first row of an answer, read, where there is one.
     pub(in crate::ledger) fn row<T>(
         self,
         statement: &str,
@@ -163,7 +157,6 @@ impl Db<'_> {
 }
 
 impl SqlRow<'_> {
-    /// What stands in a column.
     pub(in crate::ledger) fn cell(&self, column: usize) -> Result<Cell<'_>, DbError> {
         match self {
             Self::Sqlite(row) => match row.get_ref(column)? {
@@ -179,7 +172,6 @@ impl SqlRow<'_> {
         }
     }
 
-    /// The same as what it has to be.
     pub(in crate::ledger) fn get<'r, T: FromCell<'r>>(&'r self, column: usize) -> Result<T, DbError> {
         let cell = self.cell(column)?;
         T::from_cell(cell).ok_or_else(|| unexpected_value(column, "of another type"))

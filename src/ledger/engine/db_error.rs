@@ -63,7 +63,6 @@ impl From<LedgerError> for DbError {
     }
 }
 
-/// What an error of SQLite means to an operator.
 pub(super) fn of_sqlite(path: &str, what: &'static str, e: &rusqlite::Error) -> Error {
     let reason = match e {
         rusqlite::Error::SqliteFailure(_, Some(words)) => words.clone(),

@@ -2,6 +2,7 @@
 
 mod db;
 mod db_error;
+mod open_mode;
 mod postgres;
 mod safety_copy;
 mod sqlite;
@@ -12,6 +13,7 @@ mod value;
 
 pub(super) use db::{Db, SqlRow};
 pub(super) use db_error::{DbError, unexpected_value};
+pub(super) use open_mode::OpenMode;
 pub(super) use postgres::{ServerLock, ServerSession};
 pub(super) use sqlite::{LedgerFile, checkpoint_truncate};
 pub(super) use transactions::LedgerEngine;

@@ -2,6 +2,7 @@
 
 use super::db::Db;
 use super::db_error::{DbError, of_sqlite};
+use super::open_mode::OpenMode;
 use super::safety_copy;
 use super::transaction_kind::{LockPatience, PATIENCE, PATIENCE_OF_A_NOTE, TransactionKind};
 use crate::error::{Error, LedgerError, Result};
@@ -17,18 +18,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// What whoever opens it wants of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OpenMode {
-    /// That it's there.
-    Existing,
-    /// That it's there from now on.
-    OrMade,
-    /// The same, whether or not its records have moved: for whoever moves them.
-    AsItIs,
-}
-
-/// The ledger's file, open.
 pub(in crate::ledger) struct LedgerFile {
     db: Connection,
     place: String,
@@ -39,45 +28,6 @@ pub(in crate::ledger) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// Opens it for writing; migrates it where needed.
-    ///
-    /// # Errors
-    /// [`LedgerError::Missing`] where there is none: nothing is made.
-    pub(in crate::ledger) fn write(
-        paths: &Paths,
-        random: &dyn Random,
-        steps: &dyn StepObserver,
-    ) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, OpenMode::Existing).map(|(file, _)| file)
-    }
-
-    /// The same, and makes it where there is none.
-    pub(in crate::ledger) fn write_or_make(
-        paths: &Paths,
-        random: &dyn Random,
-        steps: &dyn StepObserver,
-    ) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, OpenMode::OrMade).map(|(file, _)| file)
-    }
-
-    /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(
-        paths: &Paths,
-        random: &dyn Random,
-        steps: &dyn StepObserver,
-    ) -> Result<Self> {
-        Self::up_to_date(paths, random, steps, OpenMode::AsItIs).map(|(file, _)| file)
-    }
-
-    /// Migrates it where that is needed; what that did.
-    pub(in crate::ledger) fn migrate(
-        paths: &Paths,
-        random: &dyn Random,
-        steps: &dyn StepObserver,
-    ) -> Result<Option<Migration>> {
-        Self::up_to_date(paths, random, steps, OpenMode::Existing).map(|(_, migration)| migration)
-    }
-
     /// Opens it for reading; `None` where there is none.
     ///
     /// # Errors
@@ -108,16 +58,20 @@ impl LedgerFile {
         file.named().map(Some)
     }
 
-    fn up_to_date(
+    /// Opens it for writing; migrates it where needed, and says what that did.
+    ///
+    /// # Errors
+    /// [`LedgerError::Missing`] where there is none and it's to be there: nothing is made.
+    pub(in crate::ledger) fn open(
         paths: &Paths,
         random: &dyn Random,
         steps: &dyn StepObserver,
-        opening: OpenMode,
+        mode: OpenMode,
     ) -> Result<(Self, Option<Migration>)> {
         let file = paths.ledger();
         let place = file.display().to_string();
         let missing = || Error::from(LedgerError::Missing { place: place.clone(), on_a_server: false });
-        if opening == OpenMode::Existing && has_no_file(paths) {
+        if mode == OpenMode::Existing && has_no_file(paths) {
             return Err(missing());
         }
         let unopened =
@@ -133,11 +87,11 @@ impl LedgerFile {
             db,
             place: place.clone(),
             id: String::new(),
-            anyway: opening == OpenMode::AsItIs,
+            anyway: mode == OpenMode::AsItIs,
             impatience: LockPatience::default(),
         };
         let found = file.schema()?;
-        if found == NOTHING && opening == OpenMode::Existing {
+        if found == NOTHING && mode == OpenMode::Existing {
             return Err(missing());
         }
         let mut migration = None;

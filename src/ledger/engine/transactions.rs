@@ -7,9 +7,7 @@ use super::sqlite::LedgerFile;
 use super::transaction_kind::TransactionKind;
 use std::rc::Rc;
 
-/// The engine that holds this ledger.
 pub(in crate::ledger) enum LedgerEngine {
-    /// A file here.
     Sqlite(LedgerFile),
     /// A server that several hosts share.
     Postgres(Rc<ServerSession>),

@@ -2,8 +2,9 @@
 
 use super::{KNOWN, STEPS};
 use crate::error::{Error, LedgerError, Result};
-use crate::ledger::engine::LedgerFile;
-use crate::ledger::{Ledger, chain};
+use crate::ledger::Ledger;
+use crate::ledger::engine::{LedgerFile, OpenMode};
+use crate::ledger::history_chain::append_chore;
 use crate::model::history::LedgerEventKind;
 use crate::model::server::LedgerPlace;
 use crate::system::{Env, NoObserver, OsRandom, Paths, Random};
@@ -167,7 +168,7 @@ fn a_history_of_before_its_head_was_noted_is_whole_and_goes_on() {
     let happens = |ledger: &mut Ledger| {
         let context = ledger.write_context();
         let noted = ledger.transaction("note it", |tx| {
-            chain::append_chore(tx, LedgerEventKind::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
+            append_chore(tx, LedgerEventKind::Moved, Timestamp::UNIX_EPOCH, "one more", &context)
         });
         noted.unwrap();
     };
@@ -330,7 +331,7 @@ fn several_at_the_same_moment_migrate_it_once() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                LedgerFile::write_or_make(&home.paths(), &OsRandom as &dyn Random, &NoObserver)
+                LedgerFile::open(&home.paths(), &OsRandom as &dyn Random, &NoObserver, OpenMode::OrMade)
                     .map(drop)
                     .unwrap()
             });

@@ -76,7 +76,6 @@ pub fn token_for(record: &Authorization, other_profile: bool) -> String {
     shell(words)
 }
 
-/// The command that hands a record's question out again.
 pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
     match is_first(record) {
         true => register(record, other_profile, &["--no-wait"]),
@@ -97,7 +96,6 @@ pub fn ask_again(record: &Authorization, other_profile: bool) -> String {
     }
 }
 
-/// The command that registers the record (again).
 pub fn register_again(record: &Authorization, other_profile: bool) -> String {
     register(record, other_profile, &[])
 }

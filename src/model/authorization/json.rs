@@ -15,7 +15,6 @@ const UBI: &str = "ubi";
 #[derive(Debug, Clone)]
 pub struct ReportedRecord<'r>(pub Cow<'r, Authorization>);
 
-/// What an export has of it.
 #[derive(Debug, Clone, Copy)]
 pub struct ExportedRecord<'r>(pub &'r Authorization);
 

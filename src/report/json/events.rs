@@ -63,13 +63,9 @@ pub struct RunEvent {
 /// Which license an event of a run is about.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
-    /// Its name.
     pub key: &'a Key,
-    /// What its events have in common.
     pub common: &'a GrantEventKey,
-    /// Its record, where it's told.
     pub standing: Option<&'a AuthorizationWithFlows>,
-    /// Its profile.
     pub provider: &'a Provider,
 }
 
@@ -100,7 +96,6 @@ impl RunEvent {
         }
     }
 
-    /// How a license ended.
     pub fn ended(outcome: &Outcome, at: Timestamp, common: &GrantEventKey, provider: &Provider) -> Self {
         let ResultJson { ubi, license, outcome: ending, exit, authorize_url, authorization, error } =
             ResultJson::of(outcome, provider, at);
@@ -191,27 +186,19 @@ pub struct HookEvent {
     detail: Option<String>,
 }
 
-/// What a hook is told of, beside the record.
 #[derive(Debug)]
 pub struct HookCause {
-    /// What for.
     pub occasion: HookEventKind,
-    /// What tells it from all others.
     pub id: EventId,
     /// What it has in common with others of its license and grant.
     pub common: GrantEventKey,
-    /// When it happened.
     pub at: Timestamp,
-    /// Why it failed, where it did.
     pub error: Option<Report>,
-    /// A reminder's threshold.
     pub threshold: Option<u32>,
-    /// More, in words.
     pub detail: Option<String>,
 }
 
 impl HookEvent {
-    /// An event of a row.
     pub fn of(cause: HookCause, row: &ReportRow<'_>) -> Self {
         let HookCause { occasion, id, common, at, error, threshold, detail } = cause;
         let outcome = match occasion {
@@ -271,7 +258,6 @@ impl HookDigest {
         &self.id
     }
 
-    /// Its events.
     pub fn into_events(self) -> Vec<HookEvent> {
         self.events
     }
@@ -293,7 +279,6 @@ pub struct Reminders {
 }
 
 impl Reminders {
-    /// What a run came to.
     pub fn of(dry_run: bool, reminders: Vec<HookEvent>, succeeded: usize, failed: usize) -> Self {
         Self { schema: SCHEMA, dry_run, reminders, succeeded, failed }
     }

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-/// The number of this form of the documents.
 pub const SCHEMA: u8 = 2;
 
 /// One record as a line of JSON, with the schema's number.

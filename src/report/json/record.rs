@@ -143,7 +143,6 @@ impl Serialize for AuthorizationJson<'_> {
 }
 
 impl<'r> AuthorizationJson<'r> {
-    /// A row of the report.
     pub fn of(row: &ReportRow<'r>) -> Self {
         Self {
             record: ReportedRecord(Cow::Borrowed(&row.standing.record)),
@@ -164,7 +163,6 @@ impl<'r> AuthorizationJson<'r> {
         }
     }
 
-    /// The same with a record of its own.
     pub fn into_owned(self) -> AuthorizationJson<'static> {
         AuthorizationJson { record: ReportedRecord(Cow::Owned(self.record.0.into_owned())), ..self }
     }

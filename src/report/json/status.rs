@@ -65,14 +65,12 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Counts the rows.
     pub fn of(rows: &[ReportRow<'_>]) -> Self {
         let mut summary = Self::default();
         rows.iter().for_each(|row| summary.count(row));
         summary
     }
 
-    /// Counts one row more.
     pub fn count(&mut self, row: &ReportRow<'_>) {
         self.total += 1;
         self.attention += usize::from(row.needs_attention());
@@ -111,7 +109,6 @@ impl Summary {
     }
 }
 
-/// The document of `status`.
 pub fn document<'a>(rows: &'a [ReportRow<'a>], view: &View) -> StatusDocument<'a> {
     StatusDocument {
         schema: SCHEMA,

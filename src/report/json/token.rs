@@ -29,7 +29,6 @@ pub struct TokenDocument<'t> {
     refreshed: bool,
 }
 
-/// The document of an access token.
 pub fn token_document<'t>(
     record: &'t Authorization,
     token: &'t str,

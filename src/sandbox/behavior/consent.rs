@@ -40,15 +40,19 @@ pub(in crate::sandbox) enum ConsentClick {
 impl Authority {
     /// Keeps a request while its page is open.
     pub(in crate::sandbox) fn ask(&mut self, now: Timestamp, id: String, ask: PendingAuthorization) {
-        self.asks.insert(id, ask, later(now, ASK_LIFETIME), now);
+        self.asks.insert(id, (ask, later(now, ASK_LIFETIME)));
+    }
+
+    fn open_ask(&self, now: Timestamp, id: &str) -> Option<PendingAuthorization> {
+        self.asks.get(id).filter(|(_, until)| now < *until).map(|(ask, _)| ask.clone())
     }
 
     /// The admin refuses; no sign-in is needed for that.
     pub(in crate::sandbox) fn deny(&mut self, now: Timestamp, id: &str) -> ConsentClick {
-        let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
+        let Some(ask) = self.open_ask(now, id) else {
             return self.gone(now);
         };
-        self.asks.remove(&id.to_owned());
+        self.asks.remove(id);
         self.refuse(now, "denied", asked(&ask, None));
         ConsentClick::Denied(ask)
     }
@@ -64,7 +68,7 @@ impl Authority {
         denied: impl FnOnce(&PendingAuthorization) -> bool,
         facts: impl FnOnce(&PendingAuthorization, &str) -> GrantFacts,
     ) -> ConsentClick {
-        let Some(ask) = self.asks.get(&id.to_owned(), now).cloned() else {
+        let Some(ask) = self.open_ask(now, id) else {
             return self.gone(now);
         };
         let username = sign_in.username.trim();
@@ -73,7 +77,7 @@ impl Authority {
             self.refuse(now, &why(&faults), asked(&ask, Some(username)));
             return ConsentClick::Again(ask, faults);
         }
-        self.asks.remove(&id.to_owned());
+        self.asks.remove(id);
         if denied(&ask) {
             self.refuse(now, "denied", asked(&ask, Some(username)));
             return ConsentClick::Denied(ask);
@@ -97,8 +101,7 @@ impl Authority {
             expires_at,
             use_: Use::Open,
         };
-        // Kept past its time: a late replay must still be noticed.
-        self.codes.insert(digest, code, Timestamp::MAX, now);
+        self.codes.insert(digest, code);
         ConsentClick::Granted(ask)
     }
 

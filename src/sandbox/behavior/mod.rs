@@ -1,7 +1,6 @@
 //! What an authorization server does with consents and tokens: pure state and time, no HTTP and no I/O.
 
 mod consent;
-mod expiring_map;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -12,7 +11,6 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use self::expiring_map::ExpiringMap;
 use super::log::{Event, LogSubject};
 use super::mishaps::MishapTarget;
 
@@ -26,12 +24,7 @@ pub(super) const PASSWORD: &str = "sandbox";
 const ASK_LIFETIME: SignedDuration = SignedDuration::from_mins(15);
 /// How long a code may be exchanged.
 const CODE_LIFETIME: SignedDuration = SignedDuration::from_mins(5);
-/// Pages open at once; the oldest goes first.
-const MOST_ASKS: usize = 10_000;
-/// Codes remembered, used ones too: a replay is noticed as long as its code is among them.
-const MOST_CODES: usize = 100_000;
 
-/// What every grant here is made of.
 pub(super) struct GrantTerms {
     pub(super) lifetime: SignedDuration,
     pub(super) access_lifetime: SignedDuration,
@@ -57,7 +50,6 @@ impl PendingAuthorization {
     }
 }
 
-/// What a grant says, as the token answer reports it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct GrantFacts {
     pub(super) company: String,
@@ -121,8 +113,10 @@ struct Token {
 /// The whole memory of the sandbox. Every lookup is by key.
 pub(super) struct Authority {
     terms: GrantTerms,
-    asks: ExpiringMap<String, PendingAuthorization>,
-    codes: ExpiringMap<Digest, Code>,
+    /// Until when their pages may be answered.
+    asks: HashMap<String, (PendingAuthorization, Timestamp)>,
+    /// Used and lapsed ones, too: a replay is noticed however late it comes.
+    codes: HashMap<Digest, Code>,
     grants: Vec<Grant>,
     tokens: HashMap<Digest, Token>,
     /// When a company, UBI and location first came together.
@@ -137,8 +131,8 @@ impl Authority {
     pub(super) fn new(terms: GrantTerms) -> Self {
         Self {
             terms,
-            asks: ExpiringMap::new(MOST_ASKS),
-            codes: ExpiringMap::new(MOST_CODES),
+            asks: HashMap::new(),
+            codes: HashMap::new(),
             grants: Vec::new(),
             tokens: HashMap::new(),
             first: HashMap::new(),

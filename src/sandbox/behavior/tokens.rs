@@ -50,14 +50,9 @@ impl Caller {
 
 impl Authority {
     /// Counts a request to an endpoint for the license that its code or token was made for; none for unknown ones.
-    pub(in crate::sandbox) fn caller(
-        &mut self,
-        now: Timestamp,
-        endpoint: &'static str,
-        secret: &str,
-    ) -> Option<Caller> {
+    pub(in crate::sandbox) fn caller(&mut self, endpoint: &'static str, secret: &str) -> Option<Caller> {
         let digest = Digest::of(secret);
-        let (consent, what) = match (self.codes.get(&digest, now), self.tokens.get(&digest)) {
+        let (consent, what) = match (self.codes.get(&digest), self.tokens.get(&digest)) {
             (Some(code), _) => {
                 (&code.consent, LogSubject { code_sha256: Some(digest.hex()), ..code.consent.what() })
             }

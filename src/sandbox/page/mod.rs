@@ -20,7 +20,6 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; frame-ancestors 'none'")
 });
 
-/// The `Content-Security-Policy` of every answer.
 pub(super) fn content_security_policy() -> &'static str {
     &POLICY
 }

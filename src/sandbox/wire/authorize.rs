@@ -45,7 +45,6 @@ pub(super) async fn authorize(
     Ok(html(StatusCode::OK, page::consent(&facts, &form)))
 }
 
-/// What is wrong with a request.
 enum RequestFault {
     /// Nobody can be sent back: a page says it.
     Page(String),

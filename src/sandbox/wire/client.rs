@@ -59,7 +59,6 @@ impl SharedState {
         }
     }
 
-    /// Logs a refusal and makes its answer.
     pub(super) fn refuse<T>(&self, error: &'static str, description: &'static str) -> Result<T, Refusal> {
         let why = format!("{error}: {description}");
         self.act(|authority, now| authority.refuse(now, &why, LogSubject::default()))?;

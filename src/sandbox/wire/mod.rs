@@ -9,8 +9,6 @@ mod params;
 mod probe;
 mod shared_state;
 mod spoil;
-#[cfg(test)]
-mod tests;
 mod token;
 
 pub(super) use shared_state::SharedState;

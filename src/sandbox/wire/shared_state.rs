@@ -14,7 +14,6 @@ use crate::sandbox::clock::{Clock, MovableClock};
 use crate::sandbox::log::Log;
 use crate::sandbox::mishaps::{Mishap, MishapRule, MishapTarget, Mishaps};
 
-/// What every handler shares.
 pub(in crate::sandbox) struct SharedState {
     /// Its address, without a trailing slash.
     pub(in crate::sandbox) issuer: String,
@@ -90,7 +89,6 @@ impl SharedState {
         }
     }
 
-    /// What is granted and reported.
     pub(super) fn granted(&self, ask: &PendingAuthorization, username: &str) -> GrantFacts {
         let mut facts = self.shown(ask, username);
         if self.fails(Mishap::WrongLocation, Some(ask.turn())) {

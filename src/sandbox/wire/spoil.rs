@@ -48,7 +48,7 @@ impl SharedState {
         let Some(secret) = ["code", "refresh_token", "token"].iter().find_map(|name| params.get(name)) else {
             return Ok(None);
         };
-        self.act(|authority, now| authority.caller(now, endpoint, secret))
+        self.act(|authority, _| authority.caller(endpoint, secret))
     }
 
     /// 429 where it's time for one: before anything is done, so that the same request may come again.

@@ -38,7 +38,6 @@ struct PersonPresence {
 }
 
 impl KeyringThread {
-    /// A thread over a store that is waited for so long.
     pub fn over(store: Arc<dyn KeyringStore>, patience: Duration) -> Self {
         Self { store, patience, jobs: Mutex::new(None), given_up: Arc::default(), person: OnceLock::new() }
     }
@@ -102,7 +101,6 @@ impl KeyringThread {
         }
     }
 
-    /// How long an answer is waited for.
     fn patience(&self) -> Duration {
         match self.person.get() {
             Some(_) => self.patience.max(PATIENCE_WITH_A_PERSON),

@@ -24,7 +24,6 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// The same once a signal came.
 const PATIENCE_AFTER_A_SIGNAL: Duration = Duration::from_secs(2);
 
-/// Where something is printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::system) enum PrintTarget {
     /// Standard output.
@@ -50,7 +49,6 @@ pub(super) struct Item {
     done: Option<Sender<io::Result<()>>>,
 }
 
-/// What kind of text it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PrintKind {
     /// Lines, or a question at the end of which something is typed.
@@ -70,12 +68,10 @@ impl Item {
     }
 }
 
-/// Who writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Writing {
     /// A thread, once something is to be written.
     NotYet,
-    /// A thread.
     OnThread,
     /// Whoever prints: there is no thread to be had, or none is needed.
     AtOnce,

@@ -14,12 +14,7 @@ pub enum HeadVerdict {
     /// A clean GET for this origin-form target, or a POST without a body that a page of ours sent.
     Pass(Method, String),
     /// Answered by the front server itself.
-    Refuse {
-        /// With what.
-        status: u16,
-        /// The method was HEAD.
-        bodyless: bool,
-    },
+    Refuse { status: u16, bodyless: bool },
     /// Not HTTP at all: closed without a word.
     HangUp,
 }

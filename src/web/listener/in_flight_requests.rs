@@ -29,7 +29,6 @@ impl InFlightRequests {
     }
 }
 
-/// A request or an answer on its way.
 pub(super) struct InFlightGuard(Arc<InFlightRequests>);
 
 impl Drop for InFlightGuard {

@@ -120,7 +120,6 @@ impl Listener {
         Ok(Listener { sockets: vec![socket], port: bound.port(), names: names_of(public), exposed })
     }
 
-    /// The port taken.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -201,7 +200,6 @@ pub struct Serving {
 }
 
 impl Serving {
-    /// The port served.
     pub fn port(&self) -> u16 {
         self.port
     }

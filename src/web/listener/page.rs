@@ -8,7 +8,6 @@ use tiny_http::{HTTPVersion, Header, Response, StatusCode};
 /// A whole answer to a browser.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Page {
-    /// The HTTP status.
     pub(super) status: u16,
     /// The document, already escaped.
     pub(super) body: String,
@@ -43,12 +42,10 @@ impl Page {
         self
     }
 
-    /// An answer for a page's script.
     pub fn json(json: String) -> Page {
         Page { kind: Kind::Json, ..Page::html(200, json) }
     }
 
-    /// The same under another status.
     pub fn with_status(self, status: u16) -> Page {
         Page { status, ..self }
     }
@@ -64,12 +61,10 @@ impl Page {
         Ok(Page { location: Some(address.to_owned()), ..Page::html(303, "") })
     }
 
-    /// The document.
     pub fn body(&self) -> &str {
         &self.body
     }
 
-    /// The HTTP status.
     #[cfg(test)]
     pub(in crate::web) fn status(&self) -> u16 {
         self.status

@@ -24,7 +24,6 @@ const MONITORS: usize = 8;
 pub trait PublicRequestPolicy: Send + Sync {
     /// Whether a request for this brings the answer to a question that is open.
     fn expects(&self, target: &str) -> bool;
-    /// What a monitor is to be told.
     fn health(&self) -> HealthWord;
     /// What a monitor is to be told where nobody answered it in time.
     fn no_word(&self) -> Page;
@@ -32,7 +31,6 @@ pub trait PublicRequestPolicy: Send + Sync {
     fn refused_host(&self, host: &str);
 }
 
-/// What a monitor is to be told.
 pub enum HealthWord {
     /// It asks for itself.
     Ask,
@@ -57,12 +55,10 @@ impl std::fmt::Debug for PublicPortState {
     }
 }
 
-/// Whose request it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestSource {
     /// Somebody with the answer to an open question.
     Expected,
-    /// A monitor.
     Monitor,
     /// Anybody else.
     Stranger,

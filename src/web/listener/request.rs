@@ -28,7 +28,6 @@ pub(super) type Answer = (Page, InFlightGuard);
 
 /// A clean request without a body. Dropped unanswered, it is answered with a plain 503.
 pub struct Request {
-    /// How it's asked.
     pub method: Method,
     /// The path as sent, undecoded.
     pub path: String,
@@ -60,7 +59,6 @@ impl Request {
         owner_of(self.ends.peer, self.ends.local)
     }
 
-    /// Whether anybody waits for its answer any more.
     pub(in crate::web) fn is_waited_for(&self) -> bool {
         !self.connection.is_closed()
     }

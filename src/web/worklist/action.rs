@@ -17,7 +17,6 @@ pub enum WorklistAction {
     HandOff(usize),
     /// To accept the grant of an entry that awaits approval, of the number that was shown.
     Accept(usize, i64),
-    /// To discard it.
     Discard(usize, i64),
     /// To wait no longer for what the notice names.
     GoOn,

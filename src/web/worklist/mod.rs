@@ -21,10 +21,8 @@ use crate::system::Random;
 use crate::web::listener::{Method, Page, Request};
 use crate::web::pages;
 use paste::{PasteProgress, PastedPiece};
-use serde_json::Value;
 use state::WorklistState;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use tokio::runtime::Handle;
 
 /// What the paths begin with.
 const PREFIX: &str = "/worklist/";
@@ -71,7 +69,7 @@ impl Worklist {
     }
 
     /// Shows how far a license has come, and what is to be said of it: why it failed, who holds it.
-    /// Open pages show it at once.
+    /// Open pages show it within a second.
     pub fn show(&self, entry: usize, progress: Progress, detail: &str) {
         self.change(entry, |row| {
             row.progress = progress;
@@ -104,47 +102,21 @@ impl Worklist {
     }
 
     fn change(&self, entry: usize, change: impl FnOnce(&mut state::WorklistRow)) {
-        self.tell(|state| state.change(entry, change));
+        self.state().change(entry, change);
     }
 
     /// Shows a notice above the list, with a button to go on; `None` takes it away.
     pub fn notice(&self, text: Option<String>) {
-        self.tell(|state| state.notice(text.map(|text| clean(&text))));
+        self.state().notice(text.map(|text| clean(&text)));
     }
 
     /// The run is over: pages say so, and no action is taken any more.
     pub fn ended(&self, text: String) {
-        self.tell(|state| state.end(clean(&text)));
-    }
-
-    /// Changes what is shown, and answers every page that waits for a change.
-    fn tell(&self, change: impl FnOnce(&mut WorklistState)) {
-        let mut state = self.state();
-        let before = state.seq();
-        change(&mut state);
-        if state.seq() == before {
-            return;
-        }
-        let (waiting, json) = (state.all_parked(), state.since(before));
-        Self::answer(state, waiting, &json);
-    }
-
-    /// Tells pages; one that is gone by now is nobody's loss. Nothing is written under the lock.
-    fn answer(mut state: MutexGuard<'_, WorklistState>, waiting: Vec<Request>, json: &Value) {
-        waiting.iter().for_each(|_| state.goes());
-        drop(state);
-        for request in waiting {
-            request.answer(Page::json(json.to_string()));
-        }
+        self.state().end(clean(&text));
     }
 
     fn state(&self) -> MutexGuard<'_, WorklistState> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// From now on pages that wait for a change are answered after a while though there is none.
-    pub(super) fn served_on(&self, runtime: &Handle) {
-        self.state().runtime = Some(runtime.clone());
     }
 
     /// Whether a path is this page's or leads on from it. Compared by fingerprints, as states are: the time it takes
@@ -169,7 +141,7 @@ impl Worklist {
                 return None;
             }
             (Method::Get, None) if below == "news" => {
-                self.park(request);
+                self.news(request);
                 return None;
             }
             (Method::Get, Some(("go", number))) => entry(number).map(WorklistAction::Open),
@@ -213,43 +185,23 @@ impl Worklist {
         None
     }
 
-    /// Answers with what has changed since the page last heard, or waits until something does.
-    fn park(&self, request: Request) {
+    /// Answers with what has changed since the page last heard.
+    fn news(&self, request: Request) {
         let after = request.query.as_deref().and_then(|query| query.strip_prefix("after=")?.parse().ok());
         let mut state = self.state();
         let over = state.ended_as().is_some();
         if !over {
             state.comes();
+            state.goes();
         }
-        let (waiting, json) = match after {
-            Some(after) if after == state.seq() && !over => {
-                let parked = state.park(request);
-                if let Some(runtime) = &state.runtime {
-                    let (worklist, patience) = (Arc::downgrade(&self.0), state.patience);
-                    runtime.spawn(async move {
-                        tokio::time::sleep(patience).await;
-                        if let Some(inner) = worklist.upgrade() {
-                            Worklist(inner).give_up(parked);
-                        }
-                    });
-                }
-                (state.one_too_many(), state.since(after))
-            }
-            after => (vec![request], state.since(after.filter(|after| *after <= state.seq()).unwrap_or(0))),
-        };
-        Self::answer(state, waiting, &json);
+        let json = state.since(after.filter(|after| *after <= state.seq()).unwrap_or(0));
+        drop(state);
+        request.answer(Page::json(json.to_string()));
         if over {
             // Only now that its answer is on its way: whoever waits for this closes the port next.
             self.state().comes();
             self.0.heard.notify_all();
         }
-    }
-
-    /// Answers a page that has waited long enough; it asks again.
-    fn give_up(&self, parked: state::WaiterId) {
-        let mut state = self.state();
-        let (waiting, json) = (state.take(parked), state.since(state.seq()));
-        Self::answer(state, waiting, &json);
     }
 
     /// Waits a moment, where the run is over, for the pages that are between two questions: they would find the port

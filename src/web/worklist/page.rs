@@ -25,7 +25,6 @@ const COUNTS: [(&str, bool); 6] = [
     ("skipped", false),
 ];
 
-/// The whole page as things stand.
 pub(super) fn render(path: &str, view: &WorklistView, state: &WorklistState) -> Page {
     let left = count(state.rows(), "left");
     let document = html! {

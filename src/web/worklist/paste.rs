@@ -4,12 +4,10 @@
 use crate::model::secret::Secret;
 use crate::oauth::LONGEST_PASTE;
 
-/// A piece of what was pasted.
 pub(super) struct PastedPiece {
     text: String,
     /// How many characters came before it, as the page counts them.
     after: usize,
-    /// More is to come.
     more: bool,
 }
 
@@ -30,7 +28,6 @@ impl PastedPiece {
 
 /// What a piece makes of those before it.
 pub(super) enum PasteProgress {
-    /// All has come.
     Whole(Secret),
     /// It's kept until the rest comes.
     More,
@@ -38,7 +35,6 @@ pub(super) enum PasteProgress {
     Broken,
 }
 
-/// The pieces that have come.
 #[derive(Default)]
 pub(super) struct PasteBuffer {
     text: String,

@@ -165,21 +165,21 @@
     count();
   }
 
+  async function hear() {
+    const answer = await fetch(`${base}/news?after=${seq}`, { cache: "no-store" });
+    if (!answer.ok) throw new Error(answer.status);
+    const news = await answer.json();
+    // Two questions at once: the older answer may come later.
+    if (news.seq >= seq) take(news);
+  }
+
   async function listen() {
-    for (let failed = 0; !over; ) {
-      const began = performance.now();
+    for (let failed = 0; !over; await pause(1000)) {
       try {
-        const answer = await fetch(`${base}/news?after=${seq}`, { cache: "no-store" });
-        if (!answer.ok) throw new Error(answer.status);
-        const news = await answer.json();
-        const changed = news.seq !== seq;
+        await hear();
         failed = 0;
-        take(news);
-        // A burst of changes comes as one; a page that isn't let wait doesn't hurry.
-        await pause(changed ? 100 : performance.now() - began < 1000 ? 1000 : 0);
       } catch {
         if ((failed += 1) > 3) return lose();
-        await pause(700);
       }
     }
   }
@@ -206,7 +206,8 @@
     } catch {
       shown.textContent = "biotrack-auth did not accept that. Try again.";
     }
-    // Where it was taken, the news replace the button soon.
+    // If it was accepted, the news replace the button.
+    if (!over) hear().catch(() => {});
     button.removeAttribute("aria-disabled");
   }
 

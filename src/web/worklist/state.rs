@@ -1,25 +1,18 @@
-//! What has changed on the worklist, and the pages that wait to hear of it.
+//! What has changed on the worklist, and the pages that ask every second.
 
 use super::paste::{PasteBuffer, PasteProgress, PastedPiece};
 use super::view::{HandedOffLink, WorklistEntry};
 use crate::error::clean;
 use crate::model::granted::AwaitingGrant;
 use crate::model::plan::Progress;
-use crate::web::listener::Request;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-use tokio::runtime::Handle;
 
-/// How long a page waits for a change: shorter than any browser's or proxy's own patience.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// How many pages may wait: each takes a place behind the front server, which redirects need too.
-const PARKED: usize = 8;
+/// How long a page that was answered takes to ask again: a second, or two in a tab that isn't in front. One that takes longer is closed.
+const AWAY: Duration = Duration::from_millis(2500);
 
-/// How long a page that was answered takes to ask again; one that takes longer is closed.
-const AWAY: Duration = Duration::from_millis(1500);
-
-/// How the run stands, and who waits for a change.
+/// How the run stands, and which pages are open.
 pub(super) struct WorklistState {
     rows: Vec<WorklistRow>,
     notice: Option<String>,
@@ -27,16 +20,11 @@ pub(super) struct WorklistState {
     ended: Option<String>,
     /// Counts the changes.
     seq: u64,
-    parked: VecDeque<(WaiterId, Request)>,
-    last: u64,
     /// When pages were answered that haven't asked again.
     away: VecDeque<Instant>,
-    pub(super) patience: Duration,
     pub(super) away_at_most: Duration,
-    pub(super) runtime: Option<Handle>,
 }
 
-/// How far one license has come, and what its row says.
 #[derive(Clone, PartialEq)]
 pub(super) struct WorklistRow {
     pub(super) progress: Progress,
@@ -45,9 +33,7 @@ pub(super) struct WorklistRow {
     pub(super) expires: Option<String>,
     /// Why it's in the run; nothing once that is over.
     pub(super) why: String,
-    /// The grant that awaits approval.
     pub(super) awaiting: Option<AwaitingGrant>,
-    /// The link that is out.
     pub(super) link: Option<HandedOffLink>,
     changed: u64,
 }
@@ -79,10 +65,6 @@ impl WorklistRow {
     }
 }
 
-/// One waiting page.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct WaiterId(u64);
-
 impl WorklistState {
     pub(super) fn new(entries: &[WorklistEntry]) -> Self {
         Self {
@@ -91,16 +73,11 @@ impl WorklistState {
             pasted: PasteBuffer::default(),
             ended: None,
             seq: 0,
-            parked: VecDeque::new(),
-            last: 0,
             away: VecDeque::new(),
-            patience: PATIENCE,
             away_at_most: AWAY,
-            runtime: None,
         }
     }
 
-    /// A piece of a pasted answer.
     pub(super) fn paste(&mut self, piece: PastedPiece) -> PasteProgress {
         self.pasted.take(piece)
     }
@@ -145,7 +122,6 @@ impl WorklistState {
         self.ended = Some(text);
     }
 
-    /// What has changed since.
     pub(super) fn since(&self, seq: u64) -> Value {
         let changed = self.rows.iter().enumerate().filter(|(_, row)| row.changed > seq);
         let rows: Vec<_> = changed
@@ -157,33 +133,6 @@ impl WorklistState {
             })
             .collect();
         json!({ "seq": self.seq, "ended": self.ended, "notice": self.notice, "rows": rows })
-    }
-
-    pub(super) fn park(&mut self, request: Request) -> WaiterId {
-        self.last += 1;
-        self.parked.push_back((WaiterId(self.last), request));
-        WaiterId(self.last)
-    }
-
-    /// Those that wait longest, where more wait than may.
-    pub(super) fn one_too_many(&mut self) -> Vec<Request> {
-        let surplus = self.parked.len().saturating_sub(PARKED);
-        self.parked.drain(..surplus).map(|(_, request)| request).collect()
-    }
-
-    #[cfg(test)]
-    pub(super) fn parked(&self) -> usize {
-        self.parked.len()
-    }
-
-    pub(super) fn all_parked(&mut self) -> Vec<Request> {
-        self.parked.drain(..).map(|(_, request)| request).collect()
-    }
-
-    /// One that still waits.
-    pub(super) fn take(&mut self, ticket: WaiterId) -> Vec<Request> {
-        let at = self.parked.iter().position(|(parked, _)| *parked == ticket);
-        at.and_then(|at| self.parked.remove(at)).map(|(_, request)| request).into_iter().collect()
     }
 
     /// A page is answered, and will ask again unless it's told of the end.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Far beyond what anything here takes; only a hang reaches it.
@@ -19,7 +19,7 @@ struct Rig {
     serving: Option<Serving>,
     steps: Receiver<SessionEvent>,
     port: u16,
-    runtime: Runtime,
+    _runtime: Runtime,
 }
 
 fn entry(license: &str, why: &str) -> WorklistEntry {
@@ -60,7 +60,7 @@ impl Rig {
             }
         };
         let serving = listener.serve(runtime.handle(), handle).unwrap();
-        Rig { worklist, serving: Some(serving), steps, port, runtime }
+        Rig { worklist, serving: Some(serving), steps, port, _runtime: runtime }
     }
 
     /// Sends a request for what lies below the page's path.
@@ -86,22 +86,6 @@ impl Rig {
             SessionEvent::Clicked { action, reply } => (action, reply),
             other => panic!("{other:?}"),
         }
-    }
-
-    fn parked(&self) -> usize {
-        self.worklist.state().parked()
-    }
-
-    /// Asks for the state, and returns once the page has parked the question.
-    fn parks(&self, after: u64) -> TcpStream {
-        let before = self.parked();
-        let stream = self.get(&format!("/news?after={after}"));
-        let began = Instant::now();
-        while self.parked() == before {
-            assert!(began.elapsed() < LONG, "never parked");
-            std::thread::yield_now();
-        }
-        stream
     }
 }
 
@@ -256,21 +240,23 @@ fn what_isnt_offered_has_no_effect() {
 #[test]
 fn the_state_is_what_has_changed_since() {
     let rig = Rig::new(three());
-    let nothing = rig.parks(0);
+    let nothing = json!({ "seq": 0, "ended": null, "notice": null, "rows": [] });
+    assert_eq!(state(rig.get("/news?after=0")), nothing);
     rig.worklist.show(1, Progress::Opened, "");
     let opened = json!({ "seq": 1, "ended": null, "notice": null,
         "rows": [{ "n": 1, "progress": "opened", "detail": "", "expires": null, "why": "expired 3 days ago", "awaiting": null, "link": null }] });
-    assert_eq!(state(nothing), opened);
     assert_eq!(state(rig.get("/news?after=0")), opened);
 
     // Nothing new is nothing told.
-    let waiting = rig.parks(1);
     rig.worklist.show(1, Progress::Opened, "");
     rig.worklist.show(99, Progress::Failed, "no such row");
     rig.worklist.notice(None);
-    assert_eq!(rig.parked(), 1);
+    assert_eq!(state(rig.get("/news?after=1"))["seq"], 1);
     rig.worklist.notice(Some("Next admin: bob".into()));
-    assert_eq!(state(waiting), json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] }));
+    assert_eq!(
+        state(rig.get("/news?after=1")),
+        json!({ "seq": 2, "ended": null, "notice": "Next admin: bob", "rows": [] })
+    );
 
     rig.worklist.show(0, Progress::Failed, "denied");
     rig.worklist.show(1, Progress::Granted, "until 3 May");
@@ -287,37 +273,9 @@ fn the_state_is_what_has_changed_since() {
 }
 
 #[test]
-fn one_too_many_sends_the_oldest_away_with_nothing_new() {
-    let rig = Rig::new(three());
-    let mut waiting: Vec<_> = (0..8).map(|_| rig.parks(0)).collect();
-    let ninth = rig.get("/news?after=0");
-    assert_eq!(state(waiting.remove(0)), json!({ "seq": 0, "ended": null, "notice": null, "rows": [] }));
-    waiting.push(ninth);
-    // It's parked by now: the oldest went for its sake.
-    assert_eq!(rig.parked(), 8);
-    rig.worklist.show(2, Progress::Skipped, "");
-    for each in waiting {
-        assert_eq!(state(each)["rows"][0]["n"], 2);
-    }
-    assert_eq!(rig.parked(), 0);
-}
-
-#[test]
-fn who_waits_in_vain_is_answered_in_time() {
-    let rig = Rig::new(three());
-    rig.worklist.state().patience = Duration::from_millis(20);
-    rig.worklist.served_on(rig.runtime.handle());
-    assert_eq!(state(rig.get("/news?after=0"))["rows"], json!([]));
-    assert_eq!(rig.parked(), 0);
-}
-
-#[test]
 fn the_end_is_told_to_all_and_ends_all_actions() {
-    let mut rig = Rig::new(three());
-    let waiting = rig.parks(0);
+    let rig = Rig::new(three());
     rig.worklist.ended("All 3 are granted.".into());
-    assert_eq!(state(waiting)["ended"], "All 3 are granted.");
-    // Nobody waits for what will never come.
     assert_eq!(state(rig.get("/news?after=1"))["ended"], "All 3 are granted.");
     let (head, body) = all(rig.get("/go/0"));
     assert!(head.starts_with("HTTP/1.1 409 ") && body.contains("All 3 are granted."), "{body}");
@@ -325,22 +283,13 @@ fn the_end_is_told_to_all_and_ends_all_actions() {
     assert!(rig.steps.try_recv().is_err());
     let (_, body) = all(rig.get(""));
     assert!(body.contains("<title>Ended · worklist") && body.contains("All 3 are granted."));
-
-    let rig2 = Rig::new(three());
-    let waiting = rig2.parks(0);
-    rig2.worklist.ended("Over.".into());
-    drop(rig2.serving);
-    assert_eq!(state(waiting)["ended"], "Over.", "told though the port closes at once");
-    rig.serving = None;
 }
 
 #[test]
 fn a_page_between_two_questions_still_hears_of_the_end() {
     let mut rig = Rig::new(three());
     rig.worklist.state().away_at_most = LONG;
-    let page = rig.parks(0);
-    rig.worklist.show(0, Progress::Granted, "");
-    state(page);
+    state(rig.get("/news?after=0"));
     rig.worklist.ended("Over.".into());
     assert!(rig.worklist.state().owes_the_end());
     let (worklist, serving) = (rig.worklist.clone(), rig.serving.take());
@@ -348,7 +297,7 @@ fn a_page_between_two_questions_still_hears_of_the_end() {
         worklist.part();
         drop(serving);
     });
-    assert_eq!(state(rig.get("/news?after=1"))["ended"], "Over.");
+    assert_eq!(state(rig.get("/news?after=0"))["ended"], "Over.");
     parting.join().unwrap();
 }
 
@@ -360,19 +309,8 @@ fn a_page_that_was_closed_is_waited_for_only_a_moment() {
     rig.worklist.part();
     assert!(!rig.worklist.state().owes_the_end(), "the run isn't over");
     rig.worklist.ended("Over.".into());
-    let began = Instant::now();
     rig.worklist.part();
-    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
-}
-
-#[test]
-fn pages_that_wait_dont_keep_the_port_open() {
-    let mut rig = Rig::new(three());
-    let waiting = rig.parks(0);
-    let began = Instant::now();
-    rig.serving = None;
-    assert!(began.elapsed() < Duration::from_millis(500), "{:?}", began.elapsed());
-    assert_eq!(status(waiting), 503);
+    assert!(!rig.worklist.state().owes_the_end());
 }
 
 #[test]

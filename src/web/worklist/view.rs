@@ -5,13 +5,9 @@ use crate::model::ids::{Key, OcmLicense, StoreName, Username};
 /// What the page shows of one license. All of it is text, which the page escapes.
 #[derive(Debug, Clone)]
 pub struct WorklistEntry {
-    /// Which.
     pub key: Key,
-    /// The admin who is asked.
     pub username: Username,
-    /// Set the store's name.
     pub name: Option<StoreName>,
-    /// The official OCM license, where noted.
     pub ocm_license: Option<OcmLicense>,
     /// When its living grant ends, in the profile's zone, ready to be shown.
     pub expires: Option<String>,
@@ -22,19 +18,14 @@ pub struct WorklistEntry {
 /// What the page shows of a run: its licenses in their order, one admin's beside each other.
 #[derive(Debug, Clone)]
 pub struct WorklistView {
-    /// The profile.
     pub profile: String,
     /// What every Grant Access page of the run must show: label and value.
     pub facts: Vec<(&'static str, String)>,
-    /// The licenses.
     pub entries: Vec<WorklistEntry>,
 }
 
-/// A link that was handed out, for as long as its row has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HandedOffLink {
-    /// What the admin opens.
     pub address: String,
-    /// The message that it's sent in.
     pub message: String,
 }

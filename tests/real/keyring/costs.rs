@@ -39,7 +39,7 @@ fn each(name: &str, vault: &Vault) {
     measure(&format!("{name} forget"), |round| vault.forget(&places[round as usize]).unwrap());
     let mut envelopes = Vec::new();
     measure(&format!("{name} envelope"), |round| {
-        envelopes.push(vault.envelope(&item(round), &label(), &secret("verifier")).unwrap());
+        envelopes.push(vault.envelope(&item(round), &label(), &secret("verifier"), &[]).unwrap());
     });
     let (mut seals, memos): (Vec<_>, Vec<_>) = envelopes.into_iter().unzip();
     measure(&format!("{name} close of a seal"), |_| {

@@ -19,7 +19,7 @@ fn refuses_everything(vault: &Vault, known: &SecretPlace, as_it_is: impl Fn(&Vau
         fault(vault.forget(known)),
         fault(vault.forget(&unknown)),
         fault(vault.put(&item(2), &label(), &secret("new"))),
-        fault(vault.envelope(&item(3), &label(), &secret("memo"))),
+        fault(vault.envelope(&item(3), &label(), &secret("memo"), &[])),
         fault(vault.probe(&item(4), &OsRandom)),
     ] {
         assert!(as_it_is(&fault), "{fault}");

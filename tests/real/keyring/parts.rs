@@ -30,7 +30,7 @@ fn a_long_secret_comes_back_from_its_parts() {
         vault.forget(&place).unwrap();
         assert_eq!(accounts(), [item(11)]);
 
-        let (envelope, memo) = vault.envelope(&item(2), &label(), &secret(&long())).unwrap();
+        let (envelope, memo) = vault.envelope(&item(2), &label(), &secret(&long()), &[]).unwrap();
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let (again, opener) = vault.unfold(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), long().as_bytes());

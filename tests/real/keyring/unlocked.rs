@@ -47,7 +47,7 @@ fn any_bytes_of_any_length_come_back() {
 fn an_envelope_opens_after_a_crash() {
     within(Session::Unlocked, || {
         let vault = Vault::keyring(KeyringThread::of_the_platform());
-        let (envelope, memo) = vault.envelope(&item(1), &label(), &secret("verifier\nstate")).unwrap();
+        let (envelope, memo) = vault.envelope(&item(1), &label(), &secret("verifier\nstate"), &[]).unwrap();
         assert_eq!(accounts(), [item(1)], "memo and identity are one item");
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = envelope.answer.close(&label(), &secret("answer")).unwrap();
@@ -56,7 +56,7 @@ fn an_envelope_opens_after_a_crash() {
         assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(opener.open(&answer, &row()).unwrap().bytes(), b"answer");
 
-        let other = vault.envelope(&item(2), &label(), &secret("verifier")).unwrap().1;
+        let other = vault.envelope(&item(2), &label(), &secret("verifier"), &[]).unwrap().1;
         let (_, opener) = vault.unfold(&other, &row()).unwrap();
         assert!(
             matches!(fault(opener.open(&code, &row())), VaultError::Sealed { what, .. } if what == "OCM-1")

@@ -41,12 +41,10 @@ impl Heartbeat {
         &self.mark
     }
 
-    /// The connection by which it's said.
     pub(super) fn second(&self) -> &SharedConnection {
         &self.second
     }
 
-    /// Nothing is said any more.
     pub(super) fn end(&self) {
         self.task.abort();
     }

@@ -4,26 +4,31 @@ use super::messages::rows;
 use super::session::{MAKING, ServerSession, undisturbed};
 use crate::error::{LedgerError, Result};
 use crate::ledger::engine::db::Db;
+use crate::ledger::engine::open_mode::OpenMode;
 use crate::ledger::migrations;
 use crate::ledger::schema::{KNOWN, Migration};
 use crate::model::server::DatabaseServer;
 use crate::system::Random;
 
 impl ServerSession {
-    /// Connects, and makes the ledger where there is none yet.
-    pub(in crate::ledger) fn write_or_make(server: &DatabaseServer, random: &dyn Random) -> Result<Self> {
-        Self::connect(server, false)?.made(random)
-    }
-
-    /// The same of one that there is.
+    /// Connects for writing.
     ///
     /// # Errors
-    /// [`LedgerError::Missing`] where there is none: nothing is made.
-    pub(in crate::ledger) fn write(server: &DatabaseServer) -> Result<Self> {
-        let mut session = Self::connect(server, false)?;
-        session
-            .look()?
-            .ok_or_else(|| LedgerError::Missing { place: server.address.clone(), on_a_server: true })?;
+    /// [`LedgerError::Missing`] where there is none and it's to be there: nothing is made.
+    pub(in crate::ledger) fn open(
+        server: &DatabaseServer,
+        random: &dyn Random,
+        mode: OpenMode,
+    ) -> Result<Self> {
+        let session = Self::connect(server, false)?;
+        let mut session = if mode == OpenMode::AsItIs { session.anyway() } else { session };
+        if session.look()?.is_none() {
+            if mode == OpenMode::Existing {
+                return Err(LedgerError::Missing { place: server.address.clone(), on_a_server: true }.into());
+            }
+            session.make(random)?;
+            session.look()?.ok_or_else(|| session.damaged("it was created, but is missing"))?;
+        }
         Ok(session)
     }
 
@@ -31,19 +36,6 @@ impl ServerSession {
     pub(in crate::ledger) fn read(server: &DatabaseServer) -> Result<Option<Self>> {
         let mut session = Self::connect(server, true)?;
         Ok(session.look()?.map(|()| session))
-    }
-
-    /// The same for whoever moves its records.
-    pub(in crate::ledger) fn as_it_is(server: &DatabaseServer, random: &dyn Random) -> Result<Self> {
-        Self::connect(server, false)?.anyway().made(random)
-    }
-
-    fn made(mut self, random: &dyn Random) -> Result<Self> {
-        if self.look()?.is_none() {
-            self.make(random)?;
-            self.look()?.ok_or_else(|| self.damaged("it was created, but is missing"))?;
-        }
-        Ok(self)
     }
 
     /// Whether there is no ledger yet.

@@ -50,7 +50,6 @@ pub(in crate::ledger) struct ServerSession {
     process: RefCell<Option<String>>,
     /// The next one, as long as there is none.
     attempt: RefCell<ConnectionAttempt>,
-    /// How many there were.
     connections: Mutable<u64>,
     pub(super) heartbeat: RefCell<Option<Heartbeat>>,
     /// The lock that is waited for at the moment has no time limit of the session's.
@@ -70,7 +69,6 @@ enum TransactionState {
     Failed,
 }
 
-/// What a ledger says of itself.
 pub(super) struct LedgerIdentity {
     pub(super) schema: i64,
     pub(super) id: Option<String>,
@@ -134,7 +132,6 @@ impl ServerSession {
         })
     }
 
-    /// How many connections there were so far.
     pub(in crate::ledger) fn connections(&self) -> u64 {
         self.connections.get()
     }

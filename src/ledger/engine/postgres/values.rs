@@ -72,7 +72,6 @@ impl<'r> FromSql<'r> for Cell<'r> {
     }
 }
 
-/// What stands in a row's column.
 pub(in crate::ledger::engine) fn cell(row: &tokio_postgres::Row, column: usize) -> Result<Cell<'_>, DbError> {
     row.try_get(column).map_err(|e| unexpected_value(column, words(&e)))
 }

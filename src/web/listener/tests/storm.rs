@@ -3,7 +3,6 @@
 use super::alone::{Crowd, alone};
 use super::*;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 /// One that answers at once. What holds its place by saying nothing loses none by the clock, so that whoever is answered was
 /// made room for.
@@ -178,46 +177,4 @@ fn out_of_descriptors_run_alone_by_its_parent() {
     // And as a storm, not only a crowd.
     let _more = Crowd::gather(rig.port, 300, "");
     callback(rig.port);
-}
-
-#[test]
-#[ignore = "a measurement: cargo test latency -- --ignored --nocapture"]
-fn latency_is_a_measurement() {
-    let rig = Rig::new(Host::Ipv4Literal);
-    let mut times = Vec::new();
-    for _ in 0..2_000 {
-        let start = Instant::now();
-        let browser = rig.ask("/callback?code=1&state=2");
-        rig.next().answer(page("<p>done</p>"));
-        all(browser);
-        times.push(start.elapsed());
-    }
-    report("front server, channel, answer, whole page", times);
-
-    // The floor: the same exchange with a bare socket and one thread.
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    let port = listener.local_addr().unwrap().port();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let mut client = client.unwrap();
-            let _ = client.read(&mut [0; 2048]).unwrap();
-            client.write_all(&page("<p>done</p>").print(false)).unwrap();
-        }
-    });
-    let mut times = Vec::new();
-    for _ in 0..2_000 {
-        let start = Instant::now();
-        let mut browser = connect(port);
-        browser.write_all(get(port, "/callback?code=1&state=2").as_bytes()).unwrap();
-        all(browser);
-        times.push(start.elapsed());
-    }
-    report("bare socket", times);
-}
-
-fn report(what: &str, mut times: Vec<Duration>) {
-    times.sort_unstable();
-    let at = |share: usize| times[times.len() * share / 100].as_micros();
-    let mut err = io::stderr();
-    let _ = writeln!(err, "{what}: p50 {} p95 {} p99 {} µs", at(50), at(95), at(99));
 }

@@ -1,4 +1,4 @@
-//! The wire, tried from outside over plain sockets: here the client, beside it the tests.
+//! The sandbox's wire, tried from outside over plain sockets: here the client, beside it the tests.
 
 mod flows;
 mod mishaps;
@@ -12,7 +12,7 @@ use serde_json::Value;
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use crate::sandbox::{Mishap, MishapRule, Options, Sandbox};
+use biotrack_auth::sandbox::{Mishap, MishapRule, Options, Sandbox};
 
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
