@@ -45,6 +45,17 @@ fn is_number(text: &str) -> bool {
     text.strip_prefix("S-1-").is_some_and(|rest| rest.chars().all(|c| c.is_ascii_digit() || c == '-'))
 }
 
+/// How `icacls` is told who this user is: by number, or, where `whoami` printed none, by the name that it printed.
+fn own_account(printed: &str) -> Option<String> {
+    if let Some(number) = own_number(printed) {
+        return Some(format!("*{number}"));
+    }
+    let name = printed.trim();
+    let is_name =
+        !name.is_empty() && !name.contains(|c: char| c.is_control() || "\"/[]:;|=,+*?<>".contains(c));
+    is_name.then(|| name.to_owned())
+}
+
 /// The list that `icacls FOLDER /save FILE` writes: UTF-16, a line with the name, and one with the list in SDDL.
 fn saved_list(content: &[u8]) -> Option<String> {
     let units: Vec<u16> =
@@ -84,10 +95,12 @@ fn others(list: &str, own: &str) -> Option<Vec<String>> {
 
 /// What `icacls` is told, so that nobody is let in by the folder above, and nobody but this user, the system and
 /// administrators by the folder itself; what is made in it has the same list.
-fn closing(folder: &Path, own: &str) -> Vec<std::ffi::OsString> {
+fn closing(folder: &Path, own_account: &str) -> Vec<std::ffi::OsString> {
     let mut words = vec![folder.as_os_str().to_owned(), "/inheritance:r".into(), "/grant:r".into()];
     // By numbers: names differ with the system's language.
-    words.extend([own, "S-1-5-18", "S-1-5-32-544"].map(|account| format!("*{account}:(OI)(CI)F").into()));
+    words.extend(
+        [own_account, "*S-1-5-18", "*S-1-5-32-544"].map(|account| format!("{account}:(OI)(CI)F").into()),
+    );
     words.push("/Q".into());
     words
 }
@@ -112,7 +125,7 @@ pub use tools::{close, look};
 #[cfg(windows)]
 mod tools {
     use super::super::{aside, fault};
-    use super::{FolderAccess, closing, is_in_profile, others, own_number, saved_list};
+    use super::{FolderAccess, closing, is_in_profile, others, own_account, own_number, saved_list};
     use crate::error::{Result, clean};
     use std::path::{Path, PathBuf};
     use std::process::{Command, Stdio};
@@ -134,19 +147,18 @@ mod tools {
         }
     }
 
-    fn own() -> Result<String, String> {
+    /// What `whoami` says of this user, out of which `read` takes what is needed.
+    fn own(read: fn(&str) -> Option<String>) -> Result<String, String> {
         let mut who = tool("whoami.exe");
         who.args(["/user", "/fo", "csv", "/nh"]);
         let printed = printed(who)?;
-        own_number(&printed)
-            .map(str::to_owned)
-            .ok_or_else(|| format!("whoami printed {}", clean(printed.trim())))
+        read(&printed).ok_or_else(|| format!("whoami printed {}", clean(printed.trim())))
     }
 
     /// Who may use a folder.
     pub fn look(folder: &Path) -> FolderAccess {
         let looked = || {
-            let own = own()?;
+            let own = own(|printed| own_number(printed).map(str::to_owned))?;
             let name = aside("access-list".as_ref()).map_err(|e| e.to_string())?;
             let file = folder.join(name);
             let mut save = tool("icacls.exe");
@@ -167,7 +179,7 @@ mod tools {
     pub fn close(folder: &Path) -> Result<()> {
         let close = || {
             let mut icacls = tool("icacls.exe");
-            icacls.args(closing(folder, &own()?));
+            icacls.args(closing(folder, &own(own_account)?));
             printed(icacls)
         };
         close()
@@ -196,6 +208,15 @@ mod tests {
         assert_eq!(own_number("\"desk, 2\\ann\",\"S-1-5-21-7\"\r\n"), Some("S-1-5-21-7"));
         for none in ["", "\"desk\\ann\"", "ERROR: no such option", "\"a\",\"S-1-5-x\""] {
             assert_eq!(own_number(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn the_account_is_the_number_or_the_name() {
+        assert_eq!(own_account(&format!("\"desk\\ann\",\"{ANN}\"\r\n")), Some(format!("*{ANN}")));
+        assert_eq!(own_account("DESK\\Änne Ö.\r\n").as_deref(), Some("DESK\\Änne Ö."));
+        for none in ["", "ERROR: Invalid argument/option", "a\r\nb", "*S-1-1-0"] {
+            assert_eq!(own_account(none), None, "{none}");
         }
     }
 
@@ -233,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_closed_by_numbers_and_in_one_step() {
-        let words = closing(Path::new("D:\\Our licenses"), ANN);
+        let words = closing(Path::new("D:\\Our licenses"), &format!("*{ANN}"));
         let words: Vec<_> = words.iter().map(|it| it.to_str().unwrap()).collect();
         let own = format!("*{ANN}:(OI)(CI)F");
         let expected = [
