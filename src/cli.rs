@@ -4,7 +4,7 @@ mod arguments;
 mod in_time;
 
 use crate::command::{self, Command, Invocation, completions, exec};
-use crate::error::{EXIT_CODES, Error, Kind, Result, shell};
+use crate::error::{EXIT_CODES, Error, Kind, Result, clean, shell};
 use crate::system::{Clock, Color, Env, Verbosity, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -101,8 +101,9 @@ fn tree_for(env: &Env) -> clap::Command {
     }
 }
 
-/// Runs the program on its arguments, the first being its own name; the exit code.
-pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
+/// Runs the program on its arguments, the first being its own name; the exit code, which has more than 8 bits only where
+/// `exec` ran a command beside this process on Windows.
+pub fn run(arguments: &[OsString], mut env: Env) -> u32 {
     if let Some(shell) = env.variables.get(completions::VARIABLE).map(str::to_owned) {
         completions::answer(tree(), arguments, &shell, env);
         return 0;
@@ -112,22 +113,22 @@ pub fn run(arguments: &[OsString], mut env: Env) -> u8 {
     code
 }
 
-fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
+fn run_in(env: &mut Env, arguments: &[OsString]) -> u32 {
     let tree_here = tree_for(env);
     if let Some(error) = arguments::misread(&tree_here, arguments) {
-        return refused(&error, arguments, env);
+        return refused(&error, arguments, env).into();
     }
     let matches = match tree_here.try_get_matches_from(arguments) {
         Ok(matches) => matches,
         Err(e) => {
             // It may be a help. Whoever runs a command doesn't wait until that of each is ready to be shown.
             let shown = with_unwrapped_examples(tree_for(env)).try_get_matches_from(arguments);
-            return unparsed(&shown.err().unwrap_or(e), arguments, env);
+            return unparsed(&shown.err().unwrap_or(e), arguments, env).into();
         }
     };
     let cli = match Cli::from_arg_matches(&matches) {
         Ok(cli) => cli,
-        Err(e) => return unparsed(&e, arguments, env),
+        Err(e) => return unparsed(&e, arguments, env).into(),
     };
     let Global { profile, config, json, no_input, quiet, verbose, color } = cli.global;
     env.terminal.configure(color, no_input, if quiet { Verbosity::Quiet } else { Verbosity::Normal });
@@ -136,14 +137,26 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u8 {
     if let Some(file) = config {
         env.paths.config = file;
     }
+    match env.paths.move_earlier_home() {
+        Ok(None) => {}
+        Ok(Some(from)) => env.terminal.always(&format!(
+            "Moved the configuration and the ledger from {} to {}: they belong to this machine alone.",
+            clean(&from.display().to_string()),
+            clean(&env.paths.data.display().to_string())
+        )),
+        Err(e) => {
+            let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
+            return failed(&e, own, json, arguments, env).into();
+        }
+    }
     let call = Invocation { env, profile, json, quiet, config_given, line: line(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
-    done.unwrap_or_else(|e| failed(&e, own, json, arguments, env))
+    done.unwrap_or_else(|e| failed(&e, own, json, arguments, env).into())
 }
 
 /// Runs the program like [`run`], but within the time that the caller waits: a monitoring daemon for `--check`, or a person who pressed Tab.
-pub fn run_in_time(arguments: &[OsString], env: Env) -> u8 {
+pub fn run_in_time(arguments: &[OsString], env: Env) -> u32 {
     let is_key = env.variables.get(completions::VARIABLE).is_some();
     let has = |flag: &str| arguments.iter().any(|argument| argument == flag);
     // With --online the provider is asked about many grants, which has no fixed limit.
@@ -161,9 +174,9 @@ pub fn run_in_time(arguments: &[OsString], env: Env) -> u8 {
     };
     match ended.recv_timeout(if is_key { in_time::KEY } else { in_time::CHECK }) {
         Ok(Some(exit)) => exit,
-        Ok(None) => broken(arguments),
+        Ok(None) => broken(arguments).into(),
         Err(_) if is_key => 0,
-        Err(_) => failed(&in_time::what_hangs(&here), None, false, arguments, &here),
+        Err(_) => failed(&in_time::what_hangs(&here), None, false, arguments, &here).into(),
     }
 }
 

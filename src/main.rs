@@ -10,7 +10,16 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let run = || match Env::system() {
         Ok(env) => cli::run_in_time(&arguments, env),
-        Err(e) => cli::unstarted(&arguments, &e),
+        Err(e) => cli::unstarted(&arguments, &e).into(),
     };
-    ExitCode::from(fault::caught(run).unwrap_or_else(|| cli::broken(&arguments)))
+    let code = fault::caught(run).unwrap_or_else(|| cli::broken(&arguments).into());
+    match u8::try_from(code) {
+        Ok(code) => ExitCode::from(code),
+        // Only Windows has such codes, of a command that `exec` ran. Rust has no stable way to return them from here.
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "main alone ends the process, and everything else has ended"
+        )]
+        Err(_) => std::process::exit(code.cast_signed()),
+    }
 }

@@ -46,9 +46,10 @@ Examples:
     Man(man::Args),
 }
 
-/// Runs a command; the exit code of one that ran.
-pub fn run(command: Command, call: &Invocation<'_>) -> Result<u8> {
-    match command {
+/// Runs a command; the exit code of one that ran, or of the command that `exec` ran beside this process.
+pub fn run(command: Command, call: &Invocation<'_>) -> Result<u32> {
+    let own = match command {
+        Command::Exec(args) => return exec::run(args, call),
         Command::Register(args) => register::run(args, call),
         Command::Renew(args) => renew::run(args, call),
         Command::Complete(args) => complete::run(&args, call),
@@ -63,12 +64,12 @@ pub fn run(command: Command, call: &Invocation<'_>) -> Result<u8> {
         Command::Import(args) => import::run(&args, call),
         Command::Doctor(args) => doctor::run(&args, call),
         Command::Token(args) => token::run(args, call),
-        Command::Exec(args) => exec::run(args, call),
         Command::Config(args) => config::run(&args, call.globals(), call.env),
         Command::Sandbox(args) => sandbox::run(args, call, run_words),
         Command::Completions(args) => completions::run(&args, call),
         Command::Man(args) => man::run(&args, call),
-    }
+    };
+    own.map(u32::from)
 }
 
 /// Parses the words of a command line without global flags, and runs its command.
@@ -76,5 +77,6 @@ fn run_words(words: &[&str], call: &Invocation<'_>) -> Result<u8> {
     let tree = Command::augment_subcommands(clap::Command::new("biotrack-auth").no_binary_name(true));
     let unparsed = |e: clap::Error| Error::Internal(e.to_string());
     let matches = tree.try_get_matches_from(words).map_err(unparsed)?;
-    run(Command::from_arg_matches(&matches).map_err(unparsed)?, call)
+    let code = run(Command::from_arg_matches(&matches).map_err(unparsed)?, call)?;
+    Ok(u8::try_from(code).unwrap_or(u8::MAX))
 }

@@ -1,4 +1,4 @@
-//! `exec`: runs a command with a fresh access token in its environment, in this process's place.
+//! `exec`: runs a command with a fresh access token in its environment, in this process's place where the system can do that.
 
 use super::{Invocation, token};
 use crate::error::{Error, Result, clean};
@@ -14,8 +14,9 @@ const NOT_FOUND: u8 = 127;
 /// Run a command with a fresh access token in its environment
 ///
 /// CMD gets BIOTRACK_ACCESS_TOKEN, BIOTRACK_UBI and BIOTRACK_LICENSE. The token is refreshed first if it's valid for less
-/// than 10 minutes, as `token` does. CMD replaces this process: signals, terminal and exit code are its own. Other
-/// processes of the same user can read the environment of a process.
+/// than 10 minutes, as `token` does. CMD replaces this process: signals, terminal and exit code are its own. On Windows it
+/// runs beside this process, which waits for it: Ctrl-C is left to CMD, and its exit code is passed on. Other processes of
+/// the same user can read the environment of a process.
 ///
 /// A failure before CMD runs exits with 125; if CMD can't be run, the exit code is 126; if CMD is not found, 127.
 #[derive(Debug, clap::Args)]
@@ -33,7 +34,7 @@ pub struct Args {
     command: Vec<OsString>,
 }
 
-pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
+pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u32> {
     let min = parse("time", token::MIN_VALID)?;
     let (mut fresh, mut interrupts) = (None, None);
     call.workspace()?.work(call, |workspace| {
@@ -65,7 +66,7 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
             };
             let command = clean(&program.to_string_lossy());
             call.env.terminal.error(&Error::NotRun { command, reason });
-            Ok(code)
+            Ok(code.into())
         }
     }
 }

@@ -32,6 +32,42 @@ const OPTIONS: [&str; 11] = [
     "target_session_attrs",
 ];
 
+/// A person's own files, where libpq looks for them.
+struct PersonalFiles {
+    passwords: PathBuf,
+    services: PathBuf,
+}
+
+impl PersonalFiles {
+    /// What to do with a password that stands where others read it.
+    const PASSWORD_ADVICE: &str = if cfg!(windows) {
+        "Remove it, and add it to %APPDATA%\\postgresql\\pgpass.conf as a line host:port:database:user:password."
+    } else {
+        "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password."
+    };
+
+    /// What to do where no file knows a service.
+    const SERVICE_ADVICE: &str = if cfg!(windows) {
+        "Add it to %APPDATA%\\postgresql\\.pg_service.conf, or name the file in PGSERVICEFILE."
+    } else {
+        "Add it to ~/.pg_service.conf, or name the file in PGSERVICEFILE."
+    };
+
+    /// On Windows (PostgreSQL's manual, 34.16 and 34.17) there is a folder for them, and mostly no HOME.
+    fn find(variables: &Variables, on_windows: bool) -> Option<Self> {
+        if on_windows {
+            let folder = Path::new(variables.get("APPDATA")?).join("postgresql");
+            let (passwords, services) = (folder.join("pgpass.conf"), folder.join(".pg_service.conf"));
+            return Some(Self { passwords, services });
+        }
+        let home = Path::new(variables.get("HOME")?);
+        Some(Self { passwords: home.join(".pgpass"), services: home.join(".pg_service.conf") })
+    }
+}
+
+/// Where Debian's packages have the services of all users; on Windows that hangs on where PostgreSQL was installed.
+const OF_ALL: Option<&str> = if cfg!(windows) { None } else { Some("/etc/postgresql-common") };
+
 /// What an address says, before files and defaults.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ParsedAddress(BTreeMap<String, String>);
@@ -49,10 +85,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidValue> {
     let (authority, after) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
     let (user, host) = authority.rsplit_once('@').unwrap_or(("", authority));
     if user.contains(':') {
-        return Err(InvalidValue::new(
-            "contains a password",
-            "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
-        ));
+        return Err(InvalidValue::new("contains a password", PersonalFiles::PASSWORD_ADVICE));
     }
     let mut written = BTreeMap::new();
     let mut set = |key: &str, value: String| {
@@ -94,10 +127,7 @@ pub(super) fn check(text: &str) -> Result<ParsedAddress, InvalidValue> {
 
 fn option(key: &str) -> Result<(), InvalidValue> {
     match key {
-        "password" => Err(InvalidValue::new(
-            "contains a password",
-            "Remove it, and add it to ~/.pgpass (mode 0600) as a line host:port:database:user:password.",
-        )),
+        "password" => Err(InvalidValue::new("contains a password", PersonalFiles::PASSWORD_ADVICE)),
         known if OPTIONS.contains(&known) => Ok(()),
         other => Err(InvalidValue {
             problem: format!("contains `{}`, which this program doesn't support", clean(other)),
@@ -212,9 +242,9 @@ impl ParsedAddress {
         let personal = variables
             .get("PGSERVICEFILE")
             .map(PathBuf::from)
-            .or_else(|| Some(Path::new(variables.get("HOME")?).join(".pg_service.conf")));
-        let of_all = variables.get("PGSYSCONFDIR").unwrap_or("/etc/postgresql-common");
-        let files = personal.into_iter().chain([Path::new(of_all).join("pg_service.conf")]);
+            .or_else(|| Some(PersonalFiles::find(variables, cfg!(windows))?.services));
+        let of_all = variables.get("PGSYSCONFDIR").or(OF_ALL).map(|it| Path::new(it).join("pg_service.conf"));
+        let files = personal.into_iter().chain(of_all);
         for file in files {
             let Some((open, text)) = text_of(&file, FileSensitivity::Settings)? else { continue };
             let Some((found, password)) = section(&text, &service, &file)? else { continue };
@@ -227,11 +257,7 @@ impl ParsedAddress {
             return Ok((self, password));
         }
         let reason = format!("no service file contains the service [{}]", clean(&service));
-        Err(ConfigError::Ledger {
-            reason,
-            hint: "Add it to ~/.pg_service.conf, or name the file in PGSERVICEFILE.".into(),
-        }
-        .into())
+        Err(ConfigError::Ledger { reason, hint: PersonalFiles::SERVICE_ADVICE.into() }.into())
     }
 
     /// The server, with what the files know; `user` is who runs the program.
@@ -327,7 +353,7 @@ fn password_of(
     variables: &Variables,
 ) -> Result<Option<Secret>> {
     let named = written.get("passfile").or_else(|| variables.get("PGPASSFILE")).map(PathBuf::from);
-    let Some(file) = named.or_else(|| Some(Path::new(variables.get("HOME")?).join(".pgpass"))) else {
+    let Some(file) = named.or_else(|| Some(PersonalFiles::find(variables, cfg!(windows))?.passwords)) else {
         return Ok(None);
     };
     // libpq ignores a password file that others can read, and says so; here that is an end.
@@ -469,6 +495,23 @@ mod tests {
         for address in ["postgres://127.0.0.1/x", "postgres://db/x?sslmode=verify-full&sslrootcert=system"] {
             assert_eq!(check(address).unwrap().encryption().unwrap(), whole, "{address}");
         }
+    }
+
+    #[test]
+    fn a_persons_own_files_are_where_libpq_looks_for_them() {
+        let of = |on_windows: bool, set: &[(&str, &str)]| {
+            let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let found = PersonalFiles::find(&Variables::new(set), on_windows)?;
+            Some([found.passwords, found.services])
+        };
+        let both = [("HOME", "/home/änn"), ("APPDATA", "/Users/Änn/Roaming")];
+        assert_eq!(
+            of(false, &both),
+            Some(["/home/änn/.pgpass", "/home/änn/.pg_service.conf"].map(PathBuf::from))
+        );
+        let folder = Path::new("/Users/Änn/Roaming").join("postgresql");
+        assert_eq!(of(true, &both), Some(["pgpass.conf", ".pg_service.conf"].map(|it| folder.join(it))));
+        assert_eq!((of(false, &both[1..]), of(true, &both[..1])), (None, None));
     }
 
     #[test]

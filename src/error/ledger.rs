@@ -165,6 +165,7 @@ impl LedgerError {
     /// What to do about it. `selector` names the license that it's about, where that is known, behind a command.
     pub fn hint(&self, selector: Option<&str>) -> Option<String> {
         Some(match self {
+            Self::Open { .. } if cfg!(windows) => "Check who may use the folder (biotrack-auth doctor), and the disk.",
             Self::Open { .. } => "Check the folder's owner and mode (0700, yours), and the disk.",
             Self::FileSystem { .. } => "Keep it on a local disk: set XDG_DATA_HOME, or BIOTRACK_AUTH_HOME for everything, to a folder there, also for cron and systemd. To share a ledger among hosts, use PostgreSQL (docs/team.md).",
             Self::Missing { on_a_server: false, .. } => "Check that its folder is mounted, and that BIOTRACK_AUTH_HOME or XDG_DATA_HOME is the same as when the ledger was created. To create a first ledger, run biotrack-auth config init, register or import.",

@@ -119,13 +119,17 @@ fn is_there(file: &File, path: &Path) -> bool {
 
 #[cfg(not(unix))]
 fn is_there(_: &File, _: &Path) -> bool {
-    // Nobody can remove it while it's open.
+    // It's never removed.
     true
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        if let Self::File { path, .. } = self {
+        // Windows takes the name of an open file away at once, or keeps it and refuses everyone, as the file system does; and
+        // it has no number by which whoever waited could see which file the name stands for. There the file stays.
+        if let Self::File { path, .. } = self
+            && cfg!(unix)
+        {
             // While it's still locked: who waits for it looks whether the name is still there.
             let _ = fs::remove_file(path);
         }

@@ -221,6 +221,12 @@ impl Env {
         variables: &[(&str, &str)],
     ) -> ReplaceOutcome {
         self.terminal.finish();
+        // Where it runs beside this process, Ctrl-C is its own affair: this one waits for its end.
+        #[cfg(not(unix))]
+        let _held = match self.interrupts() {
+            Ok(held) => held,
+            Err(e) => return ReplaceOutcome::Kept(std::io::Error::other(e.to_string())),
+        };
         self.successor.replace(program, arguments, variables)
     }
 

@@ -7,7 +7,7 @@ use super::files;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -56,6 +56,8 @@ impl Hook {
             self.words.split_first().ok_or_else(|| HookFault::from("it has no words".to_owned()))?;
         let stdin = written(&self.event, self.input.as_bytes())?;
         let ended = run_on((program, arguments), self.folder.as_deref(), &stdin, self.timeout, is_over);
+        // Some of Windows' file systems keep the name of a file that is removed until nobody has it open.
+        drop(stdin);
         let _ = fs::remove_file(&self.event);
         ended
     }
@@ -119,20 +121,18 @@ fn run_on(
     // What it prints is talk, not this program's answer.
     command.args(arguments).stdout(Stdio::from(std::io::stderr()));
     command.stdin(stdin.try_clone().map_err(|e| e.to_string())?);
-    #[cfg(unix)]
-    std::os::unix::process::CommandExt::process_group(&mut command, 0);
-    let mut child = command.spawn().map_err(|e| format!("{program} can't be run: {e}"))?;
+    let mut child = children::spawn(command).map_err(|e| format!("{program} can't be run: {e}"))?;
     let until = Instant::now() + timeout;
     loop {
         match child.try_wait().map_err(|e| e.to_string())? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => return Err(format!("{program} ended with {status}").into()),
             None if is_over() => {
-                kill(&mut child);
+                children::kill(&mut child);
                 return Err(HookFault::Stopped);
             }
             None if Instant::now() >= until => {
-                kill(&mut child);
+                children::kill(&mut child);
                 let seconds = timeout.as_secs();
                 return Err(format!("{program} took longer than {seconds} s and was stopped").into());
             }
@@ -153,6 +153,7 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
         if is_held(&left) {
             return Err("a run that was killed started it, and it is still running".into());
         }
+        drop(left);
         // Whether that run's command did its work can't be known: it gets the same event again.
         fs::remove_file(event).map_err(|e| unwritten(&e))?;
     }
@@ -186,14 +187,97 @@ fn hold(_: &File) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Ends it with all that it started.
-fn kill(child: &mut Child) {
-    #[cfg(unix)]
-    if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+/// A command that can be ended with all that it started: by its process group.
+#[cfg(unix)]
+mod children {
+    use std::io;
+    use std::process::{Child, Command};
+
+    pub(super) fn spawn(mut command: Command) -> io::Result<Child> {
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
+        command.spawn()
     }
-    let _ = child.kill();
-    let _ = child.wait();
+
+    pub(super) fn kill(child: &mut Child) {
+        if let Some(group) = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// The same by a job, which holds every process that one of its own starts.
+#[cfg(windows)]
+mod children {
+    use super::{ENDED, LOOK};
+    use process_wrap::std::{ChildWrapper, CommandWrap, JobObject};
+    use std::io;
+    use std::process::Command;
+    use std::time::Instant;
+
+    pub(super) fn spawn(command: Command) -> io::Result<Box<dyn ChildWrapper>> {
+        CommandWrap::from(command).wrap(JobObject).spawn()
+    }
+
+    pub(super) fn kill(child: &mut Box<dyn ChildWrapper>) {
+        let _ = child.start_kill();
+        // Waiting without an end would wait for the job's own word, too, which an earlier look may have taken.
+        let until = Instant::now() + ENDED;
+        while matches!(child.try_wait(), Ok(None)) && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+#[cfg(test)]
+mod stopping {
+    use super::*;
+    use std::io::Read;
+
+    /// The variable by which a child of the hook knows which file to lock.
+    const LOCKS: &str = "BIOTRACK_TEST_LOCKS";
+
+    /// Not a test of its own: the hook of the next one, and, once more, the hook's child.
+    #[test]
+    #[ignore = "run by the next test, in processes of its own"]
+    #[expect(clippy::disallowed_methods, reason = "how a test's process learns what it is to do")]
+    fn hanging() {
+        if let Some(path) = std::env::var_os(LOCKS) {
+            let path = PathBuf::from(path);
+            let file = File::create(&path).unwrap();
+            file.lock().unwrap();
+            fs::write(path.with_extension("locked"), "").unwrap();
+            loop {
+                std::thread::park();
+            }
+        }
+        let mut event = String::new();
+        std::io::stdin().read_to_string(&mut event).unwrap();
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(std::env::args_os().skip(1)).env(LOCKS, event);
+        child.spawn().unwrap().wait().unwrap();
+    }
+
+    #[test]
+    fn what_a_hook_started_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let locked = folder.path().join("held");
+        let ours = std::env::current_exe().unwrap();
+        let words = [&*ours.to_string_lossy(), "--ignored", "--exact", "system::hook::stopping::hanging"];
+        let hook = Hook {
+            words: words.map(str::to_owned).to_vec(),
+            folder: None,
+            event: folder.path().join("events").join("event"),
+            input: locked.display().to_string(),
+            timeout: Duration::from_secs(600),
+        };
+        let is_over = || locked.with_extension("locked").exists();
+        assert_eq!(hook.run(&is_over), Err(HookFault::Stopped));
+        // Waits until the child's lock has gone with it.
+        File::open(&locked).unwrap().lock().unwrap();
+        assert!(!hook.event.exists());
+    }
 }
 
 #[cfg(test)]

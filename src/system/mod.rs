@@ -5,6 +5,7 @@ mod boot;
 mod browser;
 mod clean_writer;
 mod clock;
+mod earlier_home;
 mod env;
 pub mod fault;
 pub mod files;

@@ -4,6 +4,7 @@ use super::files;
 use super::variables::Variables;
 use crate::error::{Error, Result};
 use etcetera::app_strategy::{AppStrategy, AppStrategyArgs, choose_native_strategy};
+use etcetera::base_strategy::BaseStrategy;
 use std::path::{Path, PathBuf};
 
 /// The program's folders and files.
@@ -20,6 +21,8 @@ pub struct Paths {
     /// Where processes of this user claim what several homes share, which is the keyring's content. It hangs on no
     /// variable but the home folder's, so that all of them find the same; `None` where there is no home folder.
     shared_claims: Option<PathBuf>,
+    /// The folders of a home where earlier versions had it, whose content belongs into [`Self::data`] now; the ledger's first.
+    pub earlier: Vec<PathBuf>,
 }
 
 /// The name under which systemd's `LoadCredential=` hands the identity over, where no variable names another.
@@ -30,24 +33,7 @@ impl Paths {
     pub fn find(variables: &Variables) -> Result<Self> {
         let mut paths = match variables.get("BIOTRACK_AUTH_HOME") {
             Some(home) => Self::within(&std::path::absolute(home).unwrap_or_else(|_| home.into())),
-            None => {
-                let native = choose_native_strategy(AppStrategyArgs {
-                    top_level_domain: "dev".into(),
-                    author: "biotrack-auth".into(),
-                    app_name: "biotrack-auth".into(),
-                })
-                .map_err(|_| Error::Usage {
-                    what: "there is no home folder".into(),
-                    hint: "Set HOME, or set BIOTRACK_AUTH_HOME to a folder for everything.".into(),
-                })?;
-                Self {
-                    config: native.config_dir().join("config.toml"),
-                    identity: native.config_dir().join("identity.txt"),
-                    data: native.data_dir(),
-                    credential: false,
-                    shared_claims: None,
-                }
-            }
+            None => Self::native()?,
         };
         paths.shared_claims = shared_claims(variables);
         let credentials = variables.get("CREDENTIALS_DIRECTORY").map(Path::new);
@@ -61,6 +47,40 @@ impl Paths {
         Ok(paths)
     }
 
+    /// The platform's own folders.
+    fn native() -> Result<Self> {
+        let homeless = |_| Error::Usage {
+            what: "there is no home folder".into(),
+            hint: "Set HOME, or set BIOTRACK_AUTH_HOME to a folder for everything.".into(),
+        };
+        if cfg!(windows) {
+            let native = etcetera::base_strategy::Windows::new().map_err(homeless)?;
+            return Ok(Self::on_windows(&native.cache_dir(), &native.data_dir()));
+        }
+        let native = choose_native_strategy(AppStrategyArgs {
+            top_level_domain: "dev".into(),
+            author: "biotrack-auth".into(),
+            app_name: "biotrack-auth".into(),
+        })
+        .map_err(homeless)?;
+        Ok(Self {
+            config: native.config_dir().join("config.toml"),
+            identity: native.config_dir().join("identity.txt"),
+            data: native.data_dir(),
+            credential: false,
+            shared_claims: None,
+            earlier: Vec::new(),
+        })
+    }
+
+    /// Everything in the part of the profile that stays on this machine: a grant has one home. Versions before 0.3 had it in
+    /// the part that a domain copies to others.
+    fn on_windows(local: &Path, roaming: &Path) -> Self {
+        let earlier = roaming.join("biotrack-auth").join("biotrack-auth");
+        let earlier = ["data", "config"].map(|folder| earlier.join(folder)).to_vec();
+        Self { earlier, ..Self::within(&local.join("biotrack-auth")) }
+    }
+
     /// Everything in one folder.
     pub fn within(home: &Path) -> Self {
         Self {
@@ -69,6 +89,7 @@ impl Paths {
             data: home.into(),
             credential: false,
             shared_claims: None,
+            earlier: Vec::new(),
         }
     }
 
@@ -139,4 +160,19 @@ fn shared_claims(variables: &Variables) -> Option<PathBuf> {
         ("HOME", ".local/state/biotrack-auth/claims")
     };
     Some(Path::new(variables.get(variable)?).join(below)).filter(|path| path.is_absolute())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_windows_everything_is_in_one_folder_that_stays_on_the_machine() {
+        let paths = Paths::on_windows(Path::new("/Ünal/Local"), Path::new("/Ünal/Roaming"));
+        let home = Path::new("/Ünal/Local/biotrack-auth");
+        assert_eq!((paths.config, paths.identity), (home.join("config.toml"), home.join("identity.txt")));
+        assert_eq!(paths.data, home);
+        let earlier = Path::new("/Ünal/Roaming/biotrack-auth/biotrack-auth");
+        assert_eq!(paths.earlier, [earlier.join("data"), earlier.join("config")]);
+    }
 }

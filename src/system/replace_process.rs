@@ -6,8 +6,8 @@ use std::process::Command;
 /// Whether another program took this process's place.
 #[derive(Debug)]
 pub enum ReplaceOutcome {
-    /// It ran beside this one, where a process can't be replaced, and ended with this code.
-    Taken(u8),
+    /// It ran beside this one, where a process can't be replaced, and ended with this code, which has 32 bits on Windows.
+    Taken(u32),
     /// It couldn't be run.
     Kept(std::io::Error),
 }
@@ -67,14 +67,42 @@ impl ProcessReplacer for SavedLimits {
         ReplaceOutcome::Kept(failed)
     }
 
-    /// Runs the program and waits; Ctrl-C reaches it through the console that both share.
+    /// Runs the program beside this process, where the system can't put it in its place.
     #[cfg(not(unix))]
     fn replace(&self, program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome {
-        match Command::new(program).args(arguments).envs(variables.iter().copied()).status() {
-            Ok(status) => {
-                ReplaceOutcome::Taken(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
-            }
-            Err(e) => ReplaceOutcome::Kept(e),
+        run_beside(program, arguments, variables)
+    }
+}
+
+/// Runs the program and waits for its end. Ctrl-C reaches it through the console that both share, and is its own affair:
+/// whoever calls this has made sure that it doesn't end this process.
+#[cfg(any(not(unix), test))]
+fn run_beside(program: &OsStr, arguments: &[OsString], variables: &[(&str, &str)]) -> ReplaceOutcome {
+    match Command::new(program).args(arguments).envs(variables.iter().copied()).status() {
+        // The system's number is one without a sign: 0xC000013A is what Ctrl-C leaves behind.
+        Ok(status) => ReplaceOutcome::Taken(status.code().map_or(1, i32::cast_unsigned)),
+        Err(e) => ReplaceOutcome::Kept(e),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The system's shell, and the flag before its script.
+    const SHELL: [&str; 2] = if cfg!(windows) { ["cmd", "/C"] } else { ["sh", "-c"] };
+
+    #[test]
+    fn beside_this_process_a_command_has_its_variables_and_its_code_comes_back() {
+        let exit = if cfg!(windows) { "exit %CODE%" } else { "exit $CODE" };
+        // Only Windows has codes above 255.
+        let codes: &[u32] = if cfg!(windows) { &[0, 42, 300, 0xC000_013A] } else { &[0, 42, 255] };
+        for code in codes {
+            let value = code.cast_signed().to_string();
+            let ended = run_beside(SHELL[0].as_ref(), &[SHELL[1].into(), exit.into()], &[("CODE", &value)]);
+            assert!(matches!(ended, ReplaceOutcome::Taken(found) if found == *code), "{code}: {ended:?}");
         }
+        let missing = run_beside("no-such-program-at-all".as_ref(), &[], &[]);
+        assert!(matches!(missing, ReplaceOutcome::Kept(e) if e.kind() == std::io::ErrorKind::NotFound));
     }
 }

@@ -1,7 +1,8 @@
-//! Ctrl-C and the polite signals.
+//! Ctrl-C and the polite signals; on Windows Ctrl-C, Ctrl-Break, a closed window, a log-off and a shut-down.
 
-#[cfg(unix)]
 use std::sync::Arc;
+#[cfg(unix)]
+use std::sync::LazyLock;
 #[cfg(unix)]
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,9 +16,11 @@ use tokio::sync::watch;
 /// the command that `exec` puts in our place.
 #[cfg(unix)]
 pub(super) fn polite() -> Vec<SignalKind> {
-    let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
-    let ignored = ignored().unwrap_or_default();
-    kinds.retain(|kind| ignored >> (kind.as_raw_value() - 1) & 1 == 0);
+    let mut kinds: Vec<_> = POLITE.iter().map(|(kind, _)| kind()).collect();
+    // Once this process catches one, nobody can tell any more how it began.
+    static IGNORED: LazyLock<Vec<SignalKind>> =
+        LazyLock::new(|| ignored().unwrap_or_else(|| ignored_by_a_child(&POLITE)));
+    kinds.retain(|kind| !IGNORED.contains(kind));
     kinds
 }
 
@@ -64,12 +67,39 @@ pub(super) fn note_arrival() {
     }
 }
 
-/// The signals that are ignored, a bit each from 1 (proc_pid_status(5)); unknown where there is no such file.
+/// Those signals, each with the name that `kill` knows.
 #[cfg(unix)]
-fn ignored() -> Option<u64> {
+const POLITE: [(fn() -> SignalKind, &str); 3] =
+    [(SignalKind::interrupt, "INT"), (SignalKind::terminate, "TERM"), (SignalKind::hangup, "HUP")];
+
+/// Which of those signals are ignored, by the system's own word (proc_pid_status(5)); unknown where there is no such file, as
+/// on macOS.
+#[cfg(unix)]
+fn ignored() -> Option<Vec<SignalKind>> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
-    u64::from_str_radix(mask.trim(), 16).ok()
+    // A bit each, from 1.
+    let mask = u64::from_str_radix(mask.trim(), 16).ok()?;
+    let kinds = POLITE.iter().map(|(kind, _)| kind());
+    Some(kinds.filter(|kind| mask >> (kind.as_raw_value() - 1) & 1 == 1).collect())
+}
+
+/// The same where the system doesn't tell: a child ignores what its parent ignores, so one that sends itself the signal
+/// and lives to tell shows it.
+#[cfg(unix)]
+fn ignored_by_a_child(signals: &[(fn() -> SignalKind, &str)]) -> Vec<SignalKind> {
+    use std::process::{Command, Stdio};
+    let start = |name: &str| {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", "kill -s \"$0\" $$ && exit 0", name]).env_clear();
+        shell.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
+    };
+    // All of them at once: this is before the first word to a person.
+    let children: Vec<_> = signals.iter().map(|(kind, name)| (kind(), start(name))).collect();
+    let lives = |child: std::io::Result<std::process::Child>| {
+        child.and_then(|mut child| child.wait()).is_ok_and(|ended| ended.success())
+    };
+    children.into_iter().filter_map(|(kind, child)| lives(child).then_some(kind)).collect()
 }
 
 /// Where Ctrl-C and the polite signals come from.
@@ -129,16 +159,28 @@ impl InterruptCounter {
         Self { counted, before: 0 }
     }
 
-    /// Must be made inside the runtime's context.
-    #[cfg(not(unix))]
+    /// Must be made inside the runtime's context. A closed window, a log-off and a shut-down leave the process the few
+    /// seconds that Windows gives: tokio's handler doesn't return from them, so that the system waits.
+    #[cfg(windows)]
     fn of_the_system() -> Self {
+        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         let (sender, counted) = watch::channel(0);
-        tokio::spawn(async move {
-            while tokio::signal::ctrl_c().await.is_ok() {
-                note_arrival();
-                sender.send_modify(|count| *count += 1);
-            }
-        });
+        let sender = Arc::new(sender);
+        // Each kind has a type of its own. They are made here and not on their tasks, so that none is missed.
+        macro_rules! count {
+            ($($kind:ident),*) => {$(
+                if let Ok(mut arrivals) = $kind() {
+                    let sender = sender.clone();
+                    tokio::spawn(async move {
+                        while arrivals.recv().await.is_some() {
+                            note_arrival();
+                            sender.send_modify(|count| *count += 1);
+                        }
+                    });
+                }
+            )*};
+        }
+        count!(ctrl_c, ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown);
         Self { counted, before: 0 }
     }
 
@@ -153,5 +195,22 @@ impl InterruptCounter {
         if self.counted.wait_for(|seen| *seen >= wanted).await.is_err() {
             std::future::pending::<()>().await;
         }
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_shows_what_is_ignored_as_the_system_says_it() {
+        // This test's own process ignores what its runner does, and surely SIGPIPE, as every Rust program.
+        if let Some(told) = ignored() {
+            assert_eq!(ignored_by_a_child(&POLITE), told);
+        }
+        // std gives a child the default for SIGPIPE back.
+        assert_eq!(ignored_by_a_child(&[(SignalKind::pipe, "PIPE")]), []);
+        assert_eq!(ignored_by_a_child(&[(SignalKind::child, "CHLD")]), [SignalKind::child()]);
     }
 }

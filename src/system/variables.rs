@@ -41,6 +41,8 @@ const READ: &[(&str, VariableForm)] = &[
     ("XDG_DATA_HOME", VariableForm::Path),
     ("HOME", VariableForm::Path),
     ("USERPROFILE", VariableForm::Path),
+    ("APPDATA", VariableForm::Path),
+    ("LOCALAPPDATA", VariableForm::Path),
 ];
 
 impl Variables {

@@ -114,7 +114,7 @@ fn thresholds_are_days_or_a_share_of_the_grants_life() {
 fn a_weekends_end_counts_as_the_friday_before() {
     // A Sunday in New York; the Friday's same hour is 16:00 UTC.
     let rig = rig(&[store("L-1", "2026-03-15T16:00:00Z")]);
-    let told = |at: &str, more: &str, code: u8| check(&rig, at, more).exits(code).out;
+    let told = |at: &str, more: &str, code: u32| check(&rig, at, more).exits(code).out;
     assert!(told("2026-03-13T15:59:59Z", "", 1).contains("due, 2 days left"));
     assert!(told("2026-03-13T16:00:00Z", "", 2).contains("due, 2 days left"));
     told("2026-02-27T15:59:59Z", "-w 0d", 0);

@@ -248,7 +248,7 @@ fn an_answer_of_another_sender_or_with_two_codes_is_refused_and_the_right_one_is
     for (what, code, spoil) in spoils {
         let rig = granted();
         let back = handed_back(&rig, RENEW);
-        let refused = complete(&rig, spoil(back.clone())).exits(code);
+        let refused = complete(&rig, spoil(back.clone())).exits(code.into());
         said.push_str(&format!("{what}\n{}", refused.err));
         complete(&rig, back.as_str()).exits(0);
         assert_eq!(rig.provider.asked("/oauth/token"), 2);

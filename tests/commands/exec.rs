@@ -28,6 +28,16 @@ fn a_stale_token_is_refreshed_first() {
 }
 
 #[test]
+fn where_it_ran_beside_this_process_its_code_is_handed_on_whole() {
+    let rig = granted();
+    // Windows' codes have 32 bits: the last two are -1, and what Ctrl-C leaves behind.
+    for code in [0, 42, 255, 256, 300, 4_294_967_295, 3_221_225_786] {
+        let run = rig.run(&format!("exec L-1 -- report --ends-with={code}"));
+        assert_eq!((run.code, run.err.as_str()), (code, ""));
+    }
+}
+
+#[test]
 fn a_command_that_is_not_there_is_127() {
     snapshot!(granted().run("exec L-1 -- no-such-program --at all"));
 }

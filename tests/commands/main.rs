@@ -22,6 +22,7 @@ mod export;
 mod handoff;
 mod help;
 mod history;
+mod homes;
 mod import;
 mod kept_answers;
 mod last_use;

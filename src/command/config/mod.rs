@@ -104,8 +104,8 @@ Examples:
     ///
     /// The command copies records, sealed secrets, journal and history in one transaction while nothing else can write, and
     /// compares the copy. Then it marks the old ledger as moved and changes the configuration. If it is interrupted, run it again
-    /// to continue. The address never contains a password: keep it in ~/.pgpass or in a service file, or use a client
-    /// certificate. On every other host, set the new address in the configuration.
+    /// to continue. The address never contains a password: keep it in ~/.pgpass (on Windows
+    /// %APPDATA%\postgresql\pgpass.conf) or in a service file, or use a client certificate. On every other host, set the new address in the configuration.
     #[command(
         subcommand,
         after_help = "\

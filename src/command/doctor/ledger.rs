@@ -220,9 +220,18 @@ impl Examination<'_, '_> {
                 self.failed("files", &e);
             }
         }
+        if let Some(left) = paths.left_home() {
+            let found = format!(
+                "{} has a configuration or a ledger of an earlier version, which isn't used: there is one in {}, too",
+                left.display(),
+                paths.data.display()
+            );
+            let fix = "Keep the one that you need: move the other folder away while no command runs.";
+            self.note("files", clean(&found), Some(fix.into()));
+        }
         match files::can_be_made(&paths.data) {
             _ if !fine => {}
-            Ok(()) => self.well("files", format!("private, in {}", paths.data.display())),
+            Ok(()) => self.private_files(),
             Err(why) => {
                 let found = format!("the folder {} can't be created: {why}", paths.data.display());
                 self.problem(
@@ -230,6 +239,45 @@ impl Examination<'_, '_> {
                     found,
                     "Change its owner to you, or set BIOTRACK_AUTH_HOME to a folder that you own.",
                 );
+            }
+        }
+    }
+
+    #[cfg(not(windows))]
+    fn private_files(&mut self) {
+        self.well("files", format!("private, in {}", self.call.env.paths.data.display()));
+    }
+
+    /// What the folder's access list says. Nothing is said of files that have a list of their own.
+    #[cfg(windows)]
+    fn private_files(&mut self) {
+        use crate::system::files::FolderAccess;
+        let folder = &self.call.env.paths.data;
+        let place = folder.display();
+        if !folder.exists() {
+            return self.well("files", format!("none yet, in {place}"));
+        }
+        let mut access = files::look(folder);
+        if matches!(access, FolderAccess::Others(_)) && self.fix && files::close(folder).is_ok() {
+            self.fixed("files", format!("the data folder was open to other users; its access list now names only you, SYSTEM and Administrators: {place}"));
+            access = files::look(folder);
+        }
+        match access {
+            FolderAccess::OursAlone => {
+                self.well(
+                    "files",
+                    format!("private, in {place}: its access list names only you, SYSTEM and Administrators"),
+                );
+            }
+            FolderAccess::Others(accounts) => {
+                let found = format!("{place} is open to other users: {}", first_few(&accounts, 10));
+                self.problem("files", clean(&found), "To close it: biotrack-auth doctor --fix.");
+            }
+            FolderAccess::Unseen(reason) => {
+                let found = format!(
+                    "in {place}; who else can read them is unknown, because the access list can't be read: {reason}"
+                );
+                self.note("files", clean(&found), None);
             }
         }
     }

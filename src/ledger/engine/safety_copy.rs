@@ -34,9 +34,11 @@ fn remove(ledger: &Path) {
 fn write(ledger: &Path, copy: &Path) -> Result<()> {
     drop(files::create_private(copy)?);
     let written = || -> rusqlite::Result<()> {
-        let db = Connection::open_with_flags(ledger, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db =
+            Connection::open_with_flags(files::as_sqlite_takes_it(ledger), OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         db.busy_timeout(PATIENCE)?;
         // Every page is read and built anew: a ledger that is damaged isn't copied as if it were whole.
+        let copy = files::as_sqlite_takes_it(copy);
         db.execute("VACUUM INTO ?1", [copy.to_string_lossy()])?;
         // As a ledger's own file is; else readers and writers would wait for each other.
         Connection::open(copy)?.pragma_update(None, "journal_mode", "WAL")

@@ -101,7 +101,7 @@ impl LedgerFile {
             }
             steps.reached(WatchedStep::BeforeCommit);
             // Two processes that start at once must not both make it: SQLite doesn't wait while the mode changes.
-            let turn = files::open_private(&turn(paths)).map_err(unopened)?;
+            let turn = files::open_private(&paths.data.join("making.lock")).map_err(unopened)?;
             turn.lock().map_err(|e| no_locks(&paths.ledger(), &e))?;
             let id = random.name()?;
             let made = file.make_or_migrate(paths, &id);
@@ -111,7 +111,7 @@ impl LedgerFile {
         }
         let file = file.named()?;
         if named_beside(paths).is_none() {
-            files::open_private(&turn(paths))
+            files::open_private(&name_beside(paths))
                 .map_err(unopened)?
                 .write_all(file.id.as_bytes())
                 .map_err(|e| LedgerError::Open { path: place.clone(), reason: e.to_string() })?;
@@ -257,15 +257,16 @@ impl LedgerFile {
     }
 }
 
-/// The file that whoever makes or migrates the ledger locks. From then on it names the ledger that was made.
-fn turn(paths: &Paths) -> PathBuf {
+/// The file that names the ledger that was made. Whoever makes or migrates one locks another: where locks are mandatory, as on
+/// Windows, nobody can read or write what is locked. (Version 0.2 locked this one, hence its name.)
+fn name_beside(paths: &Paths) -> PathBuf {
     paths.data.join("ledger.lock")
 }
 
 /// The name of the ledger that was made here.
 fn named_beside(paths: &Paths) -> Option<String> {
     let mut name = String::new();
-    files::read_private(&turn(paths), files::FileSensitivity::Secret)
+    files::read_private(&name_beside(paths), files::FileSensitivity::Secret)
         .ok()??
         .read_to_string(&mut name)
         .ok()?;
@@ -281,7 +282,7 @@ fn refuse_emptied(paths: &Paths, name: &str) -> Result<()> {
             Err(LedgerError::Damaged { path: name.into(), reason: "it has been emptied".into() }.into())
         }
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            if let Ok(Some(named)) = files::open_existing(&turn(paths)) {
+            if let Ok(Some(named)) = files::open_existing(&name_beside(paths)) {
                 let _ = named.set_len(0);
             }
             Ok(())
@@ -314,13 +315,16 @@ pub(super) fn open(name: &str, flags: OpenFlags) -> Result<Connection> {
 fn prepare(name: &str, flags: OpenFlags) -> rusqlite::Result<Connection> {
     // More than there are statements: each is parsed once.
     const STATEMENTS: usize = 128;
-    let db = Connection::open_with_flags(name, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let path = files::as_sqlite_takes_it(std::path::Path::new(name));
+    let db = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     db.set_prepared_statement_cache_capacity(STATEMENTS);
     db.busy_timeout(PATIENCE)?;
     // Else the last process to close pays two more syncs.
     db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     // defense: S35 commits-are-synced
     db.pragma_update(None, "synchronous", "FULL")?;
+    // On macOS a sync alone reaches the disk's cache, which a power cut empties. Elsewhere this changes nothing.
+    db.pragma_update(None, "fullfsync", true)?;
     db.pragma_update(None, "foreign_keys", true)?;
     // A container may have no folder for temporary files that can be written.
     db.pragma_update(None, "temp_store", "MEMORY")?;

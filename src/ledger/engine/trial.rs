@@ -20,6 +20,9 @@ pub fn try_place(paths: &Paths) -> Result<()> {
     let trial = paths.data.join(format!("trial-{}", OsRandom.name()?));
     let file = files::create_private(&trial).map_err(unusable)?;
     let tried = file.try_lock().map_err(|e| no_locks(&ledger, &e.into()).into());
+    // Where locks are mandatory, SQLite would wait for this one.
+    let _ = file.unlock();
+    drop(file);
     let tried =
         tried.and_then(|()| check_locks(&ledger).map_err(Error::from)).and_then(|()| map(&trial, &ledger));
     for name in ["", "-wal", "-shm", "-journal"] {

@@ -87,7 +87,8 @@ impl Home {
             .unwrap()
             .map(|it| it.unwrap().file_name().into_string().unwrap());
         all.filter(|name| {
-            !["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock"].contains(&name.as_str())
+            !["ledger.db", "ledger.db-wal", "ledger.db-shm", "ledger.lock", "making.lock"]
+                .contains(&name.as_str())
         })
         .collect()
     }

@@ -1,14 +1,21 @@
 //! Files that must be private, or that take another's place: each is opened once, in a folder that is open, and judged
 //! and changed by its handle. Whoever puts something else there meanwhile finds nobody who looks at it.
 
+#[cfg(any(windows, test))]
+mod access_list;
 mod disk;
 #[cfg(unix)]
 mod folder;
 #[cfg(not(unix))]
 #[path = "folder_by_path.rs"]
 mod folder;
+#[cfg(all(unix, test))]
+#[expect(dead_code, reason = "its parts that don't depend on the system are tested everywhere")]
+mod folder_by_path;
 mod judge;
 
+#[cfg(windows)]
+pub use access_list::{FolderAccess, close, look};
 pub use disk::{no_locks_in, remote_file_system, room, unlockable};
 pub use judge::FileSensitivity;
 
@@ -206,6 +213,11 @@ fn prepared(path: &Path, links: Links) -> Result<()> {
         #[cfg(unix)]
         std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
         builder.create(path).map_err(|e| fault(path, e))?;
+        // What the program makes in it has its list from there.
+        #[cfg(windows)]
+        if links == Links::Followed {
+            access_list::close_new(path)?;
+        }
     }
     let (folder, facts) = own_folder(path, links)?.ok_or_else(|| fault(path, judge::NO_FOLDER))?;
     usable(path, &facts)?;
@@ -509,9 +521,55 @@ pub(super) fn user_number() -> String {
     return "unknown".into();
 }
 
+/// A path as SQLite has to be told it: on Windows, one that is longer than the old limit goes by its form without one. (Rust's
+/// own library does that by itself.)
+pub fn as_sqlite_takes_it(path: &Path) -> std::borrow::Cow<'_, Path> {
+    match path.to_str().filter(|_| cfg!(windows)).and_then(without_a_limit) {
+        Some(long) => PathBuf::from(long).into(),
+        None => path.into(),
+    }
+}
+
+/// Windows' form of a long path without the limit; `None` where it needs none, or hasn't one.
+fn without_a_limit(path: &str) -> Option<String> {
+    // 260 is the limit, and what SQLite keeps beside a file has a longer name.
+    const LONG: usize = 240;
+    if path.encode_utf16().count() < LONG || path.starts_with(r"\\?\") || path.starts_with(r"\\.\") {
+        return None;
+    }
+    let path = path.replace('/', r"\");
+    if let Some(share) = path.strip_prefix(r"\\") {
+        return Some(format!(r"\\?\UNC\{share}"));
+    }
+    let has_drive = matches!(path.as_bytes(), [drive, b':', b'\\', ..] if drive.is_ascii_alphabetic());
+    has_drive.then(|| format!(r"\\?\{path}"))
+}
+
 /// The folder that the program was started in.
 pub fn current_folder() -> Option<PathBuf> {
     std::env::current_dir().ok()
+}
+
+#[cfg(test)]
+mod long_paths {
+    use super::without_a_limit;
+
+    #[test]
+    fn a_long_path_of_windows_has_a_form_without_a_limit() {
+        let deep = "a folder, größer/".repeat(15) + "ledger.db";
+        let back = deep.replace('/', r"\");
+        assert_eq!(without_a_limit(&format!("C:/{deep}")), Some(format!(r"\\?\C:\{back}")));
+        assert_eq!(without_a_limit(&format!(r"\\server\{deep}")), Some(format!(r"\\?\UNC\server\{back}")));
+        for left in [
+            r"C:\short\ledger.db",
+            &deep,
+            &format!(r"\\?\C:\{deep}"),
+            &format!(r"\\.\C:\{deep}"),
+            &format!("/{deep}"),
+        ] {
+            assert_eq!(without_a_limit(left), None, "{left}");
+        }
+    }
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(target_os = "linux")]
 use zbus_secret_service_keyring_store::Store;
 
+/// How the items of this program are found. Windows' keyring knows names alone, which end with the service's.
+const SEARCH: (&str, &str) =
+    if cfg!(windows) { ("pattern", r"\.biotrack-auth$") } else { ("service", SERVICE) };
+
 /// So often a connection is made, where one after the other turns out to be garbled.
 const TRIES: usize = 4;
 
@@ -57,7 +61,7 @@ impl KeyringStore for PlatformStore {
         self.asks_nobody_in_vain(None)?;
         // Sets the store up, or says why there is none.
         unless_garbled(|| entry("search"))?;
-        let entries = match Entry::search(&HashMap::from([("service", SERVICE)])) {
+        let entries = match Entry::search(&HashMap::from([SEARCH])) {
             Ok(entries) => entries,
             // By its word, or because it names its attributes otherwise.
             Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => {
@@ -66,7 +70,7 @@ impl KeyringStore for PlatformStore {
             Err(e) => return Err(fault(e)),
         };
         let account = |entry: &Entry| match entry.get_specifiers() {
-            Some((_, account)) => Some(account),
+            Some((service, account)) => (service == SERVICE).then_some(account),
             None => entry.get_attributes().ok()?.remove("username"),
         };
         Ok(entries.iter().filter_map(account).collect())
@@ -86,6 +90,12 @@ impl KeyringStore for PlatformStore {
     #[cfg(target_os = "linux")]
     fn keeper(&self) -> Option<String> {
         self.service.keeper()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn keeper(&self) -> Option<String> {
+        let called = if cfg!(windows) { "the Windows Credential Manager" } else { "the macOS Keychain" };
+        cfg!(any(windows, target_os = "macos")).then(|| called.to_owned())
     }
 
     #[cfg(target_os = "linux")]
@@ -152,11 +162,23 @@ fn filled(secret: Vec<u8>) -> Result<Vec<u8>, KeyringFault> {
 fn entry(account: &str) -> Result<Entry, KeyringFault> {
     // The first time, this makes the store.
     let status = keyring::Entry::store_status();
-    Entry::new(SERVICE, account).map_err(|e| match (e, status) {
+    new_entry(account).map_err(|e| match (e, status) {
         (keyring::Error::NoDefaultStore, Err(cause)) if is_garbled(cause) => KeyringFault::Garbled,
         (keyring::Error::NoDefaultStore, Err(cause)) => KeyringFault::Absent(reason(cause)),
         (e, _) => fault(e),
     })
+}
+
+#[cfg(not(windows))]
+fn new_entry(account: &str) -> keyring_core::Result<Entry> {
+    Entry::new(SERVICE, account)
+}
+
+/// Its items don't roam with the profile, as they do unless that is said: a grant has one home. Items of earlier versions,
+/// which did, have the same name, and are read; what is written over them stays here.
+#[cfg(windows)]
+fn new_entry(account: &str) -> keyring_core::Result<Entry> {
+    Entry::new_with_modifiers(SERVICE, account, &HashMap::from([("persistence", "Local")]))
 }
 
 /// By its words, for the keyring crate has no type for it.

@@ -85,7 +85,7 @@ fn a_token_from_the_future_came_by_another_clock_and_is_not_trusted() {
 #[test]
 fn without_a_living_grant_there_is_no_token_and_the_command_that_has_it_consented_is_named() {
     let refused = |rig: &Rig, code: u8, said: &str| {
-        let done = rig.run("token L-1").exits(code);
+        let done = rig.run("token L-1").exits(code.into());
         assert!(done.err.contains(said) && done.out.is_empty(), "{}", done.transcript());
     };
     let rig = Rig::new();

@@ -152,7 +152,7 @@ impl Ready {
 
     /// After a mishap: what holds at once; then the same command once more, and what the records name.
     fn judge(&self, rig: &Rig, mishap: &str, first: Option<&Done>) {
-        const VAULT_OR_LEDGER: u8 = 7;
+        const VAULT_OR_LEDGER: u32 = 7;
         let consented = consents(rig);
         let kept_aside =
             consented > self.consents && first.is_some_and(|first| first.code == VAULT_OR_LEDGER);

@@ -62,7 +62,7 @@ fn step(version: &str, (first, at): (&str, usize), second: &str) -> Option<Resul
 fn judge(
     home: &OldHome,
     commands: [&str; 2],
-    codes: (u8, u8),
+    codes: (u32, u32),
     before: &crate::old_ledgers::home::Rows,
 ) -> Result<(), String> {
     let twice = commands[0] == commands[1];

@@ -61,7 +61,7 @@ fn next(news: &Receiver<News>, what: &str) -> News {
 }
 
 #[track_caller]
-pub fn end(news: &Receiver<News>, what: &str) -> u8 {
+pub fn end(news: &Receiver<News>, what: &str) -> u32 {
     loop {
         if let News::Ended(code) = next(news, what) {
             return code;
@@ -72,7 +72,7 @@ pub fn end(news: &Receiver<News>, what: &str) -> u8 {
 /// Where one of a pair ended, or where it was stopped.
 pub enum Halt {
     At(&'static str),
-    End(u8),
+    End(u32),
     /// It waits for a claim that the other has.
     Waits,
 }

@@ -19,7 +19,7 @@ pub enum News {
     /// It waits for a claim that another command has.
     AwaitsClaim,
     /// It ended with this code.
-    Ended(u8),
+    Ended(u32),
 }
 
 /// Counts a command's steps, and stops it at one of them until it's opened.
@@ -93,7 +93,7 @@ impl StepObserver for Gate {
 impl super::Rig {
     /// Starts a command, stops it at this step, counted from 0, has `meanwhile` done, and lets the command go on to its end.
     /// With which code it ended; `None` where it ended before that step.
-    pub fn stopped_at(&self, line: &str, step: usize, meanwhile: impl FnOnce()) -> Option<u8> {
+    pub fn stopped_at(&self, line: &str, step: usize, meanwhile: impl FnOnce()) -> Option<u32> {
         let (sender, news) = std::sync::mpsc::channel();
         let gate = Gate::new(Some(step), sender);
         let env = self.env_through(&gate);

@@ -95,6 +95,8 @@ pub struct Rig {
     surroundings: Mutex<Surroundings>,
     /// The network leads to this machine's loopback, and not to the scripted provider.
     real_network: Mutex<bool>,
+    earlier: Mutex<Vec<PathBuf>>,
+    user: Mutex<String>,
     /// Age recipients in the order in which they were shown: each run of a test makes others.
     recipients: Mutex<Vec<String>>,
 }
@@ -124,6 +126,14 @@ impl Rig {
             let server = team::shared();
             move || server.address(&server.database(), "postgres")
         })
+    }
+
+    /// The same, with its home in a folder of this name.
+    pub fn in_folder(below: &str, vault: &str) -> Self {
+        log::stays_awake();
+        let rig = Self::of(World::new(BEGIN.parse().unwrap()).with_home_in(below));
+        rig.init(vault);
+        rig
     }
 
     fn configured(vault: &str) -> Self {
@@ -173,6 +183,8 @@ impl Rig {
                 display: true,
             }),
             real_network: Mutex::new(false),
+            earlier: Mutex::default(),
+            user: Mutex::new("sam".into()),
             recipients: Mutex::default(),
         }
     }
@@ -201,7 +213,7 @@ impl Rig {
     }
 
     /// Starts a command line on a thread of its own: what it prints is thrown away.
-    pub fn start(&self, line: &str) -> std::thread::JoinHandle<u8> {
+    pub fn start(&self, line: &str) -> std::thread::JoinHandle<u32> {
         let words = shlex::split(line).unwrap();
         let arguments: Vec<_> =
             std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
@@ -223,6 +235,16 @@ impl Rig {
     /// A variable of every further run's environment.
     pub fn sets(&self, name: &str, value: &str) {
         self.variables.lock().unwrap().push((name.into(), value.into()));
+    }
+
+    /// Who sits there from now on.
+    pub fn is_used_by(&self, user: &str) {
+        *self.user.lock().unwrap() = user.into();
+    }
+
+    /// Where an earlier version had its home, from now on.
+    pub fn had_its_home_in(&self, folders: &[PathBuf]) {
+        *self.earlier.lock().unwrap() = folders.to_vec();
     }
 
     /// What kind of place it is from now on, instead of a desk with a screen.
@@ -327,6 +349,8 @@ impl Rig {
 
     /// The machine as the commands see it, with nobody at it and whatever it prints thrown away.
     pub fn env(&self) -> Env {
+        let mut paths = Paths::within(self.world.home());
+        paths.earlier.clone_from(&self.earlier.lock().unwrap());
         Env {
             clock: self.world.clock.clone(),
             random: self.world.random.clone(),
@@ -338,12 +362,12 @@ impl Rig {
             keyring: Arc::new(KeyringThread::over(self.keyring.clone(), PATIENCE)),
             successor: self.successor.clone(),
             variables: Variables::new(self.variables.lock().unwrap().iter().cloned()),
-            paths: Paths::within(self.world.home()),
+            paths,
             terminal: Terminal::captured(Box::new(std::io::sink()), Box::new(std::io::sink())),
             surroundings: Some(*self.surroundings.lock().unwrap()),
             boot: self.boot.lock().unwrap().clone(),
             steps: Arc::new(NoObserver),
-            who: Invoker { user: "sam".into(), host: "desk".into() },
+            who: Invoker { user: self.user.lock().unwrap().clone(), host: "desk".into() },
             signals: Hand::default().signals(),
             runtime: LazyRuntime::default(),
         }

@@ -11,7 +11,7 @@ pub const IN_VAIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Done {
     /// The exit code.
-    pub code: u8,
+    pub code: u32,
     /// Standard output.
     pub out: String,
     /// Standard error.
@@ -42,14 +42,14 @@ impl Done {
 
     /// It ended with this code; what it printed is somebody else's test.
     #[track_caller]
-    pub fn exits(self, code: u8) -> Self {
+    pub fn exits(self, code: u32) -> Self {
         assert_eq!(self.code, code, "{}", self.transcript());
         self
     }
 
     /// It ended with this code and printed exactly this.
     #[track_caller]
-    pub fn is(self, code: u8, out: &str, err: &str) -> Self {
+    pub fn is(self, code: u32, out: &str, err: &str) -> Self {
         assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (code, out, err));
         self
     }

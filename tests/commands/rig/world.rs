@@ -7,7 +7,7 @@ use super::provider::ScriptedProvider;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
@@ -15,6 +15,8 @@ use tempfile::TempDir;
 #[derive(Clone)]
 pub struct World {
     home: Arc<TempDir>,
+    /// The home itself.
+    path: PathBuf,
     pub(super) clock: Arc<StandingClock>,
     pub(super) random: Arc<CountedRandom>,
     /// The stand-in for BioTrack.
@@ -26,10 +28,11 @@ pub struct World {
 
 impl World {
     pub(super) fn new(now: Timestamp) -> Self {
-        let watch = Arc::<Watch>::default();
+        let (watch, home) = (Arc::<Watch>::default(), home());
         let clock = Arc::new(StandingClock::at(now, watch.clone()));
         Self {
-            home: home(),
+            path: home.path().into(),
+            home,
             random: Arc::default(),
             provider: Arc::new(ScriptedProvider::new(clock.clone(), watch.clone())),
             keyring: Arc::new(FakeKeyring::empty(watch.clone())),
@@ -40,13 +43,19 @@ impl World {
 
     /// The home's folder.
     pub fn home(&self) -> &Path {
-        self.home.path()
+        &self.path
+    }
+
+    /// The same machine with its home in a folder that isn't there yet, which has this name below another.
+    pub(super) fn with_home_in(self, below: &str) -> Self {
+        Self { path: self.home.path().join(below), ..self }
     }
 
     /// Another machine, with nothing on it yet, that reaches the same provider.
     pub fn another_host(&self) -> Self {
         let (home, watch) = (home(), Arc::<Watch>::default());
-        Self { home, keyring: Arc::new(FakeKeyring::empty(watch.clone())), watch, ..self.clone() }
+        let path = home.path().into();
+        Self { home, path, keyring: Arc::new(FakeKeyring::empty(watch.clone())), watch, ..self.clone() }
     }
 
     /// This machine once more, with nothing in its home yet.
@@ -133,6 +142,7 @@ impl World {
         let copy = home();
         copied(self.home(), copy.path());
         Self {
+            path: copy.path().into(),
             home: copy,
             random: Arc::new(self.random.copied()),
             provider: Arc::new(self.provider.copied(clock.clone(), watch.clone())),
