@@ -10,6 +10,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(target_os = "linux")]
 use zbus_secret_service_keyring_store::Store;
 
+/// What its items are searched by: Windows knows them by their whole name alone, which ends with the service.
+const OURS: [(&str, &str); 1] =
+    if cfg!(windows) { [("pattern", r"\.biotrack-auth$")] } else { [("service", SERVICE)] };
+
 /// So often a connection is made, where one after the other turns out to be garbled.
 const TRIES: usize = 4;
 
@@ -57,7 +61,7 @@ impl KeyringStore for PlatformStore {
         self.asks_nobody_in_vain(None)?;
         // Sets the store up, or says why there is none.
         unless_garbled(|| entry("search"))?;
-        let entries = match Entry::search(&HashMap::from([("service", SERVICE)])) {
+        let entries = match Entry::search(&HashMap::from(OURS)) {
             Ok(entries) => entries,
             // By its word, or because it names its attributes otherwise.
             Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => {
@@ -83,9 +87,13 @@ impl KeyringStore for PlatformStore {
         })
     }
 
-    #[cfg(target_os = "linux")]
     fn keeper(&self) -> Option<String> {
-        self.service.keeper()
+        #[cfg(target_os = "linux")]
+        let keeper = self.service.keeper();
+        #[cfg(not(target_os = "linux"))]
+        let keeper =
+            Some(if cfg!(windows) { "Windows Credential Manager" } else { "macOS Keychain" }.to_owned());
+        keeper
     }
 
     #[cfg(target_os = "linux")]
@@ -200,5 +208,15 @@ fn reason(e: &keyring::Error) -> String {
     match known.iter().find(|(sign, _)| text.contains(sign)) {
         Some((_, said)) => (*said).into(),
         None => excerpt(text.lines().next().unwrap_or_default(), 200),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_search_names_the_service() {
+        assert!(OURS.iter().all(|(_, sought)| sought.contains(SERVICE)));
     }
 }

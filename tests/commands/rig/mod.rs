@@ -171,6 +171,7 @@ impl Rig {
                 wsl: false,
                 container: false,
                 display: true,
+                wine: false,
             }),
             real_network: Mutex::new(false),
             recipients: Mutex::default(),
