@@ -54,6 +54,7 @@ mod renew;
 mod renew_several;
 mod rig;
 mod sandbox;
+mod scheduled;
 mod schemas;
 mod status;
 mod token;
