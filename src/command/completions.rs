@@ -36,7 +36,8 @@ fi";
 Examples:
   biotrack-auth completions bash > ~/.local/share/bash-completion/completions/biotrack-auth
   biotrack-auth completions zsh > ~/.zfunc/_biotrack-auth        # a folder in $fpath
-  biotrack-auth completions fish > ~/.config/fish/completions/biotrack-auth.fish")]
+  biotrack-auth completions fish > ~/.config/fish/completions/biotrack-auth.fish
+  biotrack-auth completions powershell | Out-String | Invoke-Expression     # in $PROFILE")]
 pub struct Args {
     /// Print the script for this shell
     #[arg(value_name = "SHELL", value_enum)]

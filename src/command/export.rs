@@ -1,6 +1,6 @@
 //! `export`: records as a file; with their tokens only sealed to named recipients.
 
-use super::form::format_of;
+use super::form::{ByteOrderMark, format_of};
 use super::{Invocation, Workspace};
 use crate::custody::SealedExport;
 use crate::error::{Error, Result, clean, counted};
@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   biotrack-auth export --output stores.csv
+  biotrack-auth export --output stores.csv --bom           # for Excel
   biotrack-auth export --tag downstate --format json
   biotrack-auth export --with-secrets --backup --recipient age1… --output backup.age
   biotrack-auth export 101-X0007-D1 --with-secrets --recipient age1… --output moving.age")]
@@ -37,6 +38,9 @@ pub struct Args {
     /// Choose the output format [default: csv]
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "with_secrets")]
     format: Option<Format>,
+
+    #[command(flatten)]
+    bom: ByteOrderMark,
 
     /// Write to FILE in one step (`-` for standard output); a file with secrets is never overwritten
     #[arg(long, value_name = "FILE")]
@@ -72,15 +76,18 @@ pub(super) fn run(mut args: Args, call: &Invocation<'_>) -> Result<u8> {
     args.output = args.output.filter(|file| file.as_os_str() != "-");
     let args = &args;
     if args.with_secrets {
+        args.bom.before(false, false)?;
         return with_secrets(args, call);
     }
     let format = format_of(args.format, call.json.then_some(Format::Json), Format::Csv)?;
+    let to_terminal = args.output.is_none() && call.env.terminal.out_is_terminal();
+    let mark = args.bom.before(format == Format::Csv, to_terminal)?;
     let (config, provider) = call.provider()?;
     let standings = super::read_ledger(call.env, &config)?.standings(&provider.profile)?;
     let chosen = chosen(args, &provider.profile, standings)?;
     let records: Vec<&Authorization> = chosen.iter().map(|it| &it.record).collect();
     let text = match format {
-        Format::Csv => export_csv(&records)?,
+        Format::Csv => format!("{mark}{}", export_csv(&records)?),
         Format::Json => super::as_json(export_json(&records))?,
     };
     const FOR_ALL: u32 = 0o644;

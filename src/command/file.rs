@@ -50,8 +50,13 @@ pub(super) fn tell<R>(call: &Invocation<'_>, sheet: &LicenseFile<R>) {
     }
     tell_notes(call, &sheet.notes);
     if !sheet.notes.is_empty() {
-        call.env.terminal.info("The values above are used exactly as written.");
+        tell_as_written(call);
     }
+}
+
+/// What is done with values that were noted.
+pub(super) fn tell_as_written(call: &Invocation<'_>) {
+    call.env.terminal.info("The values above are used exactly as written.");
 }
 
 /// Notes of the same column and kind in one line, with the lines of the file that they are about.

@@ -1,4 +1,4 @@
-//! The form in which a command about several licenses answers.
+//! The form in which a command answers.
 
 use super::{Invocation, error_as_json};
 use crate::error::{Error, Result};
@@ -50,6 +50,31 @@ pub(super) fn format_of<F: PartialEq>(format: Option<F>, json: Option<F>, usual:
             hint: "Remove one of them.".into(),
         }),
         (format, json) => Ok(json.or(format).unwrap_or(usual)),
+    }
+}
+
+/// What stands before a CSV.
+#[derive(Debug, clap::Args)]
+pub(super) struct ByteOrderMark {
+    /// Begin the CSV with a byte order mark, so that Excel reads it as UTF-8
+    #[arg(long)]
+    bom: bool,
+}
+
+impl ByteOrderMark {
+    /// The mark, where it was asked for: `register`, `renew` and `import` read past it. A terminal has no use for it.
+    ///
+    /// # Errors
+    /// It was asked for, and the answer is no CSV.
+    pub(super) fn before(&self, is_csv: bool, to_terminal: bool) -> Result<&'static str> {
+        match (self.bom, is_csv) {
+            (true, false) => Err(Error::Usage {
+                what: "--bom is only for CSV".into(),
+                hint: "Choose CSV with --format csv, or remove --bom.".into(),
+            }),
+            (true, true) if !to_terminal => Ok("\u{feff}"),
+            _ => Ok(""),
+        }
     }
 }
 

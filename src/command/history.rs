@@ -1,6 +1,6 @@
 //! `history`: what happened, whether the chain is whole, and what may go after five years.
 
-use super::form::format_of;
+use super::form::{ByteOrderMark, format_of};
 use super::{Invocation, as_json, ledger_of, ledger_to_read, read_ledger};
 use crate::config::Config;
 use crate::error::{Error, LedgerError, Result, counted};
@@ -49,6 +49,9 @@ pub struct Args {
     /// Choose the output format [default: table]
     #[arg(long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
+
+    #[command(flatten)]
+    bom: ByteOrderMark,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -106,6 +109,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 
 fn show(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let format = format_of(args.format, call.json.then_some(Format::Json), Format::Table)?;
+    let mark = args.bom.before(format == Format::Csv, call.env.terminal.out_is_terminal())?;
     let now = call.env.clock.now();
     let since = args.since.as_ref().map(|text| ago("time", text, now)).transpose()?;
     let config = Config::load(&call.env.paths)?;
@@ -117,7 +121,7 @@ fn show(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         Format::Table => history_table(&links, &provider.zone, &call.view(Some(&profile))),
         Format::Json => call.json_text(&HistoryDocument::of(&profile, &links))?,
         Format::Jsonl => as_json(history_lines(&links))?,
-        Format::Csv => history_csv(&links)?,
+        Format::Csv => format!("{mark}{}", history_csv(&links)?),
     };
     call.env.terminal.answer(&text)?;
     Ok(0)

@@ -153,7 +153,7 @@ pub(super) fn tell_of_failure(call: &Invocation<'_>, occasion: HookEventKind, ab
 }
 
 /// What is told of a hook that failed beside something else.
-pub(super) const RUN_AGAIN: &str = "To run it again: biotrack-auth remind.";
+pub(super) const RUN_AGAIN: &str = "To run it again: biotrack-auth remind";
 
 /// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again. Who
 /// interrupts the command waits for none.
@@ -177,13 +177,13 @@ pub(super) fn after_change(
         Ok(HookSummary { failed: 0, left: 0, .. }) => {}
         Ok(HookSummary { failed: 0, left, .. }) => {
             let left = counted(left, "hook is", "hooks are");
-            call.env.terminal.always(&format!("{left} left to run. To run the rest: biotrack-auth remind."));
+            call.env.terminal.always(&format!("{left} left to run. To run the rest: biotrack-auth remind"));
         }
         Ok(_) => call.env.terminal.always(RUN_AGAIN),
         Err(Error::Interrupted { .. }) => {
             let left = ledger.waiting_hooks(&provider.profile)?.len();
             let left = counted(left, "hook is", "hooks are");
-            call.env.terminal.info(&format!("{left} left to run. To run the rest: biotrack-auth remind."));
+            call.env.terminal.info(&format!("{left} left to run. To run the rest: biotrack-auth remind"));
         }
         Err(e) => return Err(e),
     }

@@ -192,13 +192,22 @@ fn show(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Result
 /// The file as rows, whichever of the three forms it has.
 fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Result<FileContents> {
     let name = file::name(path);
-    let bytes = bytes(path, &name, call)?;
-    if is_sealed(&bytes) {
+    let whole_file = bytes(path, &name, call)?;
+    // Programs of Windows begin UTF-8 with a mark.
+    let bytes = whole_file.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&whole_file);
+    let refused = |complaints| Error::Rows { path: name.clone(), complaints };
+    let one = |problem: String| vec![RowProblem { line: None, column: None, problem }];
+    if is_utf16_from(bytes, b"{-") {
+        let problem = "is UTF-16, but must be UTF-8: write it with --output instead of PowerShell's >, or convert it: \
+                       Get-Content FILE | Set-Content -Encoding utf8 NEW";
+        return Err(refused(one(problem.into())));
+    }
+    if is_sealed(bytes) {
         let identity = match &args.identity {
             Some(named) => IdentityFile::at(named).asking(call.env.terminal.asker()),
             None => super::identity(call.env),
         };
-        let bundle = Bundle::read(&open_with(&identity, &bytes, &name)?, &name)?;
+        let bundle = Bundle::read(&open_with(&identity, bytes, &name)?, &name)?;
         let tokens = if bundle.backup && !args.adopt { FileTokens::Backup } else { FileTokens::Move };
         let adopted = bundle.backup && args.adopt;
         let (mut rows, mut complaints) = (Vec::new(), Vec::new());
@@ -208,7 +217,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
                 Err(complaint) => complaints.push(complaint),
             }
         }
-        return whole(rows, complaints, name).map(|rows| FileContents { rows, tokens, adopted });
+        return whole(rows, complaints, name.clone()).map(|rows| FileContents { rows, tokens, adopted });
     }
     if args.identity.is_some() {
         return Err(Error::Usage {
@@ -216,10 +225,8 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
             hint: "Remove --identity.".into(),
         });
     }
-    let refused = |complaints| Error::Rows { path: name.clone(), complaints };
     let incoming = if bytes.trim_ascii_start().starts_with(b"{") {
-        let one = |problem: String| vec![RowProblem { line: None, column: None, problem }];
-        let document: ExportDocument = serde_json::from_slice(&bytes).map_err(|e| {
+        let document: ExportDocument = serde_json::from_slice(bytes).map_err(|e| {
             refused(one(format!("isn't in the format of `export --format json`: {}", clean(&e.to_string()))))
         })?;
         if !(1..=SCHEMA).contains(&document.schema) {
@@ -235,7 +242,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
         }
         whole(rows, complaints, name.clone())?
     } else {
-        let sheet = rows::incoming(&bytes, profile).map_err(refused)?;
+        let sheet = rows::incoming(bytes, profile).map_err(refused)?;
         file::tell(call, &sheet);
         sheet.rows
     };
@@ -255,11 +262,23 @@ fn tell_odd(records: &[WrittenRecord], call: &Invocation<'_>) {
         }
     }
     for ((column, why), licenses) in &found {
-        call.env.terminal.info(&format!("Note: {}: {column} {why}.", first_few(licenses, NAMED)));
+        call.env.terminal.info(&format!("Note: {}, column {column}: {why}", first_few(licenses, NAMED)));
     }
     if !found.is_empty() {
-        call.env.terminal.info("The values named above are imported exactly as they are written.");
+        file::tell_as_written(call);
     }
+}
+
+/// Whether it's UTF-16 whose first letter is one of these, which begin a JSON document or an armored bundle: older PowerShells
+/// write so what they redirect into a file.
+fn is_utf16_from(bytes: &[u8], letters: &[u8]) -> bool {
+    let marked = bytes.strip_prefix(b"\xff\xfe").or_else(|| bytes.strip_prefix(b"\xfe\xff"));
+    let ascii = |pair: &[u8]| match pair {
+        [0, c] | [c, 0] => *c,
+        _ => 0,
+    };
+    let first = marked.unwrap_or(bytes).chunks_exact(2).map(ascii).find(|c| !c.is_ascii_whitespace());
+    first.is_some_and(|first| letters.contains(&first))
 }
 
 fn bytes(path: &Path, name: &str, call: &Invocation<'_>) -> Result<Vec<u8>> {
@@ -384,4 +403,28 @@ fn confirm(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Res
 
 fn clean_lines(text: &str) -> String {
     text.lines().map(|line| clean(line) + "\n").collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_utf16_from;
+
+    #[test]
+    fn a_document_in_utf16_is_recognized_in_either_order_with_its_mark_or_without() {
+        let text = "\r\n {\"schema\":2}";
+        let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for utf16 in [
+            little.clone(),
+            big.clone(),
+            [b"\xff\xfe".to_vec(), little].concat(),
+            [b"\xfe\xff".to_vec(), big].concat(),
+        ] {
+            assert!(is_utf16_from(&utf16, b"{"), "{utf16:?}");
+        }
+        let sheet: Vec<u8> = "license,ubi".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        for other in [text.as_bytes(), b"", b"{", b"license,ubi", &sheet] {
+            assert!(!is_utf16_from(other, b"{"), "{other:?}");
+        }
+    }
 }

@@ -141,7 +141,7 @@ impl Reporter<'_, '_> {
     /// What helps where the client isn't accepted.
     fn set_secret(&self) -> String {
         let command = next_of("config", &["set-secret"], self.provider.other(), &[]);
-        format!("Check client_id, and set the secret that BioTrack gave you (no restart needed): {command}.")
+        format!("Check client_id, and set the secret that BioTrack gave you (no restart needed): {command}")
     }
 
     /// What to do about a license that has no new grant: nobody ran a command that could be run again.
@@ -199,7 +199,7 @@ impl ListeningReporter for Reporter<'_, '_> {
     fn unready(&mut self, why: &Error) {
         let advice = match why {
             Error::Provider(ProviderError::WrongClient { .. }) => self.set_secret(),
-            _ => "To check every endpoint: biotrack-auth doctor.".into(),
+            _ => "To check every endpoint: biotrack-auth doctor".into(),
         };
         self.call.env.terminal.always(&format!(
             "Note: {why}. Answers to open links are still accepted, and kept until they can be exchanged. {advice}"

@@ -46,9 +46,12 @@ const ENVIRONMENT: [(&str, &str); 9] = [
     ("CREDENTIALS_DIRECTORY", "set by systemd; the identity in it is named biotrack-auth-identity"),
     ("BROWSER", "the command that opens the Grant Access page"),
     ("NO_COLOR", "turns color off"),
-    ("HTTPS_PROXY", "the proxy for requests to the provider"),
+    (
+        "HTTPS_PROXY",
+        "the proxy for requests to the provider; on Windows and macOS, the system's settings name one otherwise",
+    ),
     ("NO_PROXY", "hosts that need no proxy"),
-    ("SSL_CERT_FILE", "the certificates to trust"),
+    ("SSL_CERT_FILE", "the certificates to trust instead of the system's, in requests to the provider"),
 ];
 
 /// What `status --check` answers a monitoring daemon.
@@ -99,7 +102,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     if folder.components().count() == 1 && !folder.is_dir() && !is_path(folder) {
         return Err(Error::Usage {
             what: "there is no command or folder with that name".into(),
-            hint: "For a new folder, pass a path such as ./man1. To list the commands: biotrack-auth --help."
+            hint: "For a new folder, pass a path such as ./man1. To list the commands: biotrack-auth --help"
                 .into(),
         });
     }

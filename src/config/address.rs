@@ -33,7 +33,7 @@ pub(super) fn check(text: &str) -> Result<Url, InvalidValue> {
     if authority.is_some_and(|authority| authority.contains('@')) || !url.username().is_empty() {
         return Err(InvalidValue::new(
             "contains a user name or password",
-            "Remove it. Set the client's id in client_id, and store its secret in the vault: biotrack-auth config set-secret.",
+            "Remove it. Set the client's id in client_id, and store its secret in the vault: biotrack-auth config set-secret",
         ));
     }
     // Browsers read `https:host` and `https:///host` too; whatever else is given the address may not.

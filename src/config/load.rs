@@ -82,7 +82,7 @@ impl Config {
 fn on_one_machine() -> InvalidValue {
     InvalidValue::new(
         "is on a server and needs the sealed vault, because a keyring works on one machine only",
-        "Set vault = \"sealed\". If secrets are in the keyring, first move them with the ledger still here: biotrack-auth config vault sealed.",
+        "Set vault = \"sealed\". If secrets are in the keyring, first move them with the ledger still here: biotrack-auth config vault sealed",
     )
 }
 

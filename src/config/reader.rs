@@ -212,7 +212,7 @@ fn right_key(name: &str, scope: Scope, section: &str) -> String {
     }
     match (nearest(name, known.iter().copied()), section) {
         (Some(near), _) => format!("Did you mean `{near}`?"),
-        (None, "") => "To see all keys: biotrack-auth config show.".into(),
+        (None, "") => "To see all keys: biotrack-auth config show".into(),
         (None, _) => did_you_mean(name, &known),
     }
 }

@@ -109,7 +109,7 @@ fn place(config: &Config, profile: Option<&str>, key: &str) -> Result<SettingPat
             match moved {
                 Some((key, by)) => Err(Error::Usage {
                     what: format!("`{key}` can't be changed with config set"),
-                    hint: format!("{by}."),
+                    hint: (*by).into(),
                 }),
                 None => Ok(SettingPath { profile: profile.map(str::to_owned), key: key.to_owned(), form }),
             }
@@ -123,7 +123,7 @@ fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> E
     let what = format!("unknown key `{}`", clean(key));
     let whole = |key: &str| profile.map_or_else(|| key.to_owned(), |name| format!("profiles.{name}.{key}"));
     let hint = if without_secret(key).is_some() {
-        "The file never contains a secret or an admin's password. To store the client secret in the vault: biotrack-auth config set-secret.".into()
+        "The file never contains a secret or an admin's password. To store the client secret in the vault: biotrack-auth config set-secret".into()
     } else if scope == Scope::Profile && Scope::File.find(key).is_some() {
         format!("It is a setting of the whole file. Did you mean `{key}`, without the profile?")
     } else if let Some(key) = nearest(key, scope.keys()) {
@@ -134,7 +134,7 @@ fn unknown(config: &Config, profile: Option<&str>, scope: Scope, key: &str) -> E
             _ => format!("It is a profile's setting. Did you mean `profiles.NAME.{key}`?"),
         }
     } else {
-        "To see all keys: biotrack-auth config show.".into()
+        "To see all keys: biotrack-auth config show".into()
     };
     Error::Usage { what, hint }
 }

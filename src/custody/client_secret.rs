@@ -87,7 +87,7 @@ impl Custody<'_> {
         let secret = secret.ok_or_else(|| ConfigError::Incomplete {
             profile: profile.clone(),
             key: "client secret".into(),
-            how: format!("Store it in the vault: biotrack-auth config set-secret --profile {profile}."),
+            how: format!("Store it in the vault: biotrack-auth config set-secret --profile {profile}"),
         })?;
         let row = self.seals.row_of_client_secret(profile, &secret);
         let kept = self.vault.get(&secret.place, &row)?;

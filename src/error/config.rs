@@ -72,13 +72,13 @@ impl ConfigError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Missing { .. } => Some(
-                "Create one: biotrack-auth config init. To try the program first: biotrack-auth sandbox demo."
+                "Create one: biotrack-auth config init. To try the program first: biotrack-auth sandbox demo"
                     .into(),
             ),
             Self::Changed { .. } => Some("Run the command again.".into()),
             Self::Invalid { right, .. } => right.clone(),
             Self::NoProfile { known, .. } if known.is_empty() => {
-                Some("Create one: biotrack-auth config init.".into())
+                Some("Create one: biotrack-auth config init".into())
             }
             Self::NoProfile { known, .. } => Some(format!("Known profiles: {}.", known.join(", "))),
             Self::WhichProfile { known } => {
@@ -97,17 +97,17 @@ impl ConfigError {
                 };
                 Some(match (missing.is_empty(), unlisted.is_empty()) {
                     (false, true) => format!(
-                        "If you recognize them, add them here: {}. If you don't, remove them: {}.",
+                        "If you recognize them, add them here: {}. If you don't, remove them: {}",
                         step("add", &missing),
                         step("remove", &missing)
                     ),
                     (false, false) => format!(
-                        "First run this on a host that can read the tokens: {}. Then run this here, if you recognize the recipients: {}.",
+                        "First run this on a host that can read the tokens: {}. Then run this here, if you recognize the recipients: {}",
                         step("add", &unlisted),
                         step("add", &missing)
                     ),
                     (true, _) => format!(
-                        "If they were removed on another host: {}. Otherwise add them to the list: {}.",
+                        "If they were removed on another host: {}. Otherwise add them to the list: {}",
                         step("remove", &unlisted),
                         step("add", &unlisted)
                     ),

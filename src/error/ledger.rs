@@ -174,7 +174,7 @@ impl LedgerError {
             Self::Newer { .. } => "Install the newer version on this host. This version changes nothing.",
             Self::Older { .. } => "Migrate it as the role that owns it: biotrack-auth doctor --fix. Until then the older version works with it.",
             Self::NotItsOwner { owner, .. } => return Some(format!("Run biotrack-auth doctor --fix as {owner}: with postgres://{owner}@… as the ledger's address.")),
-            Self::NotMigrated { .. } => "Make the file and its folder writable, with room for a copy of the file, then migrate it: biotrack-auth doctor --fix.",
+            Self::NotMigrated { .. } => "Make the file and its folder writable, with room for a copy of the file, then migrate it: biotrack-auth doctor --fix",
             Self::Busy { .. } => "Wait until the other process has finished, then run the command again.",
             Self::Held { process, .. } => {
                 return Some(format!("Run the command again when that session has ended. If it hangs, an administrator can end it: SELECT pg_terminate_backend({process});"));
@@ -189,13 +189,13 @@ impl LedgerError {
             Self::Moved { .. } => "Set its new place in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
             Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again on the host where it began: it continues.",
             Self::Occupied { .. } => "Choose a place without records, such as an empty database. To merge two ledgers, export the records from one and import them into the other.",
-            Self::TakenOver => "To see the current state: biotrack-auth status.",
+            Self::TakenOver => "To see the current state: biotrack-auth status",
             Self::ServerFailed { .. } => "Check the server's log and its free disk space, then run the command again.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Check its state (biotrack-auth status), then run the command again if it's still needed.",
             Self::SecretMoved => "Run the command again when the other process has finished.",
             Self::OtherVault { moved, .. } => {
-                return Some(format!("Run the command again. If it fails in the same way: biotrack-auth config vault {moved}."));
+                return Some(format!("Run the command again. If it fails in the same way: biotrack-auth config vault {moved}"));
             }
             Self::BrokenHistory => "To find the break: biotrack-auth history verify. Keep the file, and compare it with a backup.",
             Self::WentBack { .. } => "Nothing was done. Run the command again: it hands out valid access tokens. Until you run biotrack-auth import --adopt, it sends no refresh token that may already be used. Register missing licenses again.",

@@ -355,9 +355,9 @@ impl Error {
                 };
                 Some(match profile {
                     Some(_) => format!(
-                        "{nearest}List all authorizations: biotrack-auth status; of every profile: biotrack-auth status --all-profiles."
+                        "{nearest}List all authorizations: biotrack-auth status; of every profile: biotrack-auth status --all-profiles"
                     ),
-                    None => format!("{nearest}List the authorizations of every profile: biotrack-auth status --all-profiles."),
+                    None => format!("{nearest}List the authorizations of every profile: biotrack-auth status --all-profiles"),
                 })
             }
             Self::Ambiguous { several_profiles: true, .. } => {
@@ -400,7 +400,7 @@ impl Error {
                     .into(),
             ),
             Self::OtherAdmin { accept, discard, .. } => Some(format!(
-                "If that admin may grant access for this store, accept the grant: {accept}. Otherwise discard it: {discard}."
+                "If that admin may grant access for this store, accept the grant: {accept}. Otherwise discard it: {discard}"
             )),
             Self::Interrupted { next } => next.as_ref().map(|next| format!("To continue: {next}")),
             Self::Partial { again, .. } => Some(format!("To retry the failed ones: {again}")),

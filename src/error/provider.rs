@@ -111,8 +111,18 @@ pub enum ProviderError {
 /// What helps where the client isn't accepted.
 fn right_client(set_secret: Option<&String>) -> String {
     match set_secret {
-        Some(set_secret) => format!("Set the secret that BioTrack gave you: {set_secret}."),
-        None => "Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+        Some(set_secret) => format!("Set the secret that BioTrack gave you: {set_secret}"),
+        None => "Check client_id and client_auth: biotrack-auth config show --origin".into(),
+    }
+}
+
+/// What helps where no client for TLS can be made. Windows and macOS always have certificates of their own.
+fn certificates_hint(system_has_its_own: bool) -> &'static str {
+    match system_has_its_own {
+        true => "Name a file of PEM certificates in the profile's ca_file or in SSL_CERT_FILE, or neither.",
+        false => {
+            "Install the system's CA certificates (Debian: ca-certificates), or name a file in the profile's ca_file or in SSL_CERT_FILE."
+        }
     }
 }
 
@@ -237,6 +247,8 @@ impl ProviderError {
     /// What to do about it; `next`: the command that asks about the license at hand once more.
     pub fn hint(&self, next: Option<&str>) -> Option<String> {
         let again = next.unwrap_or("the command again");
+        // A command at the end has no full stop behind it, which would be pasted with it.
+        let last = next.unwrap_or("the command again.");
         Some(match self {
             Self::Unreachable { setting, .. } => {
                 let doctor = if *setting == "url" { "" } else { " biotrack-auth doctor checks every endpoint." };
@@ -244,26 +256,26 @@ impl ProviderError {
             }
             Self::WrongClient { has_secret, next, .. } => match has_secret {
                 true => format!("No admin was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
-                false => "No admin was asked. Check client_id and client_auth: biotrack-auth config show --origin.".into(),
+                false => "No admin was asked. Check client_id and client_auth: biotrack-auth config show --origin".into(),
             },
             Self::Lost { .. } => {
-                format!("The request may have taken effect; biotrack-auth status shows it. To ask again, run {again}.")
+                format!("The request may have taken effect; biotrack-auth status shows it. To ask again, run {last}")
             }
             Self::Overloaded { status: 429, what: "the code", .. } => {
                 format!("Nothing was granted yet. In a few minutes, run {again}: it sends the same code again, without asking the admin again while the code is valid.")
             }
             Self::Useless { what: "the revocation", .. } => {
-                format!("In a few minutes, run {again}. If it keeps failing, check the profile's revocation_url: biotrack-auth config show --origin.")
+                format!("In a few minutes, run {again}. If it keeps failing, check the profile's revocation_url: biotrack-auth config show --origin")
             }
             Self::Useless { .. } | Self::Overloaded { .. } => format!("In a few minutes, run {again}. biotrack-auth status shows what is uncertain."),
             Self::Refused { code, .. } => match code.as_str() {
-                "access_denied" => format!("Ask the admin whether they meant to refuse, then run {again}."),
-                "server_error" | "temporarily_unavailable" => format!("In a few minutes, run {again}."),
-                _ => "Compare the profile with the settings that BioTrack gave you: biotrack-auth config show --origin.".into(),
+                "access_denied" => format!("Ask the admin whether they meant to refuse, then run {last}"),
+                "server_error" | "temporarily_unavailable" => format!("In a few minutes, run {last}"),
+                _ => "Compare the profile with the settings that BioTrack gave you: biotrack-auth config show --origin".into(),
             },
             Self::TokenRefused { code, what: "the code", set_secret, .. } if is_of_the_client(code) => {
                 let right_client = right_client(set_secret.as_ref());
-                format!("{right_client} The consent is kept: run {again} within 10 minutes of the admin's click, and the admin need not click again.")
+                format!("{right_client}. The consent is kept: run {again} within 10 minutes of the admin's click, and the admin need not click again.")
             }
             Self::TokenRefused { code, set_secret, .. } if is_of_the_client(code) => {
                 right_client(set_secret.as_ref())
@@ -271,28 +283,28 @@ impl ProviderError {
             Self::TokenRefused { what: "the revocation", .. } => {
                 "Trying again doesn't help. Ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
             }
-            Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin.".into(),
+            Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin".into(),
             Self::RefusedInDoubt { .. } => {
                 format!("In a minute, run {again}: the grant counts as invalid only if BioTrack refuses it once more.")
             }
             Self::CodeLapsed { .. } => {
-                format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {again}.")
+                format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {last}")
             }
             Self::Issuer { .. } | Self::Redirect { .. } => {
-                let anew = next.map(|next| format!(" To ask again: {next}.")).unwrap_or_default();
+                let anew = next.map(|next| format!(" To ask again: {next}")).unwrap_or_default();
                 format!("Nothing was sent, and the link still works. If this happens again, someone may be interfering.{anew}")
             }
             Self::Mismatch { fate, .. } => {
-                format!("{fate} Ask the admin to grant exactly what the card shows, on the same link, or run {again}.")
+                format!("{fate} Ask the admin to grant exactly what the card shows, on the same link, or run {last}")
             }
             Self::OtherToken { .. } => {
                 "The token was not handed out. If this happens again, ask the admin to grant access again.".into()
             }
             Self::Metadata { .. } | Self::Unsupported { .. } => {
-                "Check the profile's url and issuer: biotrack-auth config show --origin.".into()
+                "Check the profile's url and issuer: biotrack-auth config show --origin".into()
             }
             Self::Setup { .. } => {
-                "Install the system's CA certificates (Debian: ca-certificates), or name a file in the profile's ca_file or in SSL_CERT_FILE.".into()
+                certificates_hint(cfg!(any(windows, target_os = "macos"))).into()
             }
         })
     }

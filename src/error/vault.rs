@@ -126,10 +126,10 @@ impl VaultError {
         };
         Some(match self {
             Self::NoKeyring { .. } | Self::Keyring { .. } | Self::NotSetUp { .. } | Self::Silent { .. } => {
-                return Some(format!("{} On a host without a desktop, use the sealed vault: biotrack-auth config vault sealed.", self.keyring_advice()));
+                return Some(format!("{} On a host without a desktop, use the sealed vault: biotrack-auth config vault sealed", self.keyring_advice()));
             }
             Self::Unchosen(e) => {
-                return Some(format!("{} On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed.", e.keyring_advice()));
+                return Some(format!("{} On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed", e.keyring_advice()));
             }
             Self::Locked => self.keyring_advice(),
             Self::Gone { .. } | Self::Broken { .. } => {
@@ -149,7 +149,7 @@ impl VaultError {
             }
             Self::WrongPassphrase { .. } => "Run the command again, and retype the passphrase.",
             Self::IdentityExists { .. } => "Use it as it is, or move it away first. Don't delete it: nothing else opens the secrets that are sealed to it.",
-            Self::Sealing { .. } => "To see which recipients are configured: biotrack-auth config show --origin.",
+            Self::Sealing { .. } => "To see which recipients are configured: biotrack-auth config show --origin",
             Self::Sealed { .. } => {
                 return Some(format!("Run the command on a host that it is sealed to. {renew}"));
             }
@@ -171,7 +171,7 @@ impl VaultError {
             }
             Self::Foreign { .. } => "Run the command on that recipient's host: this host can seal secrets, but not open them.",
             Self::Recipient { .. } => {
-                "A recipient looks like age1…. To see which are configured: biotrack-auth config show --origin."
+                "A recipient looks like age1…. To see which are configured: biotrack-auth config show --origin"
             }
         }
         .into())

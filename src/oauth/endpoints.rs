@@ -3,6 +3,7 @@
 use super::members::members;
 use super::server_text::short;
 use crate::error::{ConfigError, Error, ProviderError, Result};
+use crate::model::blocked_ports::blocked_port_of;
 use crate::model::provider::{Pkce, Provider};
 use crate::system::{Http, HttpFault, is_this_machine};
 use jiff::{SignedDuration, Timestamp};
@@ -118,6 +119,11 @@ pub(super) fn settled(
         if ours.is_empty() {
             *ours = theirs.map(fit).transpose()?.unwrap_or_default();
         }
+    }
+    // What the profile itself says of it was looked at with the profile.
+    if let Some(port) = url::Url::parse(&endpoints.authorize).ok().as_ref().and_then(blocked_port_of) {
+        let problem = format!("name an authorization_endpoint at port {port}, which browsers refuse");
+        return Err(wrong(problem).into());
     }
     for (ours, theirs) in [
         (&mut endpoints.revocation, found.revocation_endpoint),

@@ -39,7 +39,7 @@ pub struct Finding {
 pub struct DoctorDocument {
     schema: u8,
     version: &'static str,
-    /// Operating system and processor.
+    /// Operating system and processor, and what stands in place of the system, such as Wine.
     platform: String,
     profile: Option<String>,
     /// How many problems there are: with any, the exit code is 1.
@@ -49,7 +49,7 @@ pub struct DoctorDocument {
 
 impl DoctorDocument {
     /// All that was found, redacted; `home` is this user's own folder.
-    pub fn of(profile: Option<String>, findings: Vec<Finding>, home: Option<&str>) -> Self {
+    pub fn of(platform: String, profile: Option<String>, findings: Vec<Finding>, home: Option<&str>) -> Self {
         let told = |text: &str| redacted(&clean(text), home);
         let findings: Vec<_> = findings
             .into_iter()
@@ -58,7 +58,7 @@ impl DoctorDocument {
         Self {
             schema: SCHEMA,
             version: env!("CARGO_PKG_VERSION"),
-            platform: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
+            platform,
             profile,
             problems: findings.iter().filter(|it| it.health == Health::Problem).count(),
             findings,

@@ -55,22 +55,30 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
     match choice {
         BrowserChoice::None => Vec::new(),
         BrowserChoice::Command(words) => command_of(words, Some(address)).into_iter().collect(),
-        BrowserChoice::System => {
-            let list = variables.get("BROWSER").into_iter().flat_map(browsers).flatten();
-            list.filter_map(|words| listed(&words, address)).chain(open::commands(address)).collect()
-        }
+        BrowserChoice::System => named(address, variables).chain(open::commands(address)).collect(),
     }
 }
 
-/// The program that would be tried first, of those that are there; nothing is started.
+/// What `$BROWSER` names.
+fn named(address: &str, variables: &Variables) -> impl Iterator<Item = Command> {
+    let list = variables.get("BROWSER").into_iter().flat_map(browsers).flatten();
+    list.filter_map(move |words| listed(&words, address))
+}
+
+/// What would be tried first, of what is there; nothing is started. macOS and Windows have an opener of their own, which starts
+/// whichever browser the user chose.
 pub fn found(variables: &Variables) -> Option<String> {
-    // macOS and Windows have their openers built in.
-    let built_in = cfg!(any(windows, target_os = "macos"));
-    candidates("https://example.invalid/", &BrowserChoice::System, variables)
-        .iter()
-        .map(|command| Path::new(command.get_program()))
-        .find(|program| built_in || there(program, variables))
-        .map(|program| program.display().to_string())
+    const ADDRESS: &str = "https://example.invalid/";
+    let is_there = |command: &Command| {
+        let words = [command.get_program().to_string_lossy().into_owned()];
+        is_there(&words, variables)
+    };
+    let shown = |command: Command| Path::new(command.get_program()).display().to_string();
+    let named = named(ADDRESS, variables).find(is_there).map(shown);
+    named.or_else(|| match cfg!(any(windows, target_os = "macos")) {
+        true => Some("the default browser".to_owned()),
+        false => open::commands(ADDRESS).into_iter().find(is_there).map(shown),
+    })
 }
 
 /// Whether a command's program is there at all. A run over many licenses asks before it begins.

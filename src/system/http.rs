@@ -3,10 +3,11 @@
 use super::clock::{Clock, SystemClock};
 use super::files::{self, FileSensitivity};
 use super::stopped::{READING, was_stopped_at};
-use super::variables::{Variables, proxy_address};
+use super::variables::Variables;
 use crate::error::{Error, ProviderError, Result};
+use hyper_util::client::proxy::matcher::Matcher;
 use jiff::Timestamp;
-use oauth2::http::HeaderMap;
+use oauth2::http::{HeaderMap, Uri};
 use oauth2::{AsyncHttpClient, HttpRequest, HttpResponse};
 use std::future::Future;
 use std::io::Read;
@@ -64,28 +65,61 @@ struct Client {
     client: reqwest::Client,
     /// For addresses on this machine: never through a proxy.
     direct: reqwest::Client,
-    /// What stands between, where the environment names something.
-    proxy: Option<Proxy>,
+    /// What may stand between; `None` where every address is on this machine.
+    proxies: Option<ProxyRules>,
 }
 
-/// A proxy that the environment names.
+/// A proxy that stands between here and an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
-    pub variable: &'static str,
-    /// Its host, and its port where one is given; never its user name and password. None where the value is no address.
-    pub place: Option<String>,
+    /// Who names it: a variable, or the system.
+    pub named_by: &'static str,
+    /// Its host, and its port where one is given; never its user name and password.
+    pub place: String,
 }
 
-impl Proxy {
-    /// The one for requests to https addresses.
-    pub fn named_by(variables: &Variables) -> Option<Self> {
-        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-        let (variable, address) = names.iter().find_map(|name| Some((*name, variables.get(name)?)))?;
-        let place = proxy_address(address).and_then(|address| {
-            let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
-            Some(format!("{}{port}", address.host_str()?))
-        });
-        Some(Self { variable, place })
+/// By what it's decided whether a request goes through a proxy: the client's own rules, read as the client reads them.
+pub struct ProxyRules {
+    /// The variable that names one, and what all variables together come to.
+    variable: Option<&'static str>,
+    of_variables: Matcher,
+    /// What these come to with the settings of Windows or macOS; `None` elsewhere.
+    of_system: Option<Matcher>,
+}
+
+impl ProxyRules {
+    /// The rules of this process on this system.
+    pub fn of(variables: &Variables) -> Self {
+        let of_system = cfg!(any(windows, target_os = "macos")).then(Matcher::from_system);
+        Self::with(variables, of_system)
+    }
+
+    fn with(variables: &Variables, of_system: Option<Matcher>) -> Self {
+        let first = |names: [&'static str; 2]| names.into_iter().find(|name| variables.get(name).is_some());
+        let (https, all) = (first(["HTTPS_PROXY", "https_proxy"]), first(["ALL_PROXY", "all_proxy"]));
+        let value = |name: Option<&str>| name.and_then(|name| variables.get(name)).unwrap_or_default();
+        let of_variables = Matcher::builder()
+            .https(value(https))
+            .all(value(all))
+            .no(value(first(["NO_PROXY", "no_proxy"])))
+            .build();
+        Self { variable: https.or(all), of_variables, of_system }
+    }
+
+    /// The one that a request to this address goes through.
+    pub fn between(&self, address: &Uri) -> Option<Proxy> {
+        const SYSTEM: &str = "the system's network configuration";
+        let named = self.of_variables.intercept(address);
+        let (taken, named_by) = match &self.of_system {
+            None => (named?, self.variable?),
+            Some(system) => {
+                let taken = system.intercept(address)?;
+                let is_named = named.is_some_and(|named| named.uri() == taken.uri());
+                (taken, self.variable.filter(|_| is_named).unwrap_or(SYSTEM))
+            }
+        };
+        let port = taken.uri().port().map(|port| format!(":{port}")).unwrap_or_default();
+        Some(Proxy { named_by, place: format!("{}{port}", taken.uri().host()?) })
     }
 }
 
@@ -127,16 +161,19 @@ impl Http {
 impl Client {
     /// Builds it. Must be called inside the runtime's context.
     fn new(options: &HttpOptions, variables: &Variables) -> Result<Self> {
-        let (deadline, direct) = (options.deadline, Self::build(options, true)?);
+        let (deadline, direct) = (options.deadline, Self::build(options, true, None)?);
         if options.loopback {
-            return Ok(Self { deadline, client: direct.clone(), direct, proxy: None });
+            return Ok(Self { deadline, client: direct.clone(), direct, proxies: None });
         }
-        named_certificates(variables)?;
-        let client = Self::build(options, false)?;
-        Ok(Self { deadline, client, direct, proxy: Proxy::named_by(variables) })
+        let named = named_certificates(variables)?;
+        // Elsewhere the client's own look at the system's certificates begins with that variable.
+        let instead = named.filter(|_| cfg!(any(windows, target_os = "macos")));
+        let client = Self::build(options, false, instead)?;
+        Ok(Self { deadline, client, direct, proxies: Some(ProxyRules::of(variables)) })
     }
 
-    fn build(options: &HttpOptions, direct: bool) -> Result<reqwest::Client> {
+    /// `instead`: the only certificates to trust, besides those of `ca_file`.
+    fn build(options: &HttpOptions, direct: bool, instead: Option<&Path>) -> Result<reqwest::Client> {
         let setup = |reason: String| ProviderError::Setup { reason };
         // A second call finds it installed; both are the same provider.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -157,18 +194,11 @@ impl Client {
         if options.loopback {
             builder = builder.tls_certs_only([]);
         }
+        if let Some(file) = instead {
+            builder = builder.tls_certs_only(certificates(file)?);
+        }
         if let Some(file) = &options.ca_file {
-            let unread = |e: &dyn std::fmt::Display| setup(format!("{}: {e}", file.display()));
-            // Whoever can change whom we trust can answer in the provider's place.
-            let open =
-                files::open_provided(file, FileSensitivity::Settings).map_err(|e| setup(e.to_string()))?;
-            let mut read = Vec::new();
-            open.ok_or_else(|| unread(&"there is no such file"))?
-                .read_to_end(&mut read)
-                .map_err(|e| unread(&e))?;
-            let certificates = reqwest::Certificate::from_pem_bundle(&read)
-                .map_err(|_| setup(format!("{} holds no PEM certificates", file.display())))?;
-            builder = builder.tls_certs_merge(certificates);
+            builder = builder.tls_certs_merge(certificates(file)?);
         }
         Ok(builder.build().map_err(|e| setup(root_cause(&e)))?)
     }
@@ -194,18 +224,20 @@ impl Client {
         let request: reqwest::Request =
             request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
         let is_here = request.url().host().is_some_and(|host| is_this_machine(&host));
-        let (client, proxy) = match is_here {
-            true => (&self.direct, None),
-            false => (&self.client, self.proxy.as_ref()),
+        let address: Option<Uri> = request.url().as_str().parse().ok();
+        let (client, proxy) = match (&self.proxies, address) {
+            (Some(proxies), Some(address)) if !is_here => (&self.client, proxies.between(&address)),
+            _ if is_here => (&self.direct, None),
+            _ => (&self.client, None),
         };
-        let mut answer = client.execute(request).await.map_err(|e| fault(&e, proxy))?;
+        let mut answer = client.execute(request).await.map_err(|e| fault(&e, proxy.as_ref()))?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
             let retry_after = rest(answer.headers(), SystemClock.now());
             return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| fault(&e, proxy))? {
+        while let Some(chunk) = answer.chunk().await.map_err(|e| fault(&e, proxy.as_ref()))? {
             // defense: S45 answer-of-1-mib
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);
@@ -223,10 +255,10 @@ fn fault(e: &reqwest::Error, proxy: Option<&Proxy>) -> HttpFault {
     // defense: S47 a-code-leaves-once
     if e.is_connect() {
         HttpFault::Connect(match proxy {
-            Some(Proxy { variable, place: Some(place) }) => {
-                format!("{}; {variable} names the proxy {place}", root_cause(e))
+            Some(Proxy { named_by, place }) => {
+                format!("{}; {named_by} names the proxy {place}", root_cause(e))
             }
-            _ => root_cause(e),
+            None => root_cause(e),
         })
     } else if e.is_timeout() {
         HttpFault::Timeout
@@ -235,12 +267,24 @@ fn fault(e: &reqwest::Error, proxy: Option<&Proxy>) -> HttpFault {
     }
 }
 
-/// Sees that the certificates that the environment names are there: without them the client has none, or others.
-fn named_certificates(variables: &Variables) -> Result<()> {
+/// The certificates of a file.
+fn certificates(file: &Path) -> Result<Vec<reqwest::Certificate>> {
+    let setup = |reason: String| Error::from(ProviderError::Setup { reason });
+    let unread = |e: &dyn std::fmt::Display| setup(format!("{}: {e}", file.display()));
+    // Whoever can change whom we trust can answer in the provider's place.
+    let open = files::open_provided(file, FileSensitivity::Settings).map_err(|e| setup(e.to_string()))?;
+    let mut read = Vec::new();
+    open.ok_or_else(|| unread(&"there is no such file"))?.read_to_end(&mut read).map_err(|e| unread(&e))?;
+    let found = reqwest::Certificate::from_pem_bundle(&read).ok().filter(|found| !found.is_empty());
+    found.ok_or_else(|| setup(format!("{} holds no PEM certificates", file.display())))
+}
+
+/// The file of certificates that the environment names. It must be there: without it the client has none, or others.
+fn named_certificates(variables: &Variables) -> Result<Option<&Path>> {
     const VARIABLE: &str = "SSL_CERT_FILE";
-    let Some(file) = variables.get(VARIABLE) else { return Ok(()) };
+    let Some(file) = variables.get(VARIABLE) else { return Ok(None) };
     let why = match files::open_provided(Path::new(file), FileSensitivity::Settings) {
-        Ok(Some(_)) => return Ok(()),
+        Ok(Some(_)) => return Ok(Some(Path::new(file))),
         Ok(None) => format!("{file}: there is no such file"),
         Err(e) => e.to_string(),
     };
@@ -364,6 +408,47 @@ mod tests {
         // The control: what is elsewhere goes through it.
         assert_eq!(send("http://elsewhere.example/".into()), None);
         assert!(passed.try_recv().unwrap().starts_with("GET http://elsewhere.example/ "));
+    }
+
+    #[test]
+    fn a_proxy_is_told_where_one_stands_between_and_by_who_names_it() {
+        let of = |variables: &[(&str, &str)], system: Option<Matcher>, address: &'static str| {
+            let rules = ProxyRules::with(
+                &Variables::new(variables.iter().map(|(name, value)| (name.to_string(), value.to_string()))),
+                system,
+            );
+            rules.between(&Uri::from_static(address)).map(|it| format!("{} ({})", it.place, it.named_by))
+        };
+        let named = [("HTTPS_PROXY", "http://me:secret@proxy.example:3128/")];
+        let told = of(&named, None, "https://biotr.ac/x");
+        assert_eq!(told.as_deref(), Some("proxy.example:3128 (HTTPS_PROXY)"));
+        let excepted = [named[0], ("no_proxy", ".biotr.ac,10.0.0.0/8")];
+        assert_eq!(of(&excepted, None, "https://api.biotr.ac/x"), None);
+        assert_eq!(of(&excepted, None, "https://10.1.2.3/x"), None);
+        assert!(of(&excepted, None, "https://other.example/x").is_some());
+        assert_eq!(
+            of(&[("all_proxy", "p.example")], None, "https://biotr.ac/").unwrap(),
+            "p.example (all_proxy)"
+        );
+        assert_eq!(of(&[], None, "https://biotr.ac/"), None);
+        // Windows and macOS have settings of their own.
+        let system = |proxy: &str| Some(Matcher::builder().https(proxy).no("inside.example").build());
+        let told = of(&[], system("proxy.corp:8080"), "https://biotr.ac/");
+        assert_eq!(told.as_deref(), Some("proxy.corp:8080 (the system's network configuration)"));
+        assert_eq!(of(&[], system("proxy.corp:8080"), "https://inside.example/"), None);
+        assert_eq!(of(&[], system(""), "https://biotr.ac/"), None);
+        let told = of(&named, system("http://proxy.example:3128"), "https://biotr.ac/");
+        assert_eq!(told.as_deref(), Some("proxy.example:3128 (HTTPS_PROXY)"));
+    }
+
+    #[test]
+    fn a_file_of_certificates_has_some() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("ca.pem");
+        std::fs::write(&file, "no certificate").unwrap();
+        let refused = certificates(&file).unwrap_err().to_string();
+        assert!(refused.contains("ca.pem holds no PEM certificates"), "{refused}");
+        assert!(certificates(&folder.path().join("none.pem")).is_err());
     }
 
     #[test]

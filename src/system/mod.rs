@@ -42,7 +42,8 @@ pub use browser::{
 pub use clock::{Clock, OnceEvent, SystemClock};
 pub use env::{Env, Invoker, LazyRuntime, ProgressLine};
 pub use http::{
-    Http, HttpFault, HttpOptions, Network, PendingResponse, Proxy, SystemNetwork, Transport, is_this_machine,
+    Http, HttpFault, HttpOptions, Network, PendingResponse, Proxy, ProxyRules, SystemNetwork, Transport,
+    is_this_machine,
 };
 pub use input::{Input, KeyInputGuard};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};

@@ -15,6 +15,8 @@ pub struct Surroundings {
     pub container: bool,
     /// A browser could show a window.
     pub display: bool,
+    /// Wine, which runs Windows' programs on another system.
+    pub wine: bool,
 }
 
 impl Surroundings {
@@ -26,15 +28,23 @@ impl Surroundings {
         Self {
             ssh: set("SSH_CONNECTION") || set("SSH_TTY"),
             wsl,
-            container: set("container")
-                || Path::new("/.dockerenv").exists()
-                || Path::new("/run/.containerenv").exists(),
+            container: cfg!(unix)
+                && (set("container")
+                    || Path::new("/.dockerenv").exists()
+                    || Path::new("/run/.containerenv").exists()),
             display: cfg!(any(windows, target_os = "macos"))
                 || wsl
                 || set("DISPLAY")
                 || set("WAYLAND_DISPLAY"),
+            wine: cfg!(windows) && is_wine(variables),
         }
     }
+}
+
+/// Wine has its own programs among the system's, which Windows has never had.
+fn is_wine(variables: &Variables) -> bool {
+    let system = variables.get("SystemRoot").or_else(|| variables.get("windir")).unwrap_or(r"C:\windows");
+    Path::new(system).join("system32").join("winecfg.exe").exists()
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -122,7 +122,7 @@ impl VariableForm {
 
 /// The address of a proxy. Without a scheme it's http, as for everybody who reads these variables. One with a path is none:
 /// a password with a slash in it makes a host of the user's name, and a port of the password's beginning.
-pub(super) fn proxy_address(value: &str) -> Option<Url> {
+fn proxy_address(value: &str) -> Option<Url> {
     let whole = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
     let address = Url::parse(&whole).ok()?;
     // defense: S63 no-part-of-a-password-is-a-host

@@ -33,6 +33,10 @@ impl Keyring {
         Self { thread, limit: Some(bytes.max(1)) }
     }
 
+    pub(super) fn keeper(&self) -> Option<String> {
+        self.thread.known_keeper()
+    }
+
     pub(super) fn probe(&self, item: &str, secret: Sealable) -> Result<()> {
         let (item, limit) = (item.to_owned(), self.limit);
         self.thread.ask("store a probe", move |store| {

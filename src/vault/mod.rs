@@ -71,6 +71,14 @@ impl Vault {
         }
     }
 
+    /// Which program or part of the system keeps the secrets, where that is known by now; a sealed vault needs none.
+    pub fn keeper(&self) -> Option<String> {
+        match self {
+            Self::Keyring(keyring) => keyring.keeper(),
+            Self::Sealed(_) => None,
+        }
+    }
+
     /// Proves, before a consent is asked for, that the vault keeps and gives back; `item` is free to be used for it.
     pub fn probe(&self, item: &str, random: &dyn Random) -> Result<()> {
         let mut bytes = vec![0; PROBE];

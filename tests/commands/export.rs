@@ -204,3 +204,29 @@ fn an_export_to_standard_output_that_is_killed_is_told_of() {
         assert!(lives_here || told.is_empty(), "{told}");
     });
 }
+
+/// Excel takes a CSV without the mark for Windows' old letters.
+#[test]
+fn a_mark_for_excel_stands_before_csv_alone_and_is_read_past() {
+    let rig = rig();
+    for command in ["export", "status --format csv", "history --format csv"] {
+        let plain = rig.run(command).exits(0).out;
+        rig.run(&format!("{command} --bom")).is(0, &format!("\u{feff}{plain}"), "");
+    }
+    let file = rig.file("stores.csv").display().to_string();
+    rig.run(&format!("export --bom --output {file}")).exits(0);
+    let taken = Rig::new();
+    let granted = granted();
+    granted.run(&format!("export --bom --output {file}")).exits(0);
+    taken.run(&format!("import {file} --yes")).exits(0);
+    taken.run("export").is(0, &granted.run("export").out, "");
+    // A terminal would show it.
+    let shown = rig.with(Person::answering(&[])).run("export --bom").exits(0);
+    assert!(shown.out.starts_with("profile"), "{}", shown.out);
+    for command in
+        ["export --json", "status", "status --json", "history", "export --with-secrets --recipient age1x"]
+    {
+        let refused = rig.run(&format!("{command} --bom")).exits(2);
+        assert!(refused.err.contains("--bom is only for CSV"), "{}", refused.err);
+    }
+}

@@ -378,3 +378,15 @@ fn what_a_spreadsheet_did_before_the_json_was_written_is_noted() {
     let file = rig.write("odd.json", &json!({ "schema": 2, "authorizations": [odd] }).to_string());
     snapshot!(rig.run(&format!("import {file} --dry-run")));
 }
+
+/// Windows' programs begin UTF-8 with a mark, and PowerShell writes UTF-16 where it redirects into a file.
+#[test]
+fn a_json_document_of_windows_is_read_or_refused_with_what_to_do() {
+    let rig = granted();
+    let text = rig.run("export --format json").exits(0).out;
+    let there = Rig::new();
+    there.with(Person::piping(format!("\u{feff}{text}"))).run("import - --yes").exits(0);
+    assert_eq!(there.run("export --format json").out, text);
+    let utf16: Vec<u8> = format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    snapshot!(there.with(Person::piping(utf16)).run("import - --yes"));
+}

@@ -56,6 +56,7 @@ mod renew_several;
 mod rig;
 mod sandbox;
 mod sandbox_wire;
+mod scheduled;
 mod schemas;
 mod status;
 mod token;

@@ -84,7 +84,7 @@ fn a_commands_name_is_its_page_and_a_slip_of_one_makes_no_folder() {
     rig.run("man rennew").is(
         2,
         "",
-        "error: there is no command or folder with that name\n  For a new folder, pass a path such as ./man1. To list the commands: biotrack-auth --help.\n",
+        "error: there is no command or folder with that name\n  For a new folder, pass a path such as ./man1. To list the commands: biotrack-auth --help\n",
     );
     assert!(!std::path::Path::new("rennew").exists());
 }

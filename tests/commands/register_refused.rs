@@ -517,3 +517,12 @@ fn a_keyring_that_locks_as_the_grant_comes_keeps_it_sealed_and_the_next_command_
     assert_eq!((rig.opened().len(), rig.provider.living().len()), (1, 1));
     stands(&rig, "active", &[]);
 }
+
+/// It would be opened in each admin's browser, which goes nowhere.
+#[test]
+fn a_page_at_a_port_that_browsers_refuse_is_found_before_anyone_is_asked() {
+    let rig = Rig::new();
+    let page = json!({"authorization_endpoint": "http://127.0.0.1:6000/oauth"});
+    rig.provider.replies("/.well-known/oauth-authorization-server", [Reply::Changed(page)]);
+    snapshot!(rig.run(&register("L-1")));
+}

@@ -57,7 +57,7 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         return Err(Error::Usage {
             what: "a ledger on a server needs the sealed vault, because a keyring works on one machine only"
                 .into(),
-            hint: "Move the secrets first: biotrack-auth config vault sealed.".into(),
+            hint: "Move the secrets first: biotrack-auth config vault sealed".into(),
         });
     }
     let carried = move_ledger(env, &from, &to, &mut || change_ledger(&env.paths, address))?;

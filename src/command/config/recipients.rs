@@ -75,7 +75,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
     if config.vault != VaultKind::Sealed {
         return Err(Error::Usage {
             what: "the vault is the keyring, which has no recipients".into(),
-            hint: "To move the secrets to the sealed vault: biotrack-auth config vault sealed.".into(),
+            hint: "To move the secrets to the sealed vault: biotrack-auth config vault sealed".into(),
         });
     }
     let own = recipient_of(identity(env))?;
@@ -164,7 +164,7 @@ fn added(current: &[String], new: &[String]) -> Result<Vec<String>> {
     for recipient in new.iter().map(|it| it.trim()) {
         check_recipient(recipient).map_err(|e| Error::Usage {
             what: e.to_string(),
-            hint: "To see that host's recipient, run there: biotrack-auth config recipients list.".into(),
+            hint: "To see that host's recipient, run there: biotrack-auth config recipients list".into(),
         })?;
         if !wanted.iter().any(|it| it == recipient) {
             wanted.push(recipient.to_owned());
@@ -178,7 +178,7 @@ fn removed(current: &[String], old: &[String]) -> Result<Vec<String>> {
     if let Some(stranger) = old.iter().find(|it| !current.iter().any(|one| one == *it)) {
         return Err(Error::Usage {
             what: format!("{} is not one of the recipients", clean(stranger)),
-            hint: "To see the recipients: biotrack-auth config recipients list.".into(),
+            hint: "To see the recipients: biotrack-auth config recipients list".into(),
         });
     }
     let wanted: Vec<_> = current.iter().filter(|it| !old.contains(&it.as_str())).cloned().collect();

@@ -49,7 +49,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     if let (VaultKind::Keyring, Some(address)) = (args.kind, &config.ledger) {
         return Err(Error::Usage {
             what: format!("the ledger is on a server ({address}), but a keyring works on one machine only"),
-            hint: "Move the ledger here first: biotrack-auth config ledger move sqlite.".into(),
+            hint: "Move the ledger here first: biotrack-auth config ledger move sqlite".into(),
         });
     }
     let recipients = match args.kind {

@@ -38,7 +38,7 @@ impl Examination<'_, '_> {
                 let found = format!(
                     "schema {found}; the next command migrates it to schema {known}, and keeps a copy beside it"
                 );
-                self.note("ledger", found, Some("To migrate it now: biotrack-auth doctor --fix.".into()));
+                self.note("ledger", found, Some("To migrate it now: biotrack-auth doctor --fix".into()));
             }
             Err(e) => self.failed("ledger", &e),
         }
@@ -308,7 +308,7 @@ impl Examination<'_, '_> {
             return self.problem(
                 "leftovers",
                 found,
-                "To remove them and store the spools' contents: biotrack-auth doctor --fix.",
+                "To remove them and store the spools' contents: biotrack-auth doctor --fix",
             );
         }
         match ledger_of(self.call.env).and_then(|mut ledger| ledger.clear_leftovers()) {

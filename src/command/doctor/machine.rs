@@ -1,4 +1,4 @@
-//! This machine: the redirect's port, a browser, what kind of place it is, and the shell's completions.
+//! This machine: the redirect's port, a browser, the console, what kind of place it is, and the shell's completions.
 
 use super::Examination;
 use crate::system::{LoopbackAddress, can_listen, found};
@@ -8,6 +8,7 @@ impl Examination<'_, '_> {
     pub(super) fn machine(&mut self) {
         self.redirect();
         self.browser();
+        self.console();
     }
 
     fn redirect(&mut self) {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
 use crate::oauth::{Endpoints, SKEW, prepare, silent_endpoints};
-use crate::system::{HttpOptions, Proxy};
+use crate::system::{HttpOptions, Proxy, ProxyRules};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,16 +46,17 @@ impl Examination<'_, '_> {
             return self.well("network", "the provider is on this machine: no TLS, no proxy");
         }
         let variables = &self.call.env.variables;
-        let trusted = match (&provider.ca_file, variables.get("SSL_CERT_FILE")) {
-            (Some(file), _) => format!("the system's certificates and {}", file.display()),
-            (None, Some(file)) => format!("the certificates of SSL_CERT_FILE ({file})"),
-            (None, None) => "the system's certificates".into(),
+        let certificates = match variables.get("SSL_CERT_FILE") {
+            Some(file) => format!("the certificates of SSL_CERT_FILE ({file})"),
+            None => "the system's certificates".into(),
         };
-        let through = match Proxy::named_by(variables) {
-            Some(Proxy { variable, place: Some(place) }) => format!("through the proxy {place} ({variable})"),
-            Some(Proxy { variable, place: None }) => {
-                format!("through the proxy in {variable}, which isn't a valid address")
-            }
+        let trusted = match &provider.ca_file {
+            Some(file) => format!("{certificates} and {}", file.display()),
+            None => certificates,
+        };
+        let address = provider.url.parse().ok();
+        let through = match address.and_then(|address| ProxyRules::of(variables).between(&address)) {
+            Some(Proxy { named_by, place }) => format!("through the proxy {place} ({named_by})"),
             None => "with no proxy".into(),
         };
         self.well("network", format!("TLS by rustls with {trusted}, {through}"));

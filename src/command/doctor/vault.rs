@@ -37,7 +37,10 @@ impl Examination<'_, '_> {
         let of = ledger.as_ref().map_or("doctor", Ledger::id);
         vault.probe(&format!("{of}/probe-{}", env.random.name()?), env.random.as_ref())?;
         match vault.kind() {
-            VaultKind::Keyring => self.well("vault", "keyring: an item was written, read and deleted"),
+            VaultKind::Keyring => {
+                let which = vault.keeper().map(|keeper| format!(" ({keeper})")).unwrap_or_default();
+                self.well("vault", format!("keyring{which}: an item was written, read and deleted"));
+            }
             VaultKind::Sealed => {
                 let own = recipient_of(crate::command::identity(env))?;
                 let others = config.recipients.iter().filter(|it| **it != own).count();
@@ -298,7 +301,7 @@ impl Examination<'_, '_> {
             return Ok(());
         }
         if !self.fix {
-            self.problem("vault", found, "To remove them: biotrack-auth doctor --fix.");
+            self.problem("vault", found, "To remove them: biotrack-auth doctor --fix");
             return Ok(());
         }
         for orphan in &orphans {
@@ -317,7 +320,7 @@ impl Examination<'_, '_> {
         let left = ledger.left_items()?;
         if !left.is_empty() {
             let found = format!("{} items are left in the keyring from an interrupted move", left.len());
-            self.problem("vault", found, "To finish the move: biotrack-auth config vault sealed.");
+            self.problem("vault", found, "To finish the move: biotrack-auth config vault sealed");
         }
         Ok(())
     }

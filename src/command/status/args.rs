@@ -1,5 +1,6 @@
 //! What `status` is asked.
 
+use crate::command::form::ByteOrderMark;
 use crate::model::authorization::State;
 use crate::model::instant::of_argument;
 use jiff::Timestamp;
@@ -74,6 +75,9 @@ pub struct Args {
     /// Choose the output format [default: table]
     #[arg(long, value_name = "FORMAT", value_enum, conflicts_with = "check")]
     pub(super) format: Option<Format>,
+
+    #[command(flatten)]
+    pub(super) bom: ByteOrderMark,
 
     /// Write the answer to FILE in one step, readable by everyone (`-` for standard output)
     #[arg(long, value_name = "FILE")]

@@ -31,6 +31,8 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
         return Ok(0);
     }
     let format = format(&args, call)?;
+    let to_terminal = args.output.is_none() && call.env.terminal.out_is_terminal();
+    let mark = args.bom.before(format == Format::Csv, to_terminal)?;
     let thresholds =
         (Threshold::parse("warning", &args.warning)?, Threshold::parse("critical", &args.critical)?);
     let window = args.due.clone().flatten().map(|text| parse("window", &text)).transpose()?;
@@ -80,7 +82,7 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
             out.write_all(b"\n")
         }),
         Format::Jsonl => whole(as_json(lines(&rows))?),
-        Format::Csv => whole(csv(&rows)?),
+        Format::Csv => whole(format!("{mark}{}", csv(&rows)?)),
         Format::Prometheus => {
             let profiles: Vec<_> = providers.iter().map(|provider| provider.profile.clone()).collect();
             whole(prometheus(&rows, &profiles, &unseen, now))

@@ -13,10 +13,10 @@ pub fn room(path: &Path) -> Option<u64> {
         let disk = rustix::fs::statvfs(existing).ok()?;
         Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
-    #[cfg(not(unix))]
+    #[cfg(windows)]
     {
-        let _ = path;
-        None
+        let existing = path.ancestors().find(|it| it.exists())?;
+        fs4::available_space(existing).ok()
     }
 }
 

@@ -110,7 +110,12 @@ impl KeyringThread {
 
     /// What is asked, as people call it.
     fn keeper(&self) -> String {
-        self.store.keeper().unwrap_or_else(|| "the keyring".into())
+        self.known_keeper().unwrap_or_else(|| "the keyring".into())
+    }
+
+    /// The same, where it's known: who has asked it something knows.
+    pub fn known_keeper(&self) -> Option<String> {
+        self.store.keeper()
     }
 
     fn silent(&self, what: &'static str) -> crate::error::Error {

@@ -111,6 +111,11 @@ impl Told {
         readings
     }
 
+    /// Words of the sentence may stand behind it.
+    fn has_words_behind(&self) -> bool {
+        self.readings().last().is_some_and(|shortest| shortest.len() < self.0.len())
+    }
+
     /// The same for all licenses: one of them is enough.
     fn form(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).filter(|word| !word.contains('/')).collect()
@@ -181,6 +186,11 @@ fn in_a_sentence(words: &[&str], hint: &str, told: &mut Vec<Told>) {
         assert_eq!(placeholder, None, "{words:?}: a hint leaves something to be filled in: {hint}");
         let command = Told(split);
         assert!(!command.readings().is_empty(), "{words:?}: a hint names what can't be run: {hint}");
+        let ends_the_hint = end == rest.len() && rest.ends_with('.');
+        assert!(
+            !ends_the_hint || command.has_words_behind(),
+            "{words:?}: a command at the end of a hint is pasted with the full stop behind it: {hint}"
+        );
         told.push(command);
     }
 }

@@ -181,6 +181,7 @@ impl Rig {
                 wsl: false,
                 container: false,
                 display: true,
+                wine: false,
             }),
             real_network: Mutex::new(false),
             earlier: Mutex::default(),
