@@ -14,12 +14,11 @@ mod input;
 mod keyring;
 mod keys;
 mod multiplexer;
-#[cfg(any(unix, test))]
 mod paste;
 mod paths;
 mod peer;
 mod printer;
-#[cfg(unix)]
+mod programs;
 mod prompt;
 mod random;
 mod replace_process;
@@ -29,7 +28,6 @@ mod stopped;
 mod surroundings;
 mod terminal;
 pub mod threads;
-#[cfg(unix)]
 mod tty;
 mod variables;
 mod wrap;

@@ -2,9 +2,7 @@
 
 #[cfg(unix)]
 use std::sync::Arc;
-#[cfg(unix)]
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 #[cfg(unix)]
@@ -22,12 +20,10 @@ pub(super) fn polite() -> Vec<SignalKind> {
 }
 
 /// Whether somebody counts them from now on: until then each of them ends the process.
-#[cfg(unix)]
 pub(super) fn are_counted() -> bool {
     COUNTED.load(Ordering::SeqCst)
 }
 
-#[cfg(unix)]
 static COUNTED: AtomicBool = AtomicBool::new(false);
 
 /// Whether a hangup has come: the terminal is gone, or somebody wants a service to begin anew.
@@ -132,6 +128,7 @@ impl InterruptCounter {
     /// Must be made inside the runtime's context.
     #[cfg(not(unix))]
     fn of_the_system() -> Self {
+        COUNTED.store(true, Ordering::SeqCst);
         let (sender, counted) = watch::channel(0);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
