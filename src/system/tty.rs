@@ -25,5 +25,6 @@ pub(super) enum WakeReason {
     /// A signal ends the command.
     Interrupted,
     /// The process goes on after it was stopped: a question is to be asked anew.
+    #[cfg_attr(windows, expect(dead_code, reason = "no key stops a process there"))]
     Continued,
 }
