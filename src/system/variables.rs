@@ -90,13 +90,13 @@ impl Variables {
     pub(super) fn of_a_process(all: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
         let mut found = Self::default();
         for (name, value) in all {
-            let Ok(name) = name.into_string() else { continue };
-            let name = found.names.of(&name).into_owned();
+            let Ok(given) = name.into_string() else { continue };
+            let name = found.names.of(&given).into_owned();
             let read = READ.iter().find(|(read, _)| found.names.of(read) == name);
             let value = match (value.into_string(), read) {
                 (Ok(value), _) => value,
                 // defense: S63 no-variable-is-passed-over
-                (Err(_), Some(_)) => return Err(unusable(&name, "isn't UTF-8")),
+                (Err(_), Some(_)) => return Err(unusable(&given, "isn't UTF-8")),
                 // Of the others it counts only that they're set, or each part for itself.
                 (Err(value), None) => value.to_string_lossy().into_owned(),
             };
@@ -106,7 +106,7 @@ impl Variables {
             if let Some((_, form)) = read
                 && let Err(why) = form.fits(&value)
             {
-                return Err(unusable(&name, why));
+                return Err(unusable(&given, why));
             }
             found.set.insert(name, value);
         }

@@ -54,7 +54,7 @@ pub enum Vault {
     /// In the OS keyring.
     Keyring(Keyring),
     /// Sealed, in the ledger's rows.
-    Sealed(SealedVault),
+    Sealed(Box<SealedVault>),
 }
 
 impl Vault {
@@ -65,7 +65,7 @@ impl Vault {
 
     /// Sealed to the recipients; this host opens with the identity in that file. No recipients: this host alone.
     pub fn sealed(identity: impl Into<IdentityFile>, recipients: Vec<String>) -> Self {
-        Self::Sealed(SealedVault::new(identity.into(), recipients))
+        Self::Sealed(Box::new(SealedVault::new(identity.into(), recipients)))
     }
 
     /// Which of the two it is.
