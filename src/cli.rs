@@ -4,7 +4,7 @@ mod arguments;
 mod in_time;
 
 use crate::command::{self, Command, Invocation, completions, exec};
-use crate::error::{EXIT_CODES, Error, Kind, Result, clean, shell};
+use crate::error::{EXIT_CODES, Error, Kind, Result, clean};
 use crate::system::{Clock, Color, Env, Verbosity, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -149,7 +149,7 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u32 {
             return failed(&e, own, json, arguments, env).into();
         }
     }
-    let call = Invocation { env, profile, json, quiet, config_given, line: line(arguments), tree };
+    let call = Invocation { env, profile, json, quiet, config_given, words: words(arguments), tree };
     let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, env).into())
@@ -180,10 +180,10 @@ pub fn run_in_time(arguments: &[OsString], env: Env) -> u32 {
     }
 }
 
-/// The command line as a person types it again.
-fn line(arguments: &[OsString]) -> String {
-    let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    shell(std::iter::once("biotrack-auth").chain(words.iter().map(String::as_str)))
+/// The words of the command line as a person types it again.
+fn words(arguments: &[OsString]) -> Vec<String> {
+    let given = arguments.iter().skip(1).map(|word| word.to_string_lossy().into_owned());
+    std::iter::once("biotrack-auth".to_owned()).chain(given).collect()
 }
 
 /// The one place that prints an error: as JSON on standard output if JSON was requested, and as a line on standard error.

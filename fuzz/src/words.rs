@@ -1,6 +1,6 @@
 //! Words that people type, and texts that are shown to them.
 
-use biotrack_auth::error::clean;
+use biotrack_auth::error::{CommandStyle, clean};
 use biotrack_auth::model::duration;
 use biotrack_auth::model::ids::{License, Tag, Username, near_duplicates};
 use biotrack_auth::model::odd_cell::{OddText, odd};
@@ -58,12 +58,23 @@ pub fn terminal(bytes: &[u8]) {
     assert!(text.chars().zip(shown.chars()).all(|(from, to)| from == to || to == '\u{fffd}'));
 }
 
-/// A command to paste: a shell reads the same words. They stand one after the other, with an 0xFF between.
+/// A command to paste: a shell reads the same words. They stand one after the other, with an 0xFF between. A line of Windows is
+/// cut into as many, which are the same but for what PowerShell needs escaped; and any line can be cut.
 pub fn shell(bytes: &[u8]) {
     let words: Vec<_> =
         bytes.split(|byte| *byte == 0xff).map(|word| String::from_utf8_lossy(word).into_owned()).collect();
-    let line = biotrack_auth::error::shell(words.iter().map(String::as_str));
+    let line = CommandStyle::Posix.line(words.iter().map(String::as_str));
     // No word holds a NUL; where one came from elsewhere, the others are still theirs.
     let read: Vec<_> = words.iter().map(|word| word.replace('\0', "\u{fffd}")).collect();
     assert_eq!(shlex::split(&line).as_deref(), Some(read.as_slice()), "{line:?}");
+
+    let line = CommandStyle::Windows.line(words.iter().map(String::as_str));
+    let read = CommandStyle::Windows.words(&line).expect("its quotes are closed");
+    assert_eq!(read.len(), words.len(), "{line:?}");
+    for (read, word) in read.iter().zip(&words) {
+        let word: String = word.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        let escaped = word.contains(['$', '`', '\u{201c}', '\u{201d}', '\u{201e}']);
+        assert!(escaped || *read == word, "{line:?}");
+    }
+    let _ = CommandStyle::Windows.words(&String::from_utf8_lossy(bytes));
 }

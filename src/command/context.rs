@@ -20,8 +20,8 @@ pub struct Invocation<'a> {
     pub quiet: bool,
     /// `--config` was given; its path is in `env.paths` already.
     pub config_given: bool,
-    /// The command line itself, quoted for a shell: what a person runs again.
-    pub line: String,
+    /// The words of the command line itself, the program's name first: what a person runs again.
+    pub words: Vec<String>,
     /// The whole command line's definition, for the pages made from it.
     pub tree: fn() -> clap::Command,
 }
@@ -34,10 +34,14 @@ pub(super) struct Workspace<'a> {
 }
 
 impl<'a> Invocation<'a> {
-    /// The command line as a person at a terminal runs it: there it may ask.
+    /// The command line, quoted for a shell.
+    pub(super) fn line(&self) -> String {
+        shell(self.words.iter().map(String::as_str))
+    }
+
+    /// The same as a person at a terminal runs it: there it may ask.
     pub(super) fn line_at_a_terminal(&self) -> String {
-        let words = shlex::split(&self.line).unwrap_or_default();
-        shell(words.iter().map(String::as_str).filter(|word| *word != "--no-input"))
+        shell(self.words.iter().map(String::as_str).filter(|word| *word != "--no-input"))
     }
 
     /// The configuration with the profile that this call acts on.

@@ -14,7 +14,8 @@ const HEAD: &str = "<!-- Made of the declarations in src/config/settings: `cargo
 Every setting of `config.toml`. If the file doesn't set one, its value comes from the profile's preset, then from the default below.
 `biotrack-auth config show --origin` shows each value and its source; `biotrack-auth config check` checks them all.
 `biotrack-auth config set KEY VALUE` changes one setting and leaves the rest of the file as it is; a profile's key is `profiles.NAME.KEY` there.
-Put texts in quotes. You can also write a key with a dot in a table: `redirect.port` is `port` under `[profiles.NAME.redirect]`.
+Put texts in quotes; one with backslashes, such as a path on Windows, in single quotes. You can also write a key with a dot in a table:
+`redirect.port` is `port` under `[profiles.NAME.redirect]`.
 The [provider guide](provider.md) says what to settle with a provider first.
 ";
 

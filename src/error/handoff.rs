@@ -1,6 +1,6 @@
 //! What is wrong with an answer to a hand-off.
 
-use super::{kind::Kind, text::shell};
+use super::{kind::Kind, shell::shell};
 
 /// What keeps an answer that was pasted, or came to `listen`, from being used. Nothing was sent. Never holds the address.
 #[derive(Debug, thiserror::Error)]

@@ -7,6 +7,7 @@ mod kind;
 mod ledger;
 mod provider;
 mod rows;
+mod shell;
 mod text;
 mod vault;
 
@@ -17,7 +18,8 @@ pub use kind::{EXIT_CODES, Kind, Report};
 pub use ledger::LedgerError;
 pub use provider::{FactDifference, ProviderError, UnusedCode};
 pub use rows::RowProblem;
-pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses, shell};
+pub use shell::{CommandStyle, shell};
+pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses};
 pub use vault::{Unopened, VaultError};
 
 use std::time::Duration;

@@ -38,18 +38,6 @@ pub fn excerpt(text: &str, most: usize) -> String {
     clean(text).chars().take(most).collect()
 }
 
-/// The words of a command as a person pastes them into a POSIX shell.
-pub fn shell<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
-    // Only a NUL can't be quoted, and no argument has one; where it came from elsewhere, the rest is still quoted.
-    // defense: S51 command-is-quoted
-    // defense: S51 nul-leaves-others-quoted
-    let mut whole = shlex::Quoter::new().allow_nul(true).join(words).unwrap_or_default();
-    if whole.contains('\0') {
-        whole = whole.replace('\0', "\u{fffd}");
-    }
-    whole
-}
-
 /// Control characters (C0, DEL, C1) and those that change the direction or the place of what follows
 /// (Unicode's bidirectional controls, separators, zero-width and tag characters).
 pub fn is_unprintable(c: char) -> bool {
@@ -74,11 +62,5 @@ mod tests {
     fn some_names_are_told_and_the_others_counted() {
         assert_eq!(first_few(&["a", "b"], 2), "a, b");
         assert_eq!(first_few(&["a", "b", "c", "d"], 2), "a, b and 2 more");
-    }
-
-    #[test]
-    fn a_word_that_cannot_be_quoted_leaves_the_others_quoted() {
-        assert_eq!(shell(["renew", "$(id)", "a'b"]), "renew '$(id)' \"a'b\"");
-        assert_eq!(shell(["renew", "$(id)", "a\0b"]), "renew '$(id)' 'a\u{fffd}b'");
     }
 }

@@ -1,6 +1,6 @@
 //! A command that somebody writes on one line: its words, for it's started without a shell.
 
-use crate::error::shell;
+use crate::error::CommandStyle;
 
 /// Why it isn't one.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,25 +15,38 @@ pub enum CommandFault {
     },
 }
 
-/// A command's words. Outside of quotes nothing may stand in it that a shell would act on: passed on as words it would be
-/// printed, or mailed, and nobody would notice.
+/// A command's words, as this platform's people write them. Outside of quotes nothing may stand in it that a shell would act
+/// on: passed on as words it would be printed, or mailed, and nobody would notice.
 ///
 /// # Errors
 /// It can't be used.
 pub fn command_words(text: &str) -> Result<Vec<String>, CommandFault> {
-    let words = shlex::split(text).filter(|words| !words.is_empty()).ok_or(CommandFault::Unreadable)?;
-    match for_a_shell(text, &words) {
+    words_of(text, CommandStyle::HERE)
+}
+
+fn words_of(text: &str, style: CommandStyle) -> Result<Vec<String>, CommandFault> {
+    let words = style.words(text).filter(|words| !words.is_empty()).ok_or(CommandFault::Unreadable)?;
+    match for_a_shell(text, &words, style) {
         None => Ok(words),
-        Some(what) => Err(CommandFault::ForAShell { what, instead: shell(["sh", "-c", text.trim()]) }),
+        Some(what) => {
+            let instead = match style {
+                CommandStyle::Posix => style.line(["sh", "-c", text.trim()]),
+                // cmd takes all that follows as it stands.
+                CommandStyle::Windows => format!("cmd /c {}", text.trim()),
+            };
+            Err(CommandFault::ForAShell { what, instead })
+        }
     }
 }
 
 /// The first thing in it that only a shell understands.
-fn for_a_shell(text: &str, words: &[String]) -> Option<String> {
-    // What a shell is given is its own business, but for what stands outside of its quotes.
-    let program = words.first().and_then(|word| word.rsplit('/').next()).unwrap_or_default();
-    let is_shell = matches!(program, "sh" | "bash" | "dash" | "zsh" | "ksh" | "fish") && words.len() > 2;
-    raw_words(text)
+fn for_a_shell(text: &str, words: &[String], style: CommandStyle) -> Option<String> {
+    let is_shell = words.len() > 2 && names_a_shell(&words[0], style);
+    // What a shell is given is its own business; but for what stands outside of its quotes, where it doesn't get that.
+    if is_shell && style == CommandStyle::Windows {
+        return None;
+    }
+    raw_words(text, style)
         .into_iter()
         .find(|word| {
             let bare: String =
@@ -47,8 +60,31 @@ fn for_a_shell(text: &str, words: &[String]) -> Option<String> {
                 || at_an_end(';')
                 || at_an_end('&')
                 || !is_shell && (open.contains('`') || expands(&open))
+                || style == CommandStyle::Windows && names_a_variable(&open)
         })
         .map(|word| word.into_iter().map(|(c, _)| c).collect())
+}
+
+fn names_a_shell(program: &str, style: CommandStyle) -> bool {
+    const OF_UNIX: [&str; 6] = ["sh", "bash", "dash", "zsh", "ksh", "fish"];
+    match style {
+        CommandStyle::Posix => OF_UNIX.contains(&program.rsplit('/').next().unwrap_or_default()),
+        CommandStyle::Windows => {
+            let name = program.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
+            let name = name.strip_suffix(".exe").unwrap_or(&name);
+            OF_UNIX.contains(&name) || matches!(name, "cmd" | "powershell" | "pwsh")
+        }
+    }
+}
+
+/// Whether cmd would put something in a variable's place: `%NAME%`.
+fn names_a_variable(text: &str) -> bool {
+    let parts: Vec<_> = text.split('%').collect();
+    let is_name = |name: &&str| {
+        name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    };
+    parts.len() > 2 && parts[1..parts.len() - 1].iter().any(is_name)
 }
 
 /// Whether a shell would put something in a variable's place.
@@ -71,12 +107,24 @@ enum Quoting {
 }
 
 /// The words with how each of their characters is quoted. What a backslash protects counts as quoted.
-fn raw_words(text: &str) -> Vec<Vec<(char, Quoting)>> {
+fn raw_words(text: &str, style: CommandStyle) -> Vec<Vec<(char, Quoting)>> {
     let mut words = vec![Vec::new()];
     let mut quote = Quoting::No;
-    let mut signs = text.chars();
+    let mut signs = text.chars().peekable();
     while let Some(c) = signs.next() {
         let (c, quoted) = match (c, quote) {
+            ('\'', quote) if style == CommandStyle::Windows => ('\'', quote),
+            ('\\', quote) if style == CommandStyle::Windows => {
+                let mut count = 1;
+                while signs.next_if_eq(&'\\').is_some() {
+                    count += 1;
+                }
+                // They are letters, but before a double quote.
+                match signs.next_if(|next| *next == '"' && count % 2 == 1) {
+                    Some(next) => (next, Quoting::Single),
+                    None => ('\\', quote),
+                }
+            }
             (c, Quoting::No) if c.is_whitespace() => {
                 words.push(Vec::new());
                 continue;
@@ -107,6 +155,49 @@ fn raw_words(text: &str) -> Vec<Vec<(char, Quoting)>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A line as people on Unix write it.
+    fn command_words(text: &str) -> Result<Vec<String>, CommandFault> {
+        words_of(text, CommandStyle::Posix)
+    }
+
+    #[test]
+    fn on_windows_a_path_keeps_its_backslashes_and_only_what_a_shell_understands_is_refused() {
+        let read = |text: &str| words_of(text, CommandStyle::Windows);
+        for (text, words) in [
+            (
+                r#"C:\tools\notify.exe --to "Ann's store" 100%"#,
+                &[r"C:\tools\notify.exe", "--to", "Ann's store", "100%"][..],
+            ),
+            (r#""C:\Program Files\n.exe" \\srv\share\"#, &[r"C:\Program Files\n.exe", r"\\srv\share\"]),
+            (r#"curl "https://x.example/?a=1&b=%20c%20""#, &["curl", "https://x.example/?a=1&b=%20c%20"]),
+            ("cmd /c echo %DATE% | clip", &["cmd", "/c", "echo", "%DATE%", "|", "clip"]),
+            (
+                r#"C:\Windows\System32\WindowsPowerShell\v1.0\PowerShell.exe -Command "$input > x.txt""#,
+                &[r"C:\Windows\System32\WindowsPowerShell\v1.0\PowerShell.exe", "-Command", "$input > x.txt"],
+            ),
+        ] {
+            assert_eq!(read(text).unwrap(), words, "{text}");
+        }
+        for (text, what) in [
+            ("echo due | clip", "|"),
+            (r"type C:\a.txt > C:\b.txt", ">"),
+            (r"%USERPROFILE%\notify.exe", r"%USERPROFILE%\notify.exe"),
+            (r#"notify.exe "%USERNAME%""#, "%USERNAME%"),
+            (r"$env:USERPROFILE\notify.exe", r"$env:USERPROFILE\notify.exe"),
+            ("a && b", "&&"),
+            ("a & b", "&"),
+            (r#""C:\a b\\" | clip"#, "|"),
+            (r#"echo "a\" b" | clip"#, "|"),
+        ] {
+            let Err(CommandFault::ForAShell { what: told, instead }) = read(text) else { panic!("{text}") };
+            assert_eq!((told.as_str(), instead), (what, format!("cmd /c {text}")));
+            assert!(read(&format!("cmd /c {text}")).is_ok());
+        }
+        for text in ["", " ", "echo \"open"] {
+            assert_eq!(read(text), Err(CommandFault::Unreadable));
+        }
+    }
 
     #[test]
     fn what_only_a_shell_understands_is_refused_with_the_shell_that_does() {

@@ -4,7 +4,7 @@ use super::json::Summary;
 use super::row::{ReportRow, View, sign};
 use crate::error::{clean, is_clean};
 use crate::model::authorization::State;
-use comfy_table::{Cell, CellAlignment, Color, ColumnConstraint, ContentArrangement, Table, Width};
+use comfy_table::{Cell, CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
 use std::borrow::Cow;
 use std::io::{self, Write};
 use unicode_segmentation::UnicodeSegmentation;
@@ -95,14 +95,24 @@ fn shown<'r>(column: &TableColumn, row: &'r ReportRow<'_>) -> Cow<'r, str> {
     if is_clean(&cell) { cell } else { clean(&cell).into() }
 }
 
-/// The plain colors of the terminal's theme: the bright ones, yellow above all, vanish on a light ground.
-fn color(state: State) -> Color {
+/// The plain colors of the terminal's theme, by their numbers: the bright ones, yellow above all, vanish on a light ground.
+fn color(state: State) -> u8 {
     match state {
-        State::Active => Color::DarkGreen,
-        State::Due => Color::DarkYellow,
-        State::Expired | State::Invalid => Color::DarkRed,
-        State::Pending => Color::DarkCyan,
-        State::Deactivated => Color::DarkGrey,
+        State::Active => 2,
+        State::Due => 3,
+        State::Expired | State::Invalid => 1,
+        State::Pending => 6,
+        State::Deactivated => 8,
+    }
+}
+
+/// A row whose first cell, the state, has its color. The escapes are our own: a library's depend on what it takes the process's
+/// console for, and `--color always` writes into a pipe where there is none.
+fn colored(line: &str, row: &ReportRow<'_>) -> String {
+    let state = (COLUMNS[0].cell)(row);
+    match line.strip_prefix(&*state) {
+        Some(rest) => format!("\x1b[38;5;{}m{state}\x1b[39m{rest}", color(row.state)),
+        None => line.to_owned(),
     }
 }
 
@@ -127,8 +137,13 @@ pub fn table(rows: &[ReportRow<'_>], view: &View, out: &mut dyn Write) -> io::Re
         .collect();
     fit(&mut columns, view.width);
     for (number, rows) in sorted.chunks(AT_ONCE).enumerate() {
-        for line in drawn(rows, number == 0, &columns, view.color).lines() {
-            writeln!(out, "{}", line.trim_end())?;
+        let is_headed = number == 0;
+        let rows_of_lines = is_headed.then_some(None).into_iter().chain(rows.iter().map(Some));
+        for (line, row) in drawn(rows, is_headed, &columns).lines().zip(rows_of_lines) {
+            match row.filter(|_| view.color) {
+                Some(row) => writeln!(out, "{}", colored(line.trim_end(), row))?,
+                None => writeln!(out, "{}", line.trim_end())?,
+            }
         }
     }
     writeln!(out, "\n{}", counted(rows, view))
@@ -149,16 +164,9 @@ impl SizedColumn {
 }
 
 /// Some of the rows; with the header above the first of all.
-fn drawn(rows: &[&ReportRow<'_>], headed: bool, columns: &[SizedColumn], colors: bool) -> Table {
+fn drawn(rows: &[&ReportRow<'_>], headed: bool, columns: &[SizedColumn]) -> Table {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    if colors {
-        table.enforce_styling();
-        // `--color always` goes before NO_COLOR, which was weighed where the view was made.
-        crossterm::style::force_color_output(true);
-    } else {
-        table.force_no_tty();
-    }
     if headed {
         table.set_header(columns.iter().map(|laid| Cell::new(laid.column.title.to_uppercase())));
     }
@@ -166,7 +174,6 @@ fn drawn(rows: &[&ReportRow<'_>], headed: bool, columns: &[SizedColumn], colors:
         table.add_row(columns.iter().map(|laid| {
             let cell = Cell::new_owned(cut(&shown(laid.column, row), laid.width));
             match laid.column.title {
-                "State" if colors => cell.fg(color(row.state)),
                 "Days" => cell.set_alignment(CellAlignment::Right),
                 _ => cell,
             }

@@ -1,5 +1,6 @@
 //! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
 
+use super::programs::located;
 use super::variables::{Variables, browsers};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -54,7 +55,7 @@ impl Browser for SystemBrowser {
 fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> Vec<Command> {
     match choice {
         BrowserChoice::None => Vec::new(),
-        BrowserChoice::Command(words) => command_of(words, Some(address)).into_iter().collect(),
+        BrowserChoice::Command(words) => command_of(words, Some(address), variables).into_iter().collect(),
         BrowserChoice::System => named(address, variables).chain(open::commands(address)).collect(),
     }
 }
@@ -62,17 +63,15 @@ fn candidates(address: &str, choice: &BrowserChoice, variables: &Variables) -> V
 /// What `$BROWSER` names.
 fn named(address: &str, variables: &Variables) -> impl Iterator<Item = Command> {
     let list = variables.get("BROWSER").into_iter().flat_map(browsers).flatten();
-    list.filter_map(move |words| listed(&words, address))
+    list.filter_map(move |words| listed(&words, address, variables))
 }
 
 /// What would be tried first, of what is there; nothing is started. macOS and Windows have an opener of their own, which starts
 /// whichever browser the user chose.
 pub fn found(variables: &Variables) -> Option<String> {
     const ADDRESS: &str = "https://example.invalid/";
-    let is_there = |command: &Command| {
-        let words = [command.get_program().to_string_lossy().into_owned()];
-        is_there(&words, variables)
-    };
+    let program = |command: &Command| command.get_program().to_string_lossy().into_owned();
+    let is_there = |command: &Command| located(&program(command), variables).is_some();
     let shown = |command: Command| Path::new(command.get_program()).display().to_string();
     let named = named(ADDRESS, variables).find(is_there).map(shown);
     named.or_else(|| match cfg!(any(windows, target_os = "macos")) {
@@ -83,28 +82,21 @@ pub fn found(variables: &Variables) -> Option<String> {
 
 /// Whether a command's program is there at all. A run over many licenses asks before it begins.
 pub fn is_there(words: &[String], variables: &Variables) -> bool {
-    // Windows has its own ways of finding programs.
-    cfg!(windows) || words.first().is_some_and(|program| there(Path::new(program), variables))
-}
-
-fn there(program: &Path, variables: &Variables) -> bool {
-    let mut folders = variables.get("PATH").map(std::env::split_paths).into_iter().flatten();
-    match program.components().count() {
-        1 => folders.any(|folder| folder.join(program).is_file()),
-        _ => program.is_file(),
-    }
+    words.first().is_some_and(|program| located(program, variables).is_some())
 }
 
 /// An entry of `$BROWSER`, by the old convention: the address stands where `%s` does, else last.
-fn listed(entry: &[String], address: &str) -> Option<Command> {
+fn listed(entry: &[String], address: &str, variables: &Variables) -> Option<Command> {
     let words: Vec<_> = entry.iter().map(|word| word.replace("%s", address)).collect();
-    command_of(&words, (words == entry).then_some(address))
+    command_of(&words, (words == entry).then_some(address), variables)
 }
 
 /// The words, and the address as the last argument.
-fn command_of(words: &[String], address: Option<&str>) -> Option<Command> {
+fn command_of(words: &[String], address: Option<&str>, variables: &Variables) -> Option<Command> {
     let (program, arguments) = words.split_first()?;
-    let mut command = Command::new(program);
+    // Where a name stands for a script (`code` for code.cmd on Windows), a start by name doesn't find it.
+    let found = if cfg!(windows) { located(program, variables) } else { None };
+    let mut command = found.map_or_else(|| Command::new(program), Command::new);
     command.args(arguments).args(address);
     // defense: S24 opener-without-a-shell
     Some(command)
@@ -228,9 +220,13 @@ mod tests {
         };
         let address = "https://a.example/";
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
-        assert_eq!(said(listed(&words("firefox --new-tab"), address)), ["--new-tab", address]);
-        assert_eq!(said(listed(&words("lynx -x=%s -y"), address)), ["-x=https://a.example/", "-y"]);
+        let listed = |text: &str| listed(&words(text), address, &Variables::default());
+        assert_eq!(said(listed("firefox --new-tab")), ["--new-tab", address]);
+        assert_eq!(said(listed("lynx -x=%s -y")), ["-x=https://a.example/", "-y"]);
         let words = ["sh", "-c", "echo %s"].map(str::to_owned);
-        assert_eq!(said(command_of(&words, Some(address))), ["-c", "echo %s", address]);
+        assert_eq!(
+            said(command_of(&words, Some(address), &Variables::default())),
+            ["-c", "echo %s", address]
+        );
     }
 }

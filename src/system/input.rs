@@ -1,11 +1,10 @@
 //! What comes from the person at the terminal, or on standard input.
 
 use super::keys::{Keys, TypedInput};
-#[cfg(unix)]
-use super::prompt;
+use super::{prompt, tty};
 use secrecy::SecretString;
 use std::any::Any;
-use std::io::{self, BufRead, IsTerminal, Read};
+use std::io::{self, BufRead, Read};
 
 /// Keys are heard as long as this is kept.
 pub type KeyInputGuard = Box<dyn Any>;
@@ -55,13 +54,12 @@ impl Input for SystemInput {
         prompt::choose(question, among)
     }
 
-    #[cfg(unix)]
     fn read_paste(&self, most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
         prompt::read_paste(most, question, tell)
     }
 
     fn is_terminal(&self) -> bool {
-        io::stdin().is_terminal()
+        tty::can_be_asked()
     }
 
     fn bytes(&self) -> Box<dyn BufRead + '_> {
@@ -70,40 +68,5 @@ impl Input for SystemInput {
 
     fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard> {
         Keys::listen(handle).map(|keys| Box::new(keys) as KeyInputGuard)
-    }
-}
-
-/// Where there are no terminal modes to change.
-#[cfg(not(unix))]
-mod prompt {
-    use secrecy::SecretString;
-    use std::io;
-
-    pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
-        let input = dialoguer::Input::<String>::new().with_prompt(question);
-        let input = match default {
-            Some("") => input.allow_empty(true),
-            Some(default) => input.default(default.to_owned()),
-            None => input,
-        };
-        input.interact_text().map_err(system)
-    }
-
-    pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
-        let asked = dialoguer::Password::new().with_prompt(question).allow_empty_password(true);
-        asked.interact().map(Into::into).map_err(system)
-    }
-
-    pub(super) fn confirm(question: &str) -> io::Result<bool> {
-        dialoguer::Confirm::new().with_prompt(question).default(false).interact().map_err(system)
-    }
-
-    pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
-        dialoguer::Select::new().with_prompt(question).items(among).default(0).interact().map_err(system)
-    }
-
-    fn system(e: dialoguer::Error) -> io::Error {
-        let dialoguer::Error::IO(e) = e;
-        e
     }
 }

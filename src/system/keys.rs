@@ -1,14 +1,15 @@
 //! Single keys at the terminal, and what is pasted there, while something else goes on.
 
-#[cfg(any(unix, test))]
-use super::paste::PastedText;
+use super::paste::{Burst, PastedText};
+use super::tty::{TerminalModes, WakeReason};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// The longest paste: a whole mail. Of a longer one so much is given that whoever reads it sees that it's too long.
-#[cfg(any(unix, test))]
 const LONGEST: usize = 256 * 1024;
 
 /// Nobody types more keys than these at once.
-#[cfg(any(unix, test))]
 const KEYS_AT_ONCE: usize = 16;
 
 /// What is typed or pasted.
@@ -22,14 +23,12 @@ pub enum TypedInput {
 
 /// Tells what is pasted from single keys: it comes marked, or too much of it at once, or begins as an address does.
 #[derive(Default)]
-#[cfg(any(unix, test))]
 struct PasteDetector {
     begun: String,
     /// What has begun is a paste: all that comes until Enter belongs to it.
     pastes: bool,
 }
 
-#[cfg(any(unix, test))]
 impl PasteDetector {
     /// Whether what came at once is pasted, so far as it has come.
     fn is_paste(text: &PastedText) -> bool {
@@ -69,7 +68,6 @@ impl PasteDetector {
 }
 
 /// Whether a text begins as an address does: wholly, or so far. Quotation marks and blanks may stand before it.
-#[cfg(any(unix, test))]
 fn address(begun: &str) -> Option<bool> {
     const BEGINS: &str = "http";
     let text = begun.trim_start_matches([' ', '<', '"', '\'', '“', '>']).to_lowercase();
@@ -80,103 +78,76 @@ fn address(begun: &str) -> Option<bool> {
     }
 }
 
-#[cfg(unix)]
-pub use unix::Keys;
+/// What a terminal gives of one key, or of a paste, comes within these times.
+const OF_A_KEY: Duration = Duration::from_millis(30);
+const OF_A_PASTE: Duration = Duration::from_millis(300);
 
-/// Keys as they are typed, until dropped. Where there is no way to them, there are none, and Ctrl-C works as ever.
-#[cfg(not(unix))]
-pub struct Keys;
+/// Keys as they are typed, until dropped: the terminal doesn't echo them nor wait for a line meanwhile. Ctrl-C stays
+/// a signal.
+pub struct Keys {
+    modes: Arc<TerminalModes>,
+    reading: Option<JoinHandle<()>>,
+}
 
-#[cfg(not(unix))]
 impl Keys {
-    /// Not read on this system.
-    pub fn listen(_: impl FnMut(TypedInput) + Send + 'static) -> Option<Self> {
-        None
+    /// Gives each key, and each paste, to `handle`, on a thread of its own, while the process is in the terminal's
+    /// foreground. `None` where standard input is no terminal.
+    pub fn listen(handle: impl FnMut(TypedInput) + Send + 'static) -> Option<Self> {
+        let modes = Arc::new(TerminalModes::keys().ok()?);
+        let of_thread = modes.clone();
+        let thread = std::thread::Builder::new().name("keys".into()).spawn(move || read(&of_thread, handle));
+        // From here on, dropping it puts the terminal back.
+        Some(Self { modes, reading: Some(thread.ok()?) })
     }
 }
 
-#[cfg(unix)]
-mod unix {
-    use super::{LONGEST, PasteDetector, TypedInput};
-    use crate::system::paste::Burst;
-    use crate::system::tty::{TerminalModes, WakeReason};
-    use std::sync::Arc;
-    use std::thread::JoinHandle;
-    use std::time::Duration;
-
-    /// What a terminal gives of one key, or of a paste, comes within these times.
-    const OF_A_KEY: Duration = Duration::from_millis(30);
-    const OF_A_PASTE: Duration = Duration::from_millis(300);
-
-    /// Keys as they are typed, until dropped: the terminal doesn't echo them nor wait for a line meanwhile. Ctrl-C stays
-    /// a signal.
-    pub struct Keys {
-        modes: Arc<TerminalModes>,
-        reading: Option<JoinHandle<()>>,
-    }
-
-    impl Keys {
-        /// Gives each key, and each paste, to `handle`, on a thread of its own, while the process is in the terminal's
-        /// foreground. `None` where standard input is no terminal.
-        pub fn listen(handle: impl FnMut(TypedInput) + Send + 'static) -> Option<Self> {
-            let modes = Arc::new(TerminalModes::keys().ok()?);
-            let of_thread = modes.clone();
-            let thread =
-                std::thread::Builder::new().name("keys".into()).spawn(move || read(&of_thread, handle));
-            // From here on, dropping it puts the terminal back.
-            Some(Self { modes, reading: thread.ok() })
+impl Drop for Keys {
+    fn drop(&mut self) {
+        if let Some(thread) = self.reading.take() {
+            self.modes.wake();
+            let _ = thread.join();
         }
     }
+}
 
-    impl Drop for Keys {
-        fn drop(&mut self) {
-            if let Some(thread) = self.reading.take() {
-                self.modes.wake();
-                let _ = thread.join();
-            }
+/// Reads until it's woken for its end, or standard input has ended.
+fn read(modes: &TerminalModes, mut handle: impl FnMut(TypedInput)) {
+    let mut typing = PasteDetector::default();
+    loop {
+        match modes.wait(None) {
+            Ok(WakeReason::Typed) => {}
+            Ok(WakeReason::Continued | WakeReason::Quiet) => continue,
+            Ok(WakeReason::Interrupted) | Err(_) => return,
         }
-    }
-
-    /// Reads until it's woken for its end, or standard input has ended.
-    fn read(modes: &TerminalModes, mut handle: impl FnMut(TypedInput)) {
-        let mut typing = PasteDetector::default();
+        let mut burst = Burst::new(LONGEST);
+        let mut is_over = false;
+        // A paste comes in pieces, of which none is keys.
         loop {
-            match modes.wait(None) {
+            match modes.read() {
+                Ok(bytes) if !bytes.is_empty() => burst.add(&bytes),
+                _ => return,
+            }
+            let text = burst.text();
+            let rest = if PasteDetector::is_paste(&text) { OF_A_PASTE } else { OF_A_KEY };
+            match modes.wait((!text.open).then_some(rest)) {
                 Ok(WakeReason::Typed) => {}
-                Ok(WakeReason::Continued | WakeReason::Quiet) => continue,
-                Ok(WakeReason::Interrupted) | Err(_) => return,
-            }
-            let mut burst = Burst::new(LONGEST);
-            let mut is_over = false;
-            // A paste comes in pieces, of which none is keys.
-            loop {
-                match modes.read() {
-                    Ok(bytes) if !bytes.is_empty() => burst.add(&bytes),
-                    _ => return,
-                }
-                let text = burst.text();
-                let rest = if PasteDetector::is_paste(&text) { OF_A_PASTE } else { OF_A_KEY };
-                match modes.wait((!text.open).then_some(rest)) {
-                    Ok(WakeReason::Typed) => {}
-                    Ok(WakeReason::Quiet | WakeReason::Continued) => break,
-                    Ok(WakeReason::Interrupted) | Err(_) => {
-                        is_over = true;
-                        break;
-                    }
+                Ok(WakeReason::Quiet | WakeReason::Continued) => break,
+                Ok(WakeReason::Interrupted) | Err(_) => {
+                    is_over = true;
+                    break;
                 }
             }
-            if is_over {
-                return;
-            }
-            typing.take(&burst.text(), &mut handle);
         }
+        if is_over {
+            return;
+        }
+        typing.take(&burst.text(), &mut handle);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::paste::Burst;
 
     fn of(pieces: &[&str]) -> Vec<TypedInput> {
         let (mut typing, mut found) = (PasteDetector::default(), Vec::new());

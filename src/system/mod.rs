@@ -15,12 +15,11 @@ mod input;
 mod keyring;
 mod keys;
 mod multiplexer;
-#[cfg(any(unix, test))]
 mod paste;
 mod paths;
 mod peer;
 mod printer;
-#[cfg(unix)]
+mod programs;
 mod prompt;
 mod random;
 mod replace_process;
@@ -30,7 +29,6 @@ mod stopped;
 mod surroundings;
 mod terminal;
 pub mod threads;
-#[cfg(unix)]
 mod tty;
 mod variables;
 mod wrap;

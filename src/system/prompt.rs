@@ -2,9 +2,9 @@
 
 use super::paste::Burst;
 use super::printer::{PrintTarget, Printer};
-use super::tty::{TerminalModes, WakeReason};
+use super::tty::{TerminalModes, WakeReason, takes_escapes};
 use super::wrap::wrapped;
-use dialoguer::console::{Term, truncate_str};
+use console::{Term, truncate_str};
 use secrecy::SecretString;
 use std::io;
 use std::time::Duration;
@@ -108,7 +108,6 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
     let modes = TerminalModes::list()?;
     let mut at = 0;
     say(&format!("{question}:\n{}", list(among, at, columns())));
-    let up = format!("\x1b[{}A\x1b[J", among.len());
     let chosen = loop {
         match modes.wait(None)? {
             WakeReason::Typed => {}
@@ -124,13 +123,18 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
             ListKey::Take(taken) => break Ok(taken),
             ListKey::Leave => break Err(interrupted()),
         }
-        say(&format!("{up}{}", list(among, at, columns())));
+        say(&format!("{}{}", taken_away(among.len()), list(among, at, columns())));
     };
     if let Ok(taken) = chosen {
         // One line more: the question's own.
-        say(&format!("\x1b[{}A\x1b[J{question}: {}\n", among.len() + 1, among[taken]));
+        say(&format!("{}{question}: {}\n", taken_away(among.len() + 1), among[taken]));
     }
     chosen
+}
+
+/// What takes the last lines away; where a terminal can't, they stay.
+fn taken_away(lines: usize) -> String {
+    if takes_escapes() { format!("\x1b[{lines}A\x1b[J") } else { String::new() }
 }
 
 #[derive(Debug, PartialEq, Eq)]

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 #[cfg(unix)]
 use std::sync::LazyLock;
-#[cfg(unix)]
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 #[cfg(unix)]
@@ -25,12 +23,10 @@ pub(super) fn polite() -> Vec<SignalKind> {
 }
 
 /// Whether somebody counts them from now on: until then each of them ends the process.
-#[cfg(unix)]
 pub(super) fn are_counted() -> bool {
     COUNTED.load(Ordering::SeqCst)
 }
 
-#[cfg(unix)]
 static COUNTED: AtomicBool = AtomicBool::new(false);
 
 /// Whether a hangup has come: the terminal is gone, or somebody wants a service to begin anew.
@@ -164,6 +160,7 @@ impl InterruptCounter {
     #[cfg(windows)]
     fn of_the_system() -> Self {
         use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+        COUNTED.store(true, Ordering::SeqCst);
         let (sender, counted) = watch::channel(0);
         let sender = Arc::new(sender);
         // Each kind has a type of its own. They are made here and not on their tasks, so that none is missed.

@@ -5,6 +5,7 @@ use super::input::{Input, KeyInputGuard, SystemInput};
 use super::keys::TypedInput;
 use super::multiplexer::Multiplexer;
 use super::printer::{MovingLines, PrintTarget, Printer, ReaderGivenUp};
+use super::tty;
 use super::variables::Variables;
 use super::wrap::wrapped;
 use crate::error::{Error, Result, clean};
@@ -41,6 +42,8 @@ pub struct Terminal {
     out_is_terminal: bool,
     err_is_terminal: bool,
     plain: bool,
+    /// A terminal here takes escapes, and doesn't show them.
+    takes_escapes: bool,
     color: Color,
     talk: Verbosity,
     /// The answer's width, where it isn't the system's to say.
@@ -52,12 +55,16 @@ pub struct Terminal {
 impl Terminal {
     /// The process's own streams.
     pub(super) fn system(variables: &Variables) -> Self {
+        let takes_escapes = tty::takes_escapes();
         Self {
-            attended: io::stdin().is_terminal() && io::stderr().is_terminal(),
+            attended: tty::can_be_asked() && io::stderr().is_terminal(),
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             // https://no-color.org
-            plain: variables.get("NO_COLOR").is_some() || variables.get("TERM") == Some("dumb"),
+            plain: variables.get("NO_COLOR").is_some()
+                || variables.get("TERM") == Some("dumb")
+                || !takes_escapes,
+            takes_escapes,
             columns: None,
             multiplexer: Multiplexer::around(variables),
             ..Self::printing(Printer::of_the_process().clone())
@@ -82,6 +89,7 @@ impl Terminal {
             out_is_terminal: false,
             err_is_terminal: false,
             plain: false,
+            takes_escapes: true,
             color: Color::Auto,
             talk: Verbosity::Normal,
             columns: Some(100),
@@ -136,7 +144,7 @@ impl Terminal {
 
     fn color_for(&self, terminal: bool) -> bool {
         match self.color {
-            Color::Always => true,
+            Color::Always => self.takes_escapes || !terminal,
             Color::Never => false,
             Color::Auto => terminal && !self.plain,
         }
@@ -144,8 +152,7 @@ impl Terminal {
 
     /// The width of the terminal that the answer goes to, in columns; `None` where it isn't one.
     pub fn width(&self) -> Option<u16> {
-        self.out_is_terminal
-            .then(|| self.columns.unwrap_or_else(|| dialoguer::console::Term::stdout().size().1))
+        self.out_is_terminal.then(|| self.columns.unwrap_or_else(|| console::Term::stdout().size().1))
     }
 
     /// The width to wrap the help at, where that isn't the system's to say.
@@ -159,9 +166,9 @@ impl Terminal {
         move || LogWriter(printer.clone())
     }
 
-    /// Whether a moving line may be drawn on standard error.
+    /// Whether a moving line may be drawn on standard error. In a terminal's background others draw.
     pub fn can_animate(&self) -> bool {
-        self.attended && self.talk >= Verbosity::Normal && !self.plain && is_looked_at()
+        self.attended && self.talk >= Verbosity::Normal && !self.plain && tty::is_in_foreground()
     }
 
     /// Lines that move on standard error until they're dropped; hidden where none may be drawn.
@@ -255,7 +262,7 @@ impl Terminal {
     /// A text as wide as the terminal that the talk goes to; its further lines are moved in by so much.
     fn wrapped(&self, text: &str, indent: usize) -> String {
         let is_the_systems = self.err_is_terminal && self.columns.is_none();
-        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        let size = is_the_systems.then(|| console::Term::stderr().size_checked()).flatten();
         size.map_or_else(|| text.to_owned(), |(_, columns)| wrapped(text, columns.into(), indent))
     }
 
@@ -272,20 +279,21 @@ impl Terminal {
     }
 
     /// Asks the terminal to put a text into the clipboard (xterm's OSC 52), through tmux or screen where one is between.
-    /// `false` where standard error is no terminal.
+    /// `false` where standard error is no terminal, or one that would show the request.
     pub fn copy(&self, text: &str) -> bool {
-        if self.err_is_terminal && !self.multiplexer.is_some_and(|it| it.takes(text)) {
+        let can_be_asked = self.err_is_terminal && self.takes_escapes;
+        if can_be_asked && !self.multiplexer.is_some_and(|it| it.takes(text)) {
             let asked = format!("\x1b]52;c;{}\x07", BASE64_STANDARD.encode(text));
             let asked = self.multiplexer.map_or(asked.clone(), |it| it.passing(&asked));
             self.printer.control(asked.as_bytes());
         }
-        self.err_is_terminal
+        can_be_asked
     }
 
     /// How many rows the terminal has that the talk goes to; `None` where it isn't one.
     pub fn rows(&self) -> Option<u16> {
         let is_the_systems = self.err_is_terminal && self.columns.is_none();
-        let size = is_the_systems.then(|| dialoguer::console::Term::stderr().size_checked()).flatten();
+        let size = is_the_systems.then(|| console::Term::stderr().size_checked()).flatten();
         size.map(|(rows, _)| rows)
     }
 
@@ -435,14 +443,6 @@ fn asked(e: io::Error) -> Error {
         io::ErrorKind::WouldBlock => Error::InBackground,
         _ => Error::System { what: "the terminal can't be asked", reason: e.to_string() },
     }
-}
-
-/// In a terminal's background others draw.
-fn is_looked_at() -> bool {
-    #[cfg(unix)]
-    return super::tty::is_in_foreground();
-    #[cfg(not(unix))]
-    return true;
 }
 
 /// [`clean`], line by line.

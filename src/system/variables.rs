@@ -1,13 +1,42 @@
 //! The environment's variables, as they were at the start: those that the program reads can be used, or are an error.
 
-use crate::error::{Error, Result};
+use crate::error::{CommandStyle, Error, Result};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use url::Url;
 
 /// The environment's variables. Empty ones count as unset, as is the custom.
-#[derive(Debug, Clone, Default)]
-pub struct Variables(BTreeMap<String, String>);
+#[derive(Debug, Clone)]
+pub struct Variables {
+    set: BTreeMap<String, String>,
+    names: NameCase,
+}
+
+/// Whether names differ that differ in case alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameCase {
+    Counts,
+    /// The name that everybody writes PATH is `Path` on Windows.
+    Ignored,
+}
+
+impl NameCase {
+    const HERE: Self = if cfg!(windows) { Self::Ignored } else { Self::Counts };
+
+    fn of(self, name: &str) -> Cow<'_, str> {
+        match self {
+            Self::Counts => name.into(),
+            Self::Ignored => name.to_ascii_uppercase().into(),
+        }
+    }
+}
+
+impl Default for Variables {
+    fn default() -> Self {
+        Self { set: BTreeMap::new(), names: NameCase::HERE }
+    }
+}
 
 /// What a variable holds, where the program reads more of it than that it's set.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -48,7 +77,12 @@ const READ: &[(&str, VariableForm)] = &[
 impl Variables {
     /// Those given.
     pub fn new(all: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self(all.into_iter().filter(|(_, value)| !value.is_empty()).collect())
+        Self::named(all, NameCase::HERE)
+    }
+
+    fn named(all: impl IntoIterator<Item = (String, String)>, names: NameCase) -> Self {
+        let set = all.into_iter().filter(|(_, value)| !value.is_empty());
+        Self { set: set.map(|(name, value)| (names.of(&name).into_owned(), value)).collect(), names }
     }
 
     /// Those of a process.
@@ -56,14 +90,15 @@ impl Variables {
     /// # Errors
     /// Where one that the program reads can't be used. Its value isn't told: a proxy's may hold a password.
     pub(super) fn of_a_process(all: impl IntoIterator<Item = (OsString, OsString)>) -> Result<Self> {
-        let mut found = BTreeMap::new();
+        let mut found = Self::default();
         for (name, value) in all {
-            let Ok(name) = name.into_string() else { continue };
-            let read = READ.iter().find(|(read, _)| *read == name);
+            let Ok(given) = name.into_string() else { continue };
+            let name = found.names.of(&given).into_owned();
+            let read = READ.iter().find(|(read, _)| found.names.of(read) == name);
             let value = match (value.into_string(), read) {
                 (Ok(value), _) => value,
                 // defense: S63 no-variable-is-passed-over
-                (Err(_), Some(_)) => return Err(unusable(&name, "isn't UTF-8")),
+                (Err(_), Some(_)) => return Err(unusable(&given, "isn't UTF-8")),
                 // Of the others it counts only that they're set, or each part for itself.
                 (Err(value), None) => value.to_string_lossy().into_owned(),
             };
@@ -73,16 +108,16 @@ impl Variables {
             if let Some((_, form)) = read
                 && let Err(why) = form.fits(&value)
             {
-                return Err(unusable(&name, why));
+                return Err(unusable(&given, why));
             }
-            found.insert(name, value);
+            found.set.insert(name, value);
         }
-        Ok(Self(found))
+        Ok(found)
     }
 
     /// One variable's value.
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
+        self.set.get(&*self.names.of(name)).map(String::as_str)
     }
 }
 
@@ -132,37 +167,38 @@ fn proxy_address(value: &str) -> Option<Url> {
 }
 
 /// The commands of `$BROWSER`, each as its words; `None` where its quotes don't close.
-#[cfg(not(windows))]
 pub(super) fn browsers(list: &str) -> impl Iterator<Item = Option<Vec<String>>> {
-    // Inside of quotes a colon is no separator.
+    browsers_of(list, CommandStyle::HERE)
+}
+
+/// The same in a platform's style: a path on Windows has a colon, so that its lists have semicolons.
+fn browsers_of(list: &str, style: CommandStyle) -> impl Iterator<Item = Option<Vec<String>>> {
+    let (between, quotes, escapes): (_, &[_], _) = match style {
+        CommandStyle::Posix => (':', &['\'', '"'], true),
+        CommandStyle::Windows => (';', &['"'], false),
+    };
+    // Inside of quotes it separates nothing.
     let mut entries = vec![String::new()];
     let mut quote = None;
     let mut letters = list.chars();
     while let Some(letter) = letters.next() {
         match (letter, quote) {
-            (':', None) => {
+            (letter, None) if letter == between => {
                 entries.push(String::new());
                 continue;
             }
-            ('\\', Some('"') | None) => {
+            ('\\', Some('"') | None) if escapes => {
                 entries.last_mut().into_iter().for_each(|it| it.push(letter));
                 entries.last_mut().into_iter().for_each(|it| it.extend(letters.next()));
                 continue;
             }
-            ('\'' | '"', None) => quote = Some(letter),
+            (letter, None) if quotes.contains(&letter) => quote = Some(letter),
             (letter, Some(open)) if letter == open => quote = None,
             _ => {}
         }
         entries.last_mut().into_iter().for_each(|it| it.push(letter));
     }
-    entries.into_iter().map(|entry| shlex::split(&entry)).collect::<Vec<_>>().into_iter()
-}
-
-/// The commands of `%BROWSER%`, each as its words: a path there has a colon and backslashes.
-#[cfg(windows)]
-pub(super) fn browsers(list: &str) -> impl Iterator<Item = Option<Vec<String>>> {
-    let words = |entry: &str| entry.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
-    list.split(';').map(|entry| Some(words(entry))).collect::<Vec<_>>().into_iter()
+    entries.into_iter().map(|entry| style.words(&entry)).collect::<Vec<_>>().into_iter()
 }
 
 #[cfg(test)]
@@ -229,12 +265,26 @@ mod tests {
         assert!(of("UNREAD").is_ok());
     }
 
-    #[cfg(not(windows))]
     #[test]
     fn a_browser_is_a_list_of_commands_with_quotes() {
-        let words = |list: &str| browsers(list).map(Option::unwrap_or_default).collect::<Vec<_>>();
-        assert_eq!(words("w3m:links -g"), [vec!["w3m"], vec!["links", "-g"]]);
-        assert_eq!(words("'/opt/my browser/run' \"a:b\" %s"), [vec!["/opt/my browser/run", "a:b", "%s"]]);
-        assert_eq!(words(r"a\ b:c"), [vec!["a b"], vec!["c"]]);
+        let words =
+            |list: &str, style| browsers_of(list, style).map(Option::unwrap_or_default).collect::<Vec<_>>();
+        let unix = |list: &str| words(list, CommandStyle::Posix);
+        assert_eq!(unix("w3m:links -g"), [vec!["w3m"], vec!["links", "-g"]]);
+        assert_eq!(unix("'/opt/my browser/run' \"a:b\" %s"), [vec!["/opt/my browser/run", "a:b", "%s"]]);
+        assert_eq!(unix(r"a\ b:c"), [vec!["a b"], vec!["c"]]);
+        let windows = |list: &str| words(list, CommandStyle::Windows);
+        assert_eq!(
+            windows(r#""C:\Program Files\x;y\firefox.exe" -new-tab %s;C:\b\chrome.exe"#),
+            [vec![r"C:\Program Files\x;y\firefox.exe", "-new-tab", "%s"], vec![r"C:\b\chrome.exe"]]
+        );
+        assert!(browsers_of("\"open", CommandStyle::Windows).any(|words| words.is_none()));
+    }
+
+    #[test]
+    fn on_windows_a_name_is_the_same_in_any_case() {
+        let set = [("Path".to_owned(), "C:\\a".to_owned())];
+        assert_eq!(Variables::named(set.clone(), NameCase::Ignored).get("PATH"), Some("C:\\a"));
+        assert_eq!(Variables::named(set, NameCase::Counts).get("PATH"), None);
     }
 }

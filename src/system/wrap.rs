@@ -1,6 +1,6 @@
 //! Lines that fit a terminal: broken between words, and never inside of a command that somebody copies.
 
-use dialoguer::console::measure_text_width;
+use console::measure_text_width;
 
 /// What begins a command to paste.
 const COMMANDS: [&str; 2] = ["biotrack-auth", "ssh"];

@@ -51,7 +51,7 @@ fn stanzas(SealedBytes(bytes): &SealedBytes) -> usize {
 pub enum Vault {
     Keyring(Keyring),
     /// Sealed, in the ledger's rows.
-    Sealed(SealedVault),
+    Sealed(Box<SealedVault>),
 }
 
 impl Vault {
@@ -61,7 +61,7 @@ impl Vault {
 
     /// Sealed to the recipients; this host opens with the identity in that file. No recipients: this host alone.
     pub fn sealed(identity: impl Into<IdentityFile>, recipients: Vec<String>) -> Self {
-        Self::Sealed(SealedVault::new(identity.into(), recipients))
+        Self::Sealed(Box::new(SealedVault::new(identity.into(), recipients)))
     }
 
     pub fn kind(&self) -> VaultKind {

@@ -233,6 +233,14 @@ fn an_answer_that_is_sent_back_can_be_pasted() {
 }
 
 #[test]
+fn a_paste_is_offered_only_where_it_is_read() {
+    let rig = Rig::new();
+    let line = "register --ubi 604001 --license 101-X0007-D1 --username ann@example.com";
+    let said = rig.with(Person::without_keys()).run(line).exits(0).err;
+    assert!(said.contains("Open this address in a browser") && !said.contains("paste"), "{said}");
+}
+
+#[test]
 fn times_that_cannot_be_are_refused() {
     let rig = Rig::new();
     let timeout = |time| rig.run(&format!("{} --timeout {time}", register("101-X0007-D1")));

@@ -31,11 +31,11 @@ pub(super) fn partial(
         0 => None,
         1..=NAMED if verb == "renew" => Some(renewing(&to_ask, &[])),
         // It leaves out what has been granted.
-        _ => Some(call.line.clone()),
+        _ => Some(call.line()),
     };
     let again = match (ask, take) {
         (Some(ask), Some(take)) => format!("{ask}\nAccept the grants that await approval: {take}"),
-        (ask, take) => ask.or(take).unwrap_or_else(|| call.line.clone()),
+        (ask, take) => ask.or(take).unwrap_or_else(|| call.line()),
     };
     partial_of(outcomes, again)
 }

@@ -116,6 +116,7 @@ pub(super) fn run<'a>(
         false => None,
     };
     let keys = attended.then(|| session.keys(call.env)).flatten();
+    watch.reads_keys = keys.is_some();
     let options = RunOptions {
         choice,
         timeout,
@@ -178,7 +179,7 @@ pub(super) fn finish(
     form: OutputFormat,
     outcomes: &[Outcome],
 ) -> Result<u8> {
-    let (error, exit) = (partial_of(outcomes, call.line.clone()), exit_of(outcomes));
+    let (error, exit) = (partial_of(outcomes, call.line()), exit_of(outcomes));
     answer(call, workspace, form, outcomes, Vec::new(), exit, error.as_ref())?;
     Ok(exit)
 }

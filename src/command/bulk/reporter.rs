@@ -32,6 +32,8 @@ pub(super) struct BulkReporter<'w> {
     pub hooks: Option<HookRunner<'w>>,
     common: HashMap<Key, GrantEventKey>,
     verb: &'static str,
+    /// A person's keys are read: they can be offered.
+    pub reads_keys: bool,
     began: Instant,
     open: BTreeMap<Key, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
@@ -56,6 +58,7 @@ impl<'w> BulkReporter<'w> {
             hooks: None,
             common,
             verb,
+            reads_keys: false,
             began: Instant::now(),
             open,
             waiting_of,
@@ -134,31 +137,32 @@ impl<'w> BulkReporter<'w> {
         if self.open.len() > NAMED {
             lines.push(format!("  and {} more", self.open.len() - NAMED));
         }
-        let keys = if let Some(admin) = to_decide {
-            format!("Accept grants from {admin}, who was not asked?  y yes  n no", admin = clean(admin))
-        } else {
-            match pace.pause() {
-                Some(PauseReason::Admin(next)) => {
-                    let licenses = licenses(self.waiting_of.get(next).copied().unwrap_or(1));
-                    let next = clean(next);
-                    format!(
-                        "Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  n continue  q quit"
-                    )
-                }
-                Some(PauseReason::Silence) => {
-                    "No admin answered in time.  n continue  r retry the failed ones  q quit".to_owned()
-                }
-                Some(PauseReason::Outage { until }) => {
-                    let wait = until.saturating_duration_since(now).as_secs();
-                    format!(
-                        "BioTrack is not responding; retrying in {wait} s. Nothing is lost.  n retry now  q quit"
-                    )
-                }
-                None => "n next  s skip  r open again  q quit; or paste the address the admin sent back"
-                    .to_owned(),
+        let (what, keys) = match (to_decide, pace.pause()) {
+            (Some(admin), _) => {
+                let admin = clean(admin);
+                (format!("Accept grants from {admin}, who was not asked?  "), "y yes  n no")
             }
+            (None, Some(PauseReason::Admin(next))) => {
+                let licenses = licenses(self.waiting_of.get(next).copied().unwrap_or(1));
+                let next = clean(next);
+                let what = format!("Next: {next} ({licenses}). Sign out of BioTrack in the browser first.  ");
+                (what, "n continue  q quit")
+            }
+            (None, Some(PauseReason::Silence)) => {
+                ("No admin answered in time.  ".to_owned(), "n continue  r retry the failed ones  q quit")
+            }
+            (None, Some(PauseReason::Outage { until })) => {
+                let wait = until.saturating_duration_since(now).as_secs();
+                let what = format!("BioTrack is not responding; retrying in {wait} s. Nothing is lost.  ");
+                (what, "n retry now  q quit")
+            }
+            (None, None) => (
+                String::new(),
+                "n next  s skip  r open again  q quit; or paste the address the admin sent back",
+            ),
         };
-        lines.push(format!("  {keys}"));
+        let keys = if self.reads_keys { keys } else { "Use the worklist page, or press Ctrl-C to stop." };
+        lines.push(format!("  {what}{keys}"));
         lines.join("\n")
     }
 }

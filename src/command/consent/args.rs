@@ -163,7 +163,7 @@ impl HandOffArgs {
         if let Some(copied) = copied.filter(|_| self.copy) {
             match terminal.copy(copied) {
                 true => terminal.info("Copied to the clipboard, if the terminal allows it."),
-                false => terminal.info("Nothing was copied: standard error is no terminal."),
+                false => terminal.info("Nothing was copied: standard error isn't a terminal that can copy."),
             }
         }
     }

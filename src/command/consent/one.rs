@@ -64,12 +64,12 @@ fn alone<'a>(
     let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
     workspace.custody.rehearse(&item.key, &item.username)?;
     let provider = workspace.provider.clone();
-    let mut view = SingleReporter::new(call, &waiting.handing_off, &provider);
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
     // An address that was sent back can be pasted meanwhile.
     let keys = call.env.terminal.interactive().then(|| session.keys(call.env)).flatten();
     let options = RunOptions { reopens: keys.is_some(), ..options };
+    let mut view = SingleReporter::new(call, &waiting.handing_off, &provider, keys.is_some());
     let round = ConsentRun::new(
         call.env,
         &mut workspace.custody,

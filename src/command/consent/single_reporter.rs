@@ -33,13 +33,21 @@ pub(super) struct SingleReporter<'v> {
     call: &'v Invocation<'v>,
     handing_off: &'v HandOffArgs,
     provider: &'v Provider,
+    /// What is pasted meanwhile is read.
+    takes_pastes: bool,
     waiting: MovingLines,
     until: Instant,
 }
 
 impl<'v> SingleReporter<'v> {
-    pub fn new(call: &'v Invocation<'v>, handing_off: &'v HandOffArgs, provider: &'v Provider) -> Self {
-        Self { call, handing_off, provider, waiting: MovingLines::hidden(), until: Instant::now() }
+    pub fn new(
+        call: &'v Invocation<'v>,
+        handing_off: &'v HandOffArgs,
+        provider: &'v Provider,
+        takes_pastes: bool,
+    ) -> Self {
+        let (waiting, until) = (MovingLines::hidden(), Instant::now());
+        Self { call, handing_off, provider, takes_pastes, waiting, until }
     }
 
     /// What is done, and how much time is left for it.
@@ -83,7 +91,7 @@ impl ProgressReporter for SingleReporter<'_> {
         if let Some(advice) = advice {
             terminal.info(&advice);
         }
-        if terminal.interactive() {
+        if self.takes_pastes {
             terminal.info("If the admin's browser says that it can't connect, paste the address from its address bar here and press Enter.");
         }
         // On a low terminal the card has scrolled away by now, and the page is compared with it.

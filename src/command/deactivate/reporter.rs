@@ -170,7 +170,7 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
     fn error(&self, stopped: bool) -> Option<Error> {
         match stopped {
             true => Some(interrupted()),
-            false if self.planned > 1 => partial_of(&self.outcomes, self.call.line.clone()),
+            false if self.planned > 1 => partial_of(&self.outcomes, self.call.line()),
             false => None,
         }
     }

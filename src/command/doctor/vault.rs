@@ -3,10 +3,11 @@
 use super::Examination;
 use crate::config::{Config, needs_secret};
 use crate::custody::{SealLabeler, client_secret_place, is_out_of_place, recipients_differ};
-use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few};
+use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few, shell};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::authorization::next_of;
 use crate::model::flow::{SecretPlace, SecretRole};
+use crate::model::ids::Key;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
 use std::collections::BTreeSet;
@@ -212,9 +213,7 @@ impl Examination<'_, '_> {
 
     fn one_missing(&mut self, secret: &SecretLocation) {
         let named = self.named();
-        let quoted = |key: &crate::model::ids::Key| {
-            shlex::try_quote(&key.to_string()).map_or_else(|_| "LICENSE".into(), |it| it.into_owned())
-        };
+        let quoted = |key: &Key| shell([key.to_string().as_str()]);
         match &secret.owner {
             SecretOwner::Tokens { key, role: SecretRole::Live | SecretRole::Held, .. }
             | SecretOwner::Memo { key, .. } => {

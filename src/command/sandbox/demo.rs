@@ -147,7 +147,7 @@ impl Demo {
             json: false,
             quiet: false,
             config_given: false,
-            line: String::new(),
+            words: Vec::new(),
             tree: self.tree,
         };
         match (self.run_words)(words, &call)? {

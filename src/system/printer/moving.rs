@@ -1,6 +1,6 @@
 //! Lines that move at the end of a terminal, below all that is printed there: how far something has come.
 
-use dialoguer::console::{Term, truncate_str};
+use console::{Term, truncate_str};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -73,6 +73,8 @@ struct Script {
     terminal: bool,
     /// Every question is answered with Ctrl-C.
     interrupts: bool,
+    /// Questions are answered, and keys aren't read meanwhile.
+    has_no_keys: bool,
     hand: Hand,
     /// What others do while the next questions wait for their answers, one after the other.
     meanwhile: Mutex<VecDeque<Meanwhile>>,
@@ -98,6 +100,12 @@ impl Person {
     /// Somebody who interrupts whatever is asked.
     pub fn interrupting() -> Self {
         let script = Script { terminal: true, interrupts: true, ..Script::default() };
+        Self { there: true, columns: None, script: Arc::new(script) }
+    }
+
+    /// Somebody who is asked nothing, at a terminal that gives no single keys.
+    pub fn without_keys() -> Self {
+        let script = Script { terminal: true, has_no_keys: true, ..Script::default() };
         Self { there: true, columns: None, script: Arc::new(script) }
     }
 
@@ -213,6 +221,9 @@ impl Input for ScriptedInput {
     }
 
     fn keys(&self, mut handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard> {
+        if self.script.has_no_keys {
+            return None;
+        }
         for typed in self.script.keys.lock().unwrap().drain(..) {
             handle(typed);
         }

@@ -1,0 +1,86 @@
+//! Finding a program before it's started, so that one that isn't there is told while nobody waits for it yet.
+
+use super::variables::Variables;
+use crate::error::CommandStyle;
+use std::path::{Path, PathBuf};
+
+/// What Windows adds to the name of a program, where PATHEXT doesn't say.
+const USUAL_ENDINGS: &str = ".COM;.EXE;.BAT;.CMD";
+
+/// Where a program is; `None` where there is no such file.
+pub(super) fn located(program: &str, variables: &Variables) -> Option<PathBuf> {
+    places(program, variables, CommandStyle::HERE).into_iter().find(|place| is_program(place))
+}
+
+fn is_program(path: &Path) -> bool {
+    // What the Microsoft Store installs is a link that nothing but a start can follow.
+    path.is_file() || cfg!(windows) && path.symlink_metadata().is_ok_and(|it| !it.is_dir())
+}
+
+/// Where a program may be, in the order in which the system looks.
+fn places(program: &str, variables: &Variables, style: CommandStyle) -> Vec<PathBuf> {
+    let (between, is_a_path) = match style {
+        CommandStyle::Posix => (':', program.contains('/')),
+        CommandStyle::Windows => (';', program.contains(['/', '\\', ':'])),
+    };
+    let names = names(program, variables, style);
+    if is_a_path {
+        return names.into_iter().map(PathBuf::from).collect();
+    }
+    let folders = variables.get("PATH").into_iter().flat_map(|path| path.split(between));
+    folders
+        .map(|folder| match style {
+            CommandStyle::Posix => folder,
+            CommandStyle::Windows => folder.trim_matches('"'),
+        })
+        .flat_map(|folder| names.iter().map(move |name| Path::new(folder).join(name)))
+        .collect()
+}
+
+/// What its file may be called. On Windows the ending may be left out.
+fn names(program: &str, variables: &Variables, style: CommandStyle) -> Vec<String> {
+    if style == CommandStyle::Posix {
+        return vec![program.to_owned()];
+    }
+    let endings = variables.get("PATHEXT").unwrap_or(USUAL_ENDINGS).split(';').filter(|it| !it.is_empty());
+    let endings: Vec<_> = endings.map(str::to_lowercase).collect();
+    let has_one = endings.iter().any(|ending| program.to_lowercase().ends_with(ending));
+    let with = endings.iter().map(|ending| format!("{program}{ending}"));
+    let as_it_is = std::iter::once(program.to_owned());
+    match has_one {
+        true => as_it_is.chain(with).collect(),
+        false => with.chain(as_it_is).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(program: &str, style: CommandStyle, set: &[(&str, &str)]) -> Vec<String> {
+        let set = set.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let found = places(program, &Variables::new(set), style);
+        found.iter().map(|place| place.to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn a_program_is_looked_for_where_the_system_would() {
+        let path = [("PATH", "/bin:/usr/bin")];
+        assert_eq!(of("sh", CommandStyle::Posix, &path).len(), 2);
+        assert_eq!(of("./sh", CommandStyle::Posix, &path), ["./sh"]);
+        assert_eq!(of("sh", CommandStyle::Posix, &[]), [""; 0]);
+
+        let path = [("PATH", r#""C:\a b";D:\c"#), ("PATHEXT", ".EXE;.CMD")];
+        let found = of("code", CommandStyle::Windows, &path);
+        let names = |folder: &str| {
+            ["code.exe", "code.cmd", "code"]
+                .map(|name| format!("{folder}{}{name}", std::path::MAIN_SEPARATOR))
+        };
+        assert_eq!(found, [names(r"C:\a b"), names(r"D:\c")].concat());
+        assert_eq!(of(r"C:\x\code.CMD", CommandStyle::Windows, &path)[0], r"C:\x\code.CMD");
+        assert_eq!(
+            of("Z:/usr/bin/python3", CommandStyle::Windows, &[]),
+            [".com", ".exe", ".bat", ".cmd", ""].map(|ending| format!("Z:/usr/bin/python3{ending}"))
+        );
+    }
+}
