@@ -4,7 +4,7 @@ mod arguments;
 mod in_time;
 
 use crate::command::{self, Command, Invocation, completions, exec};
-use crate::error::{EXIT_CODES, Error, Kind, Result, clean};
+use crate::error::{EXIT_CODES, Error, ErrorCode, Result, clean};
 use crate::system::{Clock, Color, Env, Verbosity, fault};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser};
@@ -139,18 +139,18 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u32 {
     }
     match env.paths.move_earlier_home() {
         Ok(None) => {}
-        Ok(Some(from)) => env.terminal.always(&format!(
+        Ok(Some(from)) => env.terminal.print_always(&format!(
             "Moved the configuration and the ledger from {} to {}: they belong to this machine alone.",
             clean(&from.display().to_string()),
             clean(&env.paths.data.display().to_string())
         )),
         Err(e) => {
-            let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
+            let own = matches!(cli.command, Command::Exec(_)).then_some(exec::OWN_FAILURE);
             return failed(&e, own, json, arguments, env).into();
         }
     }
     let call = Invocation { env, profile, json, quiet, config_given, words: words(arguments), tree };
-    let own = matches!(cli.command, Command::Exec(_)).then_some(exec::FAILED);
+    let own = matches!(cli.command, Command::Exec(_)).then_some(exec::OWN_FAILURE);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, env).into())
 }
@@ -165,7 +165,7 @@ pub fn run_in_time(arguments: &[OsString], env: Env) -> u32 {
         return run(arguments, env);
     }
     let mut here = env.within(env.paths.clone(), env.clock.clone(), env.browser.clone());
-    if let Some(file) = completions::flag(arguments, "--config") {
+    if let Some(file) = completions::flag_value(arguments, "--config") {
         here.paths.config = file.into();
     }
     let words = arguments.to_vec();
@@ -241,7 +241,7 @@ fn unparsed(e: &clap::Error, arguments: &[OsString], env: &Env) -> u8 {
 
 /// Reports arguments that can't be used in the same way as every other error, though no command has started yet.
 fn refused(error: &Error, arguments: &[OsString], env: &Env) -> u8 {
-    let own = is_exec(arguments).then_some(exec::FAILED);
+    let own = is_exec(arguments).then_some(exec::OWN_FAILURE);
     failed(error, own, wants_json(arguments), arguments, env)
 }
 
@@ -271,13 +271,13 @@ pub fn unstarted(arguments: &[OsString], error: &Error) -> u8 {
 
 /// The exit code of a run that met a fault of the program's own.
 pub fn broken(arguments: &[OsString]) -> u8 {
-    broken_off(arguments).unwrap_or(Kind::Failed.exit())
+    broken_off(arguments).unwrap_or(ErrorCode::Failed.exit())
 }
 
 /// The exit code of a command that has its own code for an early end.
 fn broken_off(arguments: &[OsString]) -> Option<u8> {
     match arguments {
-        _ if is_exec(arguments) => Some(exec::FAILED),
+        _ if is_exec(arguments) => Some(exec::OWN_FAILURE),
         _ if is_check(arguments) => Some(UNKNOWN),
         _ => None,
     }

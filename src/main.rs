@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    fault::keep_quiet_about_contents();
+    fault::install_panic_hook();
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let run = || match Env::system() {
         Ok(env) => cli::run_in_time(&arguments, env),

@@ -6,7 +6,7 @@ use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::secret::Secret;
 use biotrack_auth::oauth::GrantValidity;
 use biotrack_auth::oauth::fuzz_entry::{RawResponse, described, exchanged, looked_up, refreshed};
-use biotrack_auth::system::presentable;
+use biotrack_auth::system::check_safe_to_open;
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
 
@@ -154,7 +154,7 @@ pub fn metadata(bytes: &[u8]) {
             assert_eq!(found.iss_required, promised == Some(&Value::Bool(true)));
             let further = [found.revocation, found.introspection].into_iter().flatten();
             for address in [found.authorize, found.token].into_iter().chain(further) {
-                assert_eq!(presentable(&address), Ok(()));
+                assert_eq!(check_safe_to_open(&address), Ok(()));
             }
         }
         Err(e) => super::printable(&e),

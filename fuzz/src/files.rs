@@ -5,13 +5,13 @@ use biotrack_auth::custody::Bundle;
 use biotrack_auth::error::RowProblem;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::granted::Granted;
-use biotrack_auth::model::ids::{Key, License, Tag, Ubi, Username};
-use biotrack_auth::model::odd_cell::{OddText, odd};
+use biotrack_auth::model::ids::{License, LicenseId, Tag, Ubi, Username};
+use biotrack_auth::model::odd_cell::{OddText, suspicious_text};
 use biotrack_auth::model::rows;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::transfer::{ExportDocument, FileTokens, ImportedRow, TokensHere, merge};
 use biotrack_auth::report::{ImportDocument, export_csv, export_json};
-use biotrack_auth::system::presentable;
+use biotrack_auth::system::check_safe_to_open;
 use std::path::Path;
 
 /// A configuration: every refusal can be printed, and what is accepted leads nowhere but to addresses that may be called.
@@ -37,7 +37,7 @@ pub fn config(bytes: &[u8]) {
         if let Some(address) = &provider.authorize_url
             && address.is_ascii()
         {
-            let _ = presentable(address);
+            let _ = check_safe_to_open(address);
         }
         missing(&provider).into_iter().for_each(|lack| super::printable(&lack.into()));
         for setting in config.settings(name).expect("a profile") {
@@ -107,7 +107,7 @@ fn written_again(record: &Authorization) {
         ("tags", record.tags.first().map(|it| it.as_str()).filter(|_| record.tags.len() == 1)),
     ];
     let wrong = |(column, text): &(&str, Option<&str>)| {
-        text.is_some_and(|text| matches!(odd(column, text), Some(OddText::Wrong(_))))
+        text.is_some_and(|text| matches!(suspicious_text(column, text), Some(OddText::Wrong(_))))
     };
     if texts.iter().any(wrong) {
         // It came in a document: a spreadsheet's slips are looked for in a CSV alone.
@@ -157,7 +157,7 @@ pub fn bundle(bytes: &[u8]) {
                 let again =
                     Granted::from_sealable(&granted.to_sealable(&incoming.record.key), &incoming.record.key);
                 assert_eq!(again.expect("what was sealed").access.expose(), granted.access.expose());
-                let other = Key { ubi: incoming.record.key.ubi.clone(), license: super::key().license };
+                let other = LicenseId { ubi: incoming.record.key.ubi.clone(), license: super::key().license };
                 assert!(other == incoming.record.key || Granted::from_sealable(&tokens, &other).is_err());
             }
             Err(e) => super::printable(&e),
@@ -174,7 +174,7 @@ pub fn cells(bytes: &[u8]) {
     else {
         return;
     };
-    let mut record = Authorization::asked("ny", Key { ubi, license }, username);
+    let mut record = Authorization::asked("ny", LicenseId { ubi, license }, username);
     record.name = text(3).parse().ok();
     record.contact = text(4).parse().ok();
     record.ocm_license = text(5).parse().ok();

@@ -15,7 +15,7 @@ pub use words::{shell, terminal, words};
 
 use biotrack_auth::config::Config;
 use biotrack_auth::error::Error;
-use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi};
 use biotrack_auth::model::provider::Provider;
 use jiff::Timestamp;
 use std::path::Path;
@@ -26,9 +26,9 @@ fn now() -> Timestamp {
 }
 
 /// A license.
-fn key() -> Key {
+fn key() -> LicenseId {
     let (ubi, license) = (Ubi::parse("604001"), License::parse("L-1"));
-    Key { ubi: ubi.expect("a UBI"), license: license.expect("a license") }
+    LicenseId { ubi: ubi.expect("a UBI"), license: license.expect("a license") }
 }
 
 /// The profile that a configuration of one describes.

@@ -1,8 +1,8 @@
 //! What a browser brings, or a person pastes; and what a browser is given.
 
 use biotrack_auth::oauth::{AuthorizationResponse, Callback, Endpoints, PastedCandidates, ReturnedAddress};
-use biotrack_auth::oauth::{judge as judge_callback, read_callback};
-use biotrack_auth::system::presentable;
+use biotrack_auth::oauth::{code_of as judge_callback, read_callback};
+use biotrack_auth::system::check_safe_to_open;
 use biotrack_auth::web::listener::Method;
 use biotrack_auth::web::listener::head::{HeadVerdict, LIMIT, judge};
 
@@ -192,7 +192,7 @@ fn passed(head: &[u8], method: Method, target: &str) {
 /// An address for a browser: https, or http to this machine, and no opener can read another host out of it.
 pub fn address(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
-    if let Err(problem) = presentable(text) {
+    if let Err(problem) = check_safe_to_open(text) {
         return super::harmless(problem);
     }
     assert!(text.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'`<>\\^{}|".contains(&byte)));

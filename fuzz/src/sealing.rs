@@ -2,8 +2,8 @@
 
 use biotrack_auth::ledger::notes;
 use biotrack_auth::model::flow::{SealedBytes, SecretPlace, SecretRole};
-use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
-use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
+use biotrack_auth::model::ids::{Generation, License, LicenseId, Ubi};
+use biotrack_auth::model::seal::{ExpectedSeal, SealKind, SealLabel};
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{Vault, is_sealed, unarmored};
 use std::io::Write;
@@ -21,7 +21,7 @@ static VAULT: LazyLock<Vault> = LazyLock::new(|| {
     written.write_all(IDENTITY.as_bytes()).expect("an identity");
     let vault = Vault::sealed(&file, Vec::new());
     // The identity is read once: the file needn't stay.
-    let place = vault.put_own(
+    let place = vault.put_for_this_host(
         "x",
         &place().of(SealKind::Tokens, Generation(1), None),
         &Sealable::from_bytes(Vec::new()),
@@ -32,8 +32,10 @@ static VAULT: LazyLock<Vault> = LazyLock::new(|| {
 
 /// Where the seeds stand: they were sealed before seals said what they are for.
 fn place() -> SealLabel {
-    let key =
-        Key { ubi: Ubi::parse("604001").expect("a UBI"), license: License::parse("L-1").expect("a license") };
+    let key = LicenseId {
+        ubi: Ubi::parse("604001").expect("a UBI"),
+        license: License::parse("L-1").expect("a license"),
+    };
     SealLabel::place("a-ledger", "ny", None, Some(&key))
 }
 
@@ -43,7 +45,7 @@ pub fn sealed(bytes: &[u8]) {
         Ok(plain) => plain,
         Err(e) => return super::printable(&e),
     };
-    let row = SealRow::of_tokens(place(), SecretRole::Live, Generation(1)).that_may_be_old(true);
+    let row = ExpectedSeal::of_tokens(place(), SecretRole::Live, Generation(1)).that_may_be_old(true);
     match VAULT.get(&SecretPlace::Blob(SealedBytes(plain)), &row) {
         Ok(secret) => {
             assert!(is_sealed(bytes));

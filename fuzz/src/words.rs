@@ -3,7 +3,7 @@
 use biotrack_auth::error::{CommandStyle, clean};
 use biotrack_auth::model::duration;
 use biotrack_auth::model::ids::{License, Tag, Username, near_duplicates};
-use biotrack_auth::model::odd_cell::{OddText, odd};
+use biotrack_auth::model::odd_cell::{OddText, suspicious_text};
 
 /// Times and names: what is accepted is bounded, can be shown, and means the same when it's typed again.
 pub fn words(bytes: &[u8]) {
@@ -29,7 +29,7 @@ pub fn words(bytes: &[u8]) {
             assert_eq!(near_duplicates(&license, &other), near_duplicates(&other, &license));
             assert!(!near_duplicates(&license, &license));
             for column in ["license", "username"] {
-                match odd(column, shown) {
+                match suspicious_text(column, shown) {
                     Some(OddText::Wrong(why)) => super::harmless(&why),
                     Some(OddText::Unusual(why)) => super::harmless(why),
                     None => {}

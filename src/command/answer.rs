@@ -1,10 +1,10 @@
 //! How a command answers: its outcomes and errors, as text and as JSON.
 
 use super::context::{Invocation, Workspace};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{AuthorizationWithFlows, selector};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
 use crate::model::provider::Provider;
 use crate::report::{ErrorDocument, ReportRow, View, card, results, unknown};
@@ -53,8 +53,8 @@ impl Invocation<'_> {
 
 impl Workspace<'_> {
     /// What the work on one license was refused for: in JSON as its result, as all that is about a license.
-    pub(super) fn refused(&self, call: &Invocation<'_>, key: &Key, error: Error) -> Result<u8> {
-        let error = error.of_license(&selector(key, self.provider.other()));
+    pub(super) fn refused(&self, call: &Invocation<'_>, key: &LicenseId, error: Error) -> Result<u8> {
+        let error = error.for_license(&selector(key, self.provider.other()));
         if !call.json || matches!(error, Error::Output(_)) {
             return Err(error);
         }
@@ -98,13 +98,17 @@ pub fn error_for_monitoring(error: &Error) -> String {
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
 pub(super) fn outcome_or_error(
     workspace: &Workspace<'_>,
-    key: &Key,
+    key: &LicenseId,
     standing: Option<AuthorizationWithFlows>,
     error: Error,
 ) -> Result<Outcome> {
-    let error = error.of_license(&selector(key, workspace.provider.other()));
+    let error = error.for_license(&selector(key, workspace.provider.other()));
     match error.kind() {
-        Kind::Usage | Kind::Config | Kind::NotFound | Kind::Ambiguous | Kind::NeedsPerson => Err(error),
+        ErrorCode::Usage
+        | ErrorCode::Config
+        | ErrorCode::NotFound
+        | ErrorCode::Ambiguous
+        | ErrorCode::NeedsPerson => Err(error),
         _ => Ok(Outcome {
             key: key.clone(),
             ending: OutcomeKind::Failed,

@@ -20,6 +20,6 @@ pub(super) fn of_the_clock(ledger: &Ledger, call: &Invocation<'_>) -> Result<Opt
 /// Tells them on standard error, also where only errors are to be said: cron mails it.
 pub(super) fn tell(blind_spots: &[BlindSpot], call: &Invocation<'_>) {
     for spot in blind_spots {
-        call.env.terminal.always(&format!("Warning: {}.\n  {}", spot.in_words(), spot.hint()));
+        call.env.terminal.print_always(&format!("Warning: {}.\n  {}", spot.in_words(), spot.hint()));
     }
 }

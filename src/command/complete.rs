@@ -4,7 +4,7 @@ use super::consent::{answered, settled};
 use super::{Invocation, Workspace, online, outcome_or_error};
 use crate::custody::FoundFlow;
 use crate::error::{HandoffError, Result};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::secret::Secret;
 use crate::oauth::PastedCandidates;
 
@@ -68,7 +68,7 @@ fn complete<'a>(
 }
 
 fn finish<'a>(
-    key: &Key,
+    key: &LicenseId,
     pasted: &PastedCandidates,
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,

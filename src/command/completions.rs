@@ -5,7 +5,7 @@ use crate::config::{Config, settable_keys};
 use crate::error::{Error, Result};
 use crate::ledger::Ledger;
 use crate::model::authorization::{AuthorizationWithFlows, State};
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::{Env, files};
 use clap::{Arg, Command};
 use clap_complete::engine::{ArgValueCompleter, CompletionCandidate};
@@ -76,7 +76,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     }
     let script = format!("{}\n", script.trim());
     let answer = match call.json {
-        true => call.json_text(&Answer { schema: SCHEMA, shell, script: &script })?,
+        true => call.json_text(&CompletionsDocument { schema: DOCUMENT_VERSION, shell, script: &script })?,
         false => script,
     };
     call.env.terminal.answer(&answer)?;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 /// What `completions --json` prints.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer<'a> {
+pub struct CompletionsDocument<'a> {
     schema: u8,
     /// The shell that it is for.
     shell: &'static str,
@@ -99,10 +99,10 @@ pub fn answer(tree: Command, arguments: &[OsString], shell: &str, mut env: Env) 
     let words: Vec<OsString> = arguments.iter().skip_while(|word| *word != "--").skip(1).cloned().collect();
     let shells = Shells::builtins();
     let (Some(shell), false) = (shells.completer(shell), words.is_empty()) else { return };
-    if let Some(file) = flag(&words, "--config") {
+    if let Some(file) = flag_value(&words, "--config") {
         env.paths.config = file.into();
     }
-    let names = Arc::new(NameSource { profile: flag(&words, "--profile"), env });
+    let names = Arc::new(NameSource { profile: flag_value(&words, "--profile"), env });
     let mut tree = with_names(tree, &names);
     let mut answered = Vec::new();
     if shell.write_complete(&mut tree, words, files::current_folder().as_deref(), &mut answered).is_ok() {
@@ -112,7 +112,7 @@ pub fn answer(tree: Command, arguments: &[OsString], shell: &str, mut env: Env) 
 }
 
 /// A flag's value among the words typed so far.
-pub fn flag(words: &[OsString], flag: &str) -> Option<String> {
+pub fn flag_value(words: &[OsString], flag: &str) -> Option<String> {
     let mut words = words.iter().map(|word| word.to_string_lossy());
     while let Some(word) = words.next() {
         match word.strip_prefix(flag) {
@@ -135,10 +135,10 @@ fn with_names(command: Command, names: &Arc<NameSource>) -> Command {
     let names_of = |arg: &Arg| {
         let value = arg.get_value_names().and_then(<[_]>::first).map(|value| value.as_str());
         match (arg.get_id().as_str(), value) {
-            (_, Some("SELECTOR")) => Some(Kind::Selector { past }),
-            (_, Some("TAG")) => Some(Kind::Tag),
-            (_, Some("KEY")) => Some(Kind::Key),
-            ("profile", _) => Some(Kind::Profile),
+            (_, Some("SELECTOR")) => Some(Candidates::Selector { past }),
+            (_, Some("TAG")) => Some(Candidates::Tag),
+            (_, Some("KEY")) => Some(Candidates::SettingKey),
+            ("profile", _) => Some(Candidates::Profile),
             _ => None,
         }
     };
@@ -154,7 +154,7 @@ fn with_names(command: Command, names: &Arc<NameSource>) -> Command {
 }
 
 #[derive(Debug, Clone, Copy)]
-enum Kind {
+enum Candidates {
     /// An authorization; deactivated ones only where the past is looked at.
     Selector {
         past: bool,
@@ -162,18 +162,18 @@ enum Kind {
     Tag,
     Profile,
     /// A setting of the configuration.
-    Key,
+    SettingKey,
 }
 
 impl NameSource {
-    fn of(&self, kind: Kind, typed: &str) -> Vec<CompletionCandidate> {
+    fn of(&self, kind: Candidates, typed: &str) -> Vec<CompletionCandidate> {
         let found = match kind {
-            Kind::Selector { past } => self.selectors(past, typed.contains('/')),
-            Kind::Tag => self.tags(),
-            Kind::Key => Config::load(&self.env.paths)
+            Candidates::Selector { past } => self.selectors(past, typed.contains('/')),
+            Candidates::Tag => self.tags(),
+            Candidates::SettingKey => Config::load(&self.env.paths)
                 .map(|config| bare(settable_keys(&config, self.profile.as_deref())))
                 .unwrap_or_default(),
-            Kind::Profile => {
+            Candidates::Profile => {
                 Config::load(&self.env.paths).map(|config| bare(config.names())).unwrap_or_default()
             }
         };
@@ -276,8 +276,8 @@ mod tests {
     #[test]
     fn a_flag_is_found_in_both_forms() {
         let words = |line: &str| line.split(' ').map(OsString::from).collect::<Vec<_>>();
-        assert_eq!(flag(&words("x renew --profile fl "), "--profile").as_deref(), Some("fl"));
-        assert_eq!(flag(&words("x --profile=fl renew "), "--profile").as_deref(), Some("fl"));
-        assert_eq!(flag(&words("x --profiles fl "), "--profile"), None);
+        assert_eq!(flag_value(&words("x renew --profile fl "), "--profile").as_deref(), Some("fl"));
+        assert_eq!(flag_value(&words("x --profile=fl renew "), "--profile").as_deref(), Some("fl"));
+        assert_eq!(flag_value(&words("x --profiles fl "), "--profile"), None);
     }
 }

@@ -79,7 +79,7 @@ impl<'a> Invocation<'a> {
                 drop(Ledger::open_or_make(self.env, &place)?);
                 // It was made by `config init`: one that is missing now may be elsewhere.
                 let made = format!("Note: there was no ledger at {}. A new one was made.", clean(&missing));
-                self.env.terminal.always(&made);
+                self.env.terminal.print_always(&made);
             }
             Ok(there) => return self.workspace_over(config, provider, there),
             Err(e) => return Err(e),
@@ -92,7 +92,7 @@ impl<'a> Invocation<'a> {
         let (_, provider) = self.provider()?;
         let Some(ledger) = find_ledger(self, config)? else { return Ok(None) };
         let custody = Custody::new(self.env, provider.clone(), self.vault(config), ledger)
-            .knowing(config.registrations());
+            .with_registrations(config.registrations());
         Ok(Some(Workspace { provider, custody, hooks: config.hooks.clone() }))
     }
 
@@ -109,9 +109,9 @@ impl<'a> Invocation<'a> {
     ) -> Result<Workspace<'a>> {
         ledger.want_hooks(config.hooks.commands.keys().copied());
         let mut custody = Custody::new(self.env, provider.clone(), self.vault(&config), ledger)
-            .knowing(config.registrations());
+            .with_registrations(config.registrations());
         for told in custody.finish_exports()? {
-            self.env.terminal.always(&told);
+            self.env.terminal.print_always(&told);
         }
         Ok(Workspace { provider, custody, hooks: config.hooks })
     }
@@ -122,7 +122,7 @@ pub(super) fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault 
     match kind {
         VaultKind::Keyring => {
             if env.terminal.interactive() {
-                env.keyring.waits_for_a_person(env.terminal.teller());
+                env.keyring.waits_for_a_person(env.terminal.line_printer());
             }
             Vault::keyring(env.keyring.clone())
         }
@@ -132,7 +132,7 @@ pub(super) fn vault(env: &Env, kind: VaultKind, recipients: &[String]) -> Vault 
 
 /// This host's identity file; a person at the terminal is asked for the passphrase that wraps it.
 pub(super) fn identity(env: &Env) -> IdentityFile {
-    IdentityFile::at(&env.paths.identity).handed_over(env.paths.credential).asking(env.terminal.asker())
+    IdentityFile::at(&env.paths.identity).from_systemd(env.paths.credential).asking(env.terminal.asker())
 }
 
 /// The ledger that the configuration names, for writing.
@@ -148,7 +148,7 @@ pub(super) fn read_ledger(env: &Env, config: &Config) -> Result<Ledger> {
 pub(super) fn find_ledger(call: &Invocation<'_>, config: &Config) -> Result<Option<Ledger>> {
     match read_ledger(call.env, config) {
         Err(Error::Ledger(missing @ LedgerError::Missing { .. })) => {
-            call.env.terminal.always(&format!("Note: {missing}. A new one would be made."));
+            call.env.terminal.print_always(&format!("Note: {missing}. A new one would be made."));
             Ok(None)
         }
         read => read.map(Some),

@@ -3,7 +3,7 @@
 use super::{Invocation, Workspace};
 use crate::custody::EditedRecord;
 use crate::error::{Error, Result, counted, first_few};
-use crate::model::authorization::{Authorization, AuthorizationWithFlows, ask_again};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, ask_again_command};
 use crate::model::edit::{Edit, Replacement, in_words, shared_names};
 use crate::model::ids::{Contact, OcmLicense, StoreName, Tag, Username};
 use crate::model::outcome::{Outcome, OutcomeKind};
@@ -92,8 +92,10 @@ fn edit_chosen<'a>(
 ) -> Result<u8> {
     let provider = workspace.provider.clone();
     let choose = |standings: &[AuthorizationWithFlows]| match (selector, user) {
-        (Some(selector), _) => selection::one(selector, Some(&provider.profile), standings, |it| &it.record)
-            .map(|it| vec![it.clone()]),
+        (Some(selector), _) => {
+            selection::resolve_one(selector, Some(&provider.profile), standings, |it| &it.record)
+                .map(|it| vec![it.clone()])
+        }
         (None, user) => assigned_to(user.unwrap_or_default(), &provider.profile, standings),
     };
     let edited = workspace.custody.edit(choose, edit)?;
@@ -173,7 +175,7 @@ fn of_a_new_admin(
         renamed.iter().filter(|it| which(it)).map(|it| it.record.key.license.to_string()).collect::<Vec<_>>()
     };
     let mut told = Vec::new();
-    let living = licenses(&|it| it.record.lives(now));
+    let living = licenses(&|it| it.record.has_valid_grant(now));
     if !living.is_empty() {
         let grants = counted(living.len(), "valid grant stays", "valid grants stay");
         told.push(format!("Note: {grants} in use. The next renewal asks {new}."));
@@ -187,8 +189,9 @@ fn of_a_new_admin(
     let out = licenses(&|it| asked(it, true));
     if !out.is_empty() {
         let first = renamed.iter().find(|it| asked(it, true)).map(|it| it.record.clone());
-        let again =
-            first.map(|record| ask_again(&Authorization { username: new.clone(), ..record }, other_profile));
+        let again = first.map(|record| {
+            ask_again_command(&Authorization { username: new.clone(), ..record }, other_profile)
+        });
         let again = again.unwrap_or_default();
         told.push(format!(
             "Note: {} was asked about before this change. A grant by the former admin user will await approval; a grant by {new} will be stored. To ask {new}: {again}",

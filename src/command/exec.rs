@@ -7,7 +7,7 @@ use crate::system::ReplaceOutcome;
 use std::ffi::OsString;
 
 /// What `env` and `timeout` end with too: their own failure, a command that can't be run, and one that isn't there.
-pub const FAILED: u8 = 125;
+pub const OWN_FAILURE: u8 = 125;
 const CANNOT_RUN: u8 = 126;
 const NOT_FOUND: u8 = 127;
 

@@ -6,7 +6,7 @@ use crate::custody::SealedExport;
 use crate::error::{Error, Result, clean, counted};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::selection;
-use crate::report::{SCHEMA, export_csv, export_json};
+use crate::report::{DOCUMENT_VERSION, export_csv, export_json};
 use crate::system::files;
 use crate::vault::check_recipient;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,7 @@ fn chosen(
 ) -> Result<Vec<AuthorizationWithFlows>> {
     let mut chosen: Vec<AuthorizationWithFlows> = match args.selectors[..] {
         [] => all,
-        _ => selection::several(&args.selectors, profile, &all, |it| &it.record)?
+        _ => selection::resolve_all(&args.selectors, profile, &all, |it| &it.record)?
             .into_iter()
             .cloned()
             .collect(),
@@ -171,7 +171,7 @@ fn with_secrets(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     ));
     if call.json {
         let answer = ExportAnswer {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             output: args.output.as_ref().map(|it| clean(&it.display().to_string())),
             backup: args.backup,
             records,
@@ -217,18 +217,20 @@ fn give_away(
     };
     if let Err(e) = written {
         if part.is_none() {
-            terminal.always("The tokens are still in use here: discard the output, and don't import it.");
+            terminal
+                .print_always("The tokens are still in use here: discard the output, and don't import it.");
         }
         workspace.custody.cancel_export()?;
         return Err(e);
     }
     if let Err(e) = workspace.custody.hand_over(packed, false, to) {
         // A commit that may show up after all is left to the next command, which sees what became of it.
-        if !e.may_show_up() {
+        if !e.may_have_committed() {
             match &part {
                 Some(part) => drop(std::fs::remove_file(part)),
-                None => terminal
-                    .always("The tokens are still in use here: discard the output, and don't import it."),
+                None => terminal.print_always(
+                    "The tokens are still in use here: discard the output, and don't import it.",
+                ),
             }
             workspace.custody.cancel_export()?;
         }

@@ -3,7 +3,7 @@
 use super::{Invocation, error_as_json};
 use crate::error::{Error, Result};
 use crate::ledger::{EventGrant, Ledger};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::provider::Provider;
 use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
@@ -27,13 +27,13 @@ impl OutputFormat {
         self,
         ledger: &Ledger,
         provider: &Provider,
-        keys: impl Iterator<Item = &'k Key>,
-    ) -> Result<HashMap<Key, GrantEventKey>> {
+        keys: impl Iterator<Item = &'k LicenseId>,
+    ) -> Result<HashMap<LicenseId, GrantEventKey>> {
         if self != Self::Jsonl {
             return Ok(HashMap::new());
         }
         let common =
-            |key: &Key| Ok((key.clone(), ledger.event_key(&provider.profile, key, EventGrant::Now)?));
+            |key: &LicenseId| Ok((key.clone(), ledger.event_key(&provider.profile, key, EventGrant::Now)?));
         keys.map(common).collect()
     }
 

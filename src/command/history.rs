@@ -136,7 +136,7 @@ fn chosen(
     let standings = ledger.find_by_selectors(&provider.profile, &args.selectors)?;
     let (mut named, mut gone) = (BTreeSet::new(), Vec::new());
     for selector in &args.selectors {
-        match selection::one(selector, Some(&provider.profile), &standings, |it| &it.record) {
+        match selection::resolve_one(selector, Some(&provider.profile), &standings, |it| &it.record) {
             Ok(it) => drop(named.insert((it.record.key.ubi.to_string(), it.record.key.license.to_string()))),
             // Its record may be removed; what happened stays.
             Err(e @ Error::NotFound { .. }) => gone.push((selector.trim(), e)),

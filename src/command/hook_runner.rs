@@ -152,7 +152,7 @@ impl<'c> HookRunner<'c> {
             Err(HookFault::Failed(why)) => {
                 tell_of_failure(self.call, occasion, &about, &why);
                 if let Some(then) = self.then {
-                    self.call.env.terminal.always(then);
+                    self.call.env.terminal.print_always(then);
                 }
             }
             Err(HookFault::Stopped) => {}

@@ -1,7 +1,7 @@
 //! Running the hooks of what has happened: after a change, and again in `remind` what failed.
 
 use super::Invocation;
-use crate::error::{Error, Kind, Report, Result, clean, counted, first_few};
+use crate::error::{Error, ErrorCode, Report, Result, clean, counted, first_few};
 use crate::ledger::{EventGrant, Ledger, QueuedHook};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::history::HistoryEventKind;
@@ -82,9 +82,9 @@ pub(super) fn event_of(
 /// Why it failed: what was told then, and the kind of failure that was noted with it. Where none was, the event says it.
 fn why_it_failed(waiting: &QueuedHook, row: &ReportRow<'_>) -> Report {
     let by_its_event = || match &waiting.event {
-        it if it == HistoryEventKind::Uncertain.word() => Kind::Network,
-        it if it == HistoryEventKind::Invalid.word() => Kind::NeedsPerson,
-        _ => Kind::Failed,
+        it if it == HistoryEventKind::Uncertain.word() => ErrorCode::Network,
+        it if it == HistoryEventKind::Invalid.word() => ErrorCode::NeedsPerson,
+        _ => ErrorCode::Failed,
     };
     let code = waiting.failure.unwrap_or_else(by_its_event);
     Report { code, exit: code.exit(), message: waiting.detail.clone(), hint: row.next_command() }
@@ -149,7 +149,7 @@ pub(super) fn run(
 /// A hook failed that was about a store, or several.
 pub(super) fn tell_of_failure(call: &Invocation<'_>, occasion: HookEventKind, about: &str, why: &str) {
     let told = format!("The hook for \"{}\" failed for {about}: {}.", occasion.word(), clean(why));
-    call.env.terminal.always(&told);
+    call.env.terminal.print_always(&told);
 }
 
 /// What is told of a hook that failed beside something else.
@@ -177,9 +177,11 @@ pub(super) fn after_change(
         Ok(HookSummary { failed: 0, left: 0, .. }) => {}
         Ok(HookSummary { failed: 0, left, .. }) => {
             let left = counted(left, "hook is", "hooks are");
-            call.env.terminal.always(&format!("{left} left to run. To run the rest: biotrack-auth remind"));
+            call.env
+                .terminal
+                .print_always(&format!("{left} left to run. To run the rest: biotrack-auth remind"));
         }
-        Ok(_) => call.env.terminal.always(RUN_AGAIN),
+        Ok(_) => call.env.terminal.print_always(RUN_AGAIN),
         Err(Error::Interrupted { .. }) => {
             let left = ledger.waiting_hooks(&provider.profile)?.len();
             let left = counted(left, "hook is", "hooks are");

@@ -2,17 +2,17 @@
 
 use super::{Invocation, file};
 use crate::config::Config;
-use crate::custody::{Bundle, RecordToImport, quiet};
+use crate::custody::{Bundle, RecordToImport, require_idle};
 use crate::error::{Error, LedgerError, Result, RowProblem, clean, counted, first_few};
 use crate::model::authorization::Authorization;
 use crate::model::instant::for_machines;
 use crate::model::rows::{self, MOST_BYTES};
 use crate::model::secret::Sealable;
-use crate::model::slips::slips;
+use crate::model::slips::likely_typos;
 use crate::model::transfer::{
     ExportDocument, FileTokens, ImportEffect, ImportedRow, MergedRecord, TokensHere, WrittenRecord, merge,
 };
-use crate::report::{ImportDocument, SCHEMA};
+use crate::report::{DOCUMENT_VERSION, ImportDocument};
 use crate::vault::{IdentityFile, is_sealed, open_with};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -94,7 +94,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         let all = args.file.is_none();
         // Those that came just now were never anybody else's here.
         adopted = if held.adopted { document.token_sets() } else { 0 };
-        let waited = workspace.custody.adopt(|record| {
+        let waited = workspace.custody.activate_backup_tokens(|record| {
             all && record.profile == provider.profile
                 || meant.contains(&(record.profile.clone(), record.key.clone()))
         })?;
@@ -124,10 +124,10 @@ fn dry_run(held: &FileContents, args: &Args, call: &Invocation<'_>, config: &Con
 
 /// What is adopted of a ledger that went back in time may be dead: whoever agrees to it knows.
 fn tell_of_doubts(workspace: &super::Workspace<'_>, profile: &str, call: &Invocation<'_>) -> Result<()> {
-    let doubted = workspace.custody.ledger().doubted(profile)?;
+    let doubted = workspace.custody.ledger().possibly_spent(profile)?;
     if !doubted.is_empty() {
         let licenses: Vec<_> = doubted.iter().map(|key| key.license.to_string()).collect();
-        call.env.terminal.always(&format!(
+        call.env.terminal.print_always(&format!(
             "The ledger went back in time: the refresh tokens of {} may already be used. Each token is tried when its access token expires; if it was already used, the grant ends.",
             first_few(&licenses, NAMED)
         ));
@@ -229,7 +229,7 @@ fn read(path: &Path, args: &Args, call: &Invocation<'_>, profile: &str) -> Resul
         let document: ExportDocument = serde_json::from_slice(bytes).map_err(|e| {
             refused(one(format!("isn't in the format of `export --format json`: {}", clean(&e.to_string()))))
         })?;
-        if !(1..=SCHEMA).contains(&document.schema) {
+        if !(1..=DOCUMENT_VERSION).contains(&document.schema) {
             return Err(refused(one("was written by a newer biotrack-auth".into())));
         }
         tell_odd(&document.authorizations, call);
@@ -333,7 +333,7 @@ fn tell_slips(
     for (profile, rows) in by_profile {
         let known =
             workspace.map_or(Ok(Vec::new()), |workspace| workspace.custody.ledger().standings(profile))?;
-        file::tell_notes(call, &slips(&rows, known.iter().map(|it| &it.record.key)));
+        file::tell_notes(call, &likely_typos(&rows, known.iter().map(|it| &it.record.key)));
     }
     Ok(())
 }
@@ -376,7 +376,7 @@ fn compared<'f>(
         let here = beside.unwrap_or(Ok(TokensHere::None))?;
         let merged = merge(ours.map(|it| &it.record), row, here, worth);
         if let (Some(ours), true) = (ours, merged.effect != ImportEffect::Same) {
-            quiet(ours)?;
+            require_idle(ours)?;
         }
         all.push(merged.clone());
         takings.push(RecordToImport { merged, tokens: tokens.as_ref() });

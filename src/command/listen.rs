@@ -5,9 +5,9 @@ use super::hooks::RUN_AGAIN;
 use super::{Invocation, Workspace, online};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
-use crate::error::{ConfigError, Error, LedgerError, ProviderError, Result, UnusedCode};
+use crate::error::{CodeStillUsable, ConfigError, Error, LedgerError, ProviderError, Result};
 use crate::ledger::EventGrant;
-use crate::model::authorization::{hand_out_again, next_of};
+use crate::model::authorization::{command_with, hand_out_again};
 use crate::model::blocked_ports::blocked_port_of;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
@@ -78,12 +78,12 @@ fn listen<'a>(args: &Args, call: &Invocation<'a>, workspace: &mut Workspace<'a>)
     let client = online::connect(call, &workspace.provider, &workspace.custody)?;
     workspace.custody.connect(client.clone());
     workspace.custody.probe()?;
-    workspace.custody.listens()?;
+    workspace.custody.list_this_host()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
     let proxies = TrustedProxies::of(args.trust_proxy.clone());
     let server = CallbackServer::open(call.env, client.clone(), &public, bind, proxies)?;
     let terminal = &call.env.terminal;
-    terminal.always(&format!(
+    terminal.print_always(&format!(
         "Listening on {} for {public}. The proxy must keep the Host header. Press Ctrl-C, or send SIGTERM, to stop.",
         SocketAddr::new(bind.ip(), server.port())
     ));
@@ -140,7 +140,7 @@ fn public(args: &Args, workspace: &Workspace<'_>) -> Result<Url> {
 impl Reporter<'_, '_> {
     /// What helps where the client isn't accepted.
     fn set_secret(&self) -> String {
-        let command = next_of("config", &["set-secret"], self.provider.other(), &[]);
+        let command = command_with("config", &["set-secret"], self.provider.other(), &[]);
         format!("Check client_id, and set the secret that BioTrack gave you (no restart needed): {command}")
     }
 
@@ -177,7 +177,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         let key = &outcome.key;
         terminal.info(&match (outcome.ending, &outcome.error) {
             (OutcomeKind::Granted, _) => format!("✓ {key}: granted"),
-            (_, Some(error)) => format!("✗ {key}: {}", error.about(key.license.as_str())),
+            (_, Some(error)) => format!("✗ {key}: {}", error.without_license(key.license.as_str())),
             (ending, None) => format!("✗ {key}: {ending:?}"),
         });
         if let Some(next) = self.next(outcome) {
@@ -185,10 +185,10 @@ impl ListeningReporter for Reporter<'_, '_> {
         }
     }
 
-    fn untaken(&mut self, why: &Error) {
+    fn not_taken(&mut self, why: &Error) {
         let terminal = &self.call.env.terminal;
         match why.unused_code() {
-            Some(UnusedCode::WrongClient) => terminal.always(&format!(
+            Some(CodeStillUsable::WrongClient) => terminal.print_always(&format!(
                 "error: {why}\n  {} The answer is kept. If you fix this within 10 minutes, it is exchanged automatically.",
                 self.set_secret()
             )),
@@ -201,7 +201,7 @@ impl ListeningReporter for Reporter<'_, '_> {
             Error::Provider(ProviderError::WrongClient { .. }) => self.set_secret(),
             _ => "To check every endpoint: biotrack-auth doctor".into(),
         };
-        self.call.env.terminal.always(&format!(
+        self.call.env.terminal.print_always(&format!(
             "Note: {why}. Answers to open links are still accepted, and kept until they can be exchanged. {advice}"
         ));
     }
@@ -218,7 +218,7 @@ impl ListeningReporter for Reporter<'_, '_> {
             }
             false => "if admins use that name, set it in --public-url and redirect.public_url",
         };
-        self.call.env.terminal.always(&format!(
+        self.call.env.terminal.print_always(&format!(
             "Note: a request for the host \"{host}\" was refused (421), because links use {authority}: {what}."
         ));
     }

@@ -2,7 +2,7 @@
 
 use super::Invocation;
 use crate::error::{EXIT_CODES, Error, Result, clean, counted};
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::files;
 use clap::Command;
 use clap_mangen::Man;
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         let answer = match call.json {
             true => {
                 let main = Page { name: format!("{}.1", name(&tree)), text: Some(text) };
-                call.json_text(&Answer { schema: SCHEMA, folder: None, pages: vec![main] })?
+                call.json_text(&ManDocument { schema: DOCUMENT_VERSION, folder: None, pages: vec![main] })?
             }
             false => text,
         };
@@ -117,7 +117,11 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     if call.json {
         let folder = Some(clean(&folder.display().to_string()));
         let pages = pages.into_iter().map(|(name, _)| Page { name, text: None }).collect();
-        call.env.terminal.answer(&call.json_text(&Answer { schema: SCHEMA, folder, pages })?)?;
+        call.env.terminal.answer(&call.json_text(&ManDocument {
+            schema: DOCUMENT_VERSION,
+            folder,
+            pages,
+        })?)?;
     }
     Ok(0)
 }
@@ -130,7 +134,7 @@ fn is_path(folder: &Path) -> bool {
 /// What `man --json` prints.
 #[derive(Debug, serde::Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct ManDocument {
     schema: u8,
     /// Where the pages were written; `null` if the page is in this document.
     folder: Option<String>,

@@ -6,7 +6,7 @@ use crate::custody::Custody;
 use crate::error::{Error, Result, clean};
 use crate::model::duration::in_words;
 use crate::model::provider::Provider;
-use crate::oauth::{self, ProviderClient, RetryPolicy, SKEW};
+use crate::oauth::{self, CLOCK_SKEW_TOLERATED, ProviderClient, RetryPolicy};
 use crate::system::HttpOptions;
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub(super) fn connect(
     provider: &Arc<Provider>,
     custody: &Custody<'_>,
 ) -> Result<ProviderClient> {
-    config::ready(provider)?;
+    config::check_complete(provider)?;
     let secret = custody.client_secret()?;
     let http = call.env.http(&HttpOptions {
         deadline: provider.deadline,
@@ -28,7 +28,8 @@ pub(super) fn connect(
         let (http, provider, clock, now) = (http.clone(), provider.clone(), clock.clone(), clock.now());
         let told = |e: &Error, _| tracing::info!("{e}; retrying");
         call.env.wait(async move {
-            oauth::retry(RetryPolicy::LOOK, clock, None, told, || oauth::prepare(&http, &provider, now)).await
+            oauth::retry(RetryPolicy::LOOKUP, clock, None, told, || oauth::prepare(&http, &provider, now))
+                .await
         })??
     };
     tracing::info!("{} responds; codes are exchanged at {}", provider.host(), prepared.token);
@@ -39,7 +40,7 @@ pub(super) fn connect(
         prepared.issuer
     );
     // defense: S40 register-tells-of-clocks
-    if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > SKEW) {
+    if let Some(skew) = prepared.skew.filter(|skew| skew.abs() > CLOCK_SKEW_TOLERATED) {
         let way = if skew.is_negative() { "behind" } else { "ahead of" };
         call.env.terminal.info(&format!(
             "Note: the clock of {} is {} {way} this machine's. Check this machine's clock: expiries depend on it.",

@@ -11,13 +11,13 @@ use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::edit::shared_names;
 use crate::model::flow::Purpose;
 use crate::model::ids::{
-    Contact, Generation, Key, License, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
+    Contact, Generation, License, LicenseId, OcmLicense, StoreName, Tag, Ubi, Username, near_duplicates,
 };
-use crate::model::odd_cell::{OddText, odd};
+use crate::model::odd_cell::{OddText, suspicious_text};
 use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::rows::registrations;
-use crate::model::slips::slips;
+use crate::model::slips::likely_typos;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -116,7 +116,7 @@ pub(super) fn run<'a>(mut args: Args, call: &Invocation<'a>) -> Result<u8> {
     let (Some(ubi), Some(license), Some(username)) = (&args.ubi, &args.license, &args.username) else {
         return Err(Error::Internal("an argument vanished".into()));
     };
-    let key = Key { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
+    let key = LicenseId { ubi: Ubi::parse(ubi)?, license: License::parse(license)? };
     let username = Username::parse(username)?;
     look_at(&args, call)?;
     workspace.work(call, |workspace| {
@@ -128,7 +128,7 @@ fn register<'a>(
     args: Args,
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
-    key: &Key,
+    key: &LicenseId,
     username: &Username,
 ) -> Result<u8> {
     let provider = workspace.provider.clone();
@@ -202,7 +202,7 @@ fn plan(
     let known: HashMap<_, _> = standings.iter().map(|it| (&it.record.key, &it.record)).collect();
     let (_, rows) = file::rows(path, call, registrations)?;
     let keys: Vec<_> = rows.iter().map(|row| (row.line, &row.key)).collect();
-    file::tell_notes(call, &slips(&keys, standings.iter().map(|it| &it.record.key)));
+    file::tell_notes(call, &likely_typos(&keys, standings.iter().map(|it| &it.record.key)));
     let mut plan = Plan::default();
     for row in rows {
         let known = known.get(&row.key).copied();
@@ -267,7 +267,7 @@ fn look_at(args: &Args, call: &Invocation<'_>) -> Result<()> {
     ];
     for (column, name, text) in typed {
         let text = text.unwrap_or_default().trim();
-        match odd(column, text).filter(|_| text != Ubi::NONE) {
+        match suspicious_text(column, text).filter(|_| text != Ubi::NONE) {
             None => {}
             Some(OddText::Wrong(problem)) => return Err(Error::BadValue { name, problem }),
             Some(OddText::Unusual(why)) => {
@@ -281,7 +281,7 @@ fn look_at(args: &Args, call: &Invocation<'_>) -> Result<()> {
 }
 
 /// A slip is likelier than a license that is very like another: said once, never refused.
-fn warn<'r>(call: &Invocation<'_>, key: &Key, known: impl Iterator<Item = &'r Authorization>) {
+fn warn<'r>(call: &Invocation<'_>, key: &LicenseId, known: impl Iterator<Item = &'r Authorization>) {
     for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
         call.env.terminal.info(&format!(
             "Note: {} is very similar to {}, which is already registered. Check that it is another location.",

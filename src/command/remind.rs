@@ -6,8 +6,8 @@ use crate::config::Config;
 use crate::error::{Error, Result, counted, licenses};
 use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::AuthorizationWithFlows;
-use crate::model::expiry::horizon;
-use crate::model::ids::Key;
+use crate::model::expiry::latest_end_within;
+use crate::model::ids::LicenseId;
 use crate::model::instant::of_argument;
 use crate::model::provider::Provider;
 use crate::model::reminder::{EventId, HookEventKind, Reminder, reminder};
@@ -71,7 +71,7 @@ pub(super) fn run_command(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         let too_early = ledger.forget_reminders_to_come(now)?;
         if too_early > 0 {
             let reminders = counted(too_early, "reminder was", "reminders were");
-            call.env.terminal.always(&format!(
+            call.env.terminal.print_always(&format!(
                 "Note: {reminders} recorded with a time in the future, because a clock was ahead. They are ignored, and run again when they are due."
             ));
         }
@@ -164,7 +164,8 @@ fn find(
 ) -> Result<Vec<DueReminder>> {
     let mut found = Vec::new();
     let days = config.hooks.days.iter().max().copied().unwrap_or_default();
-    let until = horizon(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
+    let until =
+        latest_end_within(now, SignedDuration::from_hours(i64::from(days) * 24).max(provider.due_window));
     for standing in ledger.standings_near(&provider.profile, until)? {
         let record = &standing.record;
         let due = reminder(record, provider, &config.hooks.days, now).zip(record.expires_at);
@@ -254,7 +255,7 @@ impl DueReminder {
         Ok(HookEvent::of(cause, &ReportRow::at(now, &self.standing, provider)))
     }
 
-    fn note(&self) -> (Key, Timestamp, Reminder) {
+    fn note(&self) -> (LicenseId, Timestamp, Reminder) {
         (self.standing.record.key.clone(), self.expires, self.reminder)
     }
 }

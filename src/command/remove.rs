@@ -1,9 +1,9 @@
 //! `remove`: a license's record is taken out of the ledger; its history stays.
 
 use super::{Invocation, Workspace};
-use crate::custody::Removal;
+use crate::custody::RemovalResult;
 use crate::error::{Error, Result, counted};
-use crate::model::authorization::next;
+use crate::model::authorization::command_for;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::selection;
 
@@ -32,12 +32,14 @@ fn remove<'a>(selector: &str, call: &Invocation<'a>, workspace: &mut Workspace<'
     let provider = workspace.provider.clone();
     let selectors = [selector.to_owned()];
     let standings = workspace.custody.ledger().find_by_selectors(&provider.profile, &selectors)?;
-    let key =
-        selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
+    let key = selection::resolve_one(selector, Some(&provider.profile), &standings, |it| &it.record)?
+        .record
+        .key
+        .clone();
     let (outcome, said) = match workspace.custody.remove(&key) {
         Ok(removal) => {
             note(&removal, call);
-            let history = next("history", &removal.before.record, provider.other_profile);
+            let history = command_for("history", &removal.before.record, provider.other_profile);
             let said = format!("{key} is removed from the ledger. Its history is kept: {history}\n");
             (Outcome::of(key, OutcomeKind::Removed, None), said)
         }
@@ -52,8 +54,8 @@ fn remove<'a>(selector: &str, call: &Invocation<'a>, workspace: &mut Workspace<'
 }
 
 /// What went with the record, and what may be left elsewhere.
-fn note(removal: &Removal, call: &Invocation<'_>) {
-    let Removal { before, hooks } = removal;
+fn note(removal: &RemovalResult, call: &Invocation<'_>) {
+    let RemovalResult { before, hooks } = removal;
     let terminal = &call.env.terminal;
     let now = call.env.clock.now();
     let links = before.flows.iter().filter(|flow| flow.waits_for_anybody() && now < flow.deadline).count();
@@ -63,10 +65,10 @@ fn note(removal: &Removal, call: &Invocation<'_>) {
     }
     if *hooks > 0 {
         let hooks = counted(*hooks, "failed hook won't be", "failed hooks won't be");
-        terminal.always(&format!("Note: {hooks} run again."));
+        terminal.print_always(&format!("Note: {hooks} run again."));
     }
     if before.record.uncertain_at.is_some() {
-        terminal.always(
+        terminal.print_always(
             "Note: BioTrack may still have a grant for this license, without tokens here. The admin user can end that grant on BioTrack's own page.",
         );
     }

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::model::blocked_ports::browsers_port;
 use crate::model::duration::parse;
 use crate::model::instant::of_argument;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::sandbox::{Mishap, MishapRule, Options, Sandbox};
 use clap::builder::{EnumValueParser, PossibleValue, TypedValueParser};
 use clap::error::ErrorKind;
@@ -118,7 +118,7 @@ fn serve(args: Serve, call: &Invocation<'_>) -> Result<u8> {
     })?;
     let address = sandbox.address();
     call.env.terminal.answer(&match call.json {
-        true => call.json_line(&Served { schema: SCHEMA, address: address.to_string() })?,
+        true => call.json_line(&Served { schema: DOCUMENT_VERSION, address: address.to_string() })?,
         false => format!("{address}\n"),
     })?;
     call.env.terminal.info(&format!(

@@ -2,10 +2,10 @@
 
 use super::{Invocation, Workspace, online};
 use crate::custody::{AccessToken, CachedToken};
-use crate::error::{Error, Kind, LedgerError, Result, clean};
+use crate::error::{Error, ErrorCode, LedgerError, Result, clean};
 use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::selection;
 use crate::report::token_document;
 use jiff::SignedDuration;
@@ -127,16 +127,18 @@ pub(super) fn fresh<'a>(
     let provider = workspace.provider.clone();
     let standings =
         workspace.custody.ledger().find_by_selectors(&provider.profile, &[selector.to_owned()])?;
-    let key =
-        selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record.key.clone();
+    let key = selection::resolve_one(selector, Some(&provider.profile), &standings, |it| &it.record)?
+        .record
+        .key
+        .clone();
     drop(standings);
-    of_record(call, workspace, &key, min).map_err(|e| e.of_license(&selector_of(&key, provider.other())))
+    of_record(call, workspace, &key, min).map_err(|e| e.for_license(&selector_of(&key, provider.other())))
 }
 
 fn of_record<'a>(
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
-    key: &Key,
+    key: &LicenseId,
     min: SignedDuration,
 ) -> Result<AccessToken> {
     let provider = workspace.provider.clone();
@@ -154,7 +156,10 @@ fn of_record<'a>(
     match asked {
         // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
         // and where the ledger went back in time.
-        Err(e) if matches!(e.kind(), Kind::Network | Kind::Provider | Kind::Busy) || may_be_spent(&e) => {
+        Err(e)
+            if matches!(e.kind(), ErrorCode::Network | ErrorCode::Provider | ErrorCode::Busy)
+                || may_be_spent(&e) =>
+        {
             let CachedToken::Unsettled(fresh) = workspace.custody.at_hand(key, min)? else { return Err(e) };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));

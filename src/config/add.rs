@@ -76,7 +76,7 @@ pub fn add_profile(paths: &Paths, new: &NewProfile, vault: Option<&NewVault>) ->
     let config = accepted(file, &text)?;
     // A folder that --config names is somebody's own, and stays as it is; a missing one becomes ours.
     if let Some(folder) = file.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-        files::provided_folder(folder)?;
+        files::ensure_folder(folder)?;
     }
     files::replace_settings(file, text.as_bytes())?;
     Ok(config)

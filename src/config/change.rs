@@ -65,7 +65,7 @@ fn change(paths: &Paths, change: impl FnOnce(&Config, &mut DocumentMut) -> Resul
 
 /// Nobody else changes the file as long as this is held.
 pub(super) fn alone(paths: &Paths) -> Result<File> {
-    files::provided_folder(&paths.data)?;
+    files::ensure_folder(&paths.data)?;
     let path = paths.data.join("config.lock");
     let lock = files::open_private(&path)?;
     lock.lock().map_err(|e| Error::File {

@@ -24,7 +24,7 @@ pub struct Config {
     pub ledger: Option<String>,
     pub(super) default_profile: Option<String>,
     /// What stands outside the profiles, over the defaults.
-    pub(super) own: Layer,
+    pub(super) outside_profiles: Layer,
     pub(super) profiles: BTreeMap<String, Profile>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Profile {
 impl Config {
     /// Whether the file itself says which vault it is.
     pub fn names_vault(&self) -> bool {
-        self.own.get("vault").is_some_and(|vault| vault.line().is_some())
+        self.outside_profiles.get("vault").is_some_and(|vault| vault.line().is_some())
     }
 
     pub(super) fn set_hook(&mut self, occasion: HookEventKind, words: Vec<String>) {
@@ -97,7 +97,7 @@ impl Config {
             _ => None,
         };
         let default = || {
-            let origin = self.own.get("default_profile")?.origin.clone();
+            let origin = self.outside_profiles.get("default_profile")?.origin.clone();
             Some((self.default_profile.clone()?, origin))
         };
         default().or_else(only)

@@ -89,7 +89,7 @@ impl Layer {
             .filter_map(move |(key, entry)| Some((key.strip_prefix(section)?.strip_prefix('.')?, entry)))
     }
 
-    pub fn under(mut self, upper: Layer) -> Layer {
+    pub fn merged_under(mut self, upper: Layer) -> Layer {
         self.0.extend(upper.0);
         self
     }

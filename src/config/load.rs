@@ -38,9 +38,9 @@ impl Config {
         let mut problems = reader.problems;
         let mut config = Self { file: file.to_owned(), ..Self::default() };
 
-        let own = defaults(FILE.iter()).under(document.own);
+        let own = defaults(FILE.iter()).merged_under(document.own);
         let mut settling = ProfileValidator::new(&name, folder, 1, &own);
-        FILE.iter().for_each(|setting| settling.settle(setting, &mut config));
+        FILE.iter().for_each(|setting| settling.apply(setting, &mut config));
         if config.ledger.is_some() && config.vault == VaultKind::Keyring {
             settling.refuse("ledger", on_one_machine());
         }
@@ -54,7 +54,7 @@ impl Config {
             let preset = provider::preset(&mut first);
             problems.append(&mut first.problems);
             let Some(preset) = preset else { continue };
-            let values = defaults.clone().under(preset_layer(preset)).under(written.values);
+            let values = defaults.clone().merged_under(preset_layer(preset)).merged_under(written.values);
             let mut settling = ProfileValidator::new(&name, folder, written.line, &values);
             let provider = provider::settle(&mut settling, &written.name, preset);
             problems.append(&mut settling.problems);
@@ -73,7 +73,7 @@ impl Config {
             ConfigError::Invalid { line, .. } => *line,
             _ => 0,
         });
-        config.own = own;
+        config.outside_profiles = own;
         (config, problems)
     }
 }

@@ -27,6 +27,6 @@ pub use change::{NewVault, change_ledger, change_vault};
 pub use configuration::{Config, server_at};
 pub use layer::{EffectiveSetting, Origin};
 pub use presets::Preset;
-pub use ready::{missing, needs_secret, ready};
+pub use ready::{check_complete, missing, needs_secret};
 pub use set::{SettingChange, set_setting, settable_keys};
 pub use settings::preset_gives;

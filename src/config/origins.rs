@@ -14,6 +14,7 @@ impl Config {
             settings
         };
         let profile = self.profile(name)?;
-        Ok([in_order(Scope::File, &self.own), in_order(Scope::Profile, &profile.values)].concat())
+        Ok([in_order(Scope::File, &self.outside_profiles), in_order(Scope::Profile, &profile.values)]
+            .concat())
     }
 }

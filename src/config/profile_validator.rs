@@ -46,7 +46,7 @@ impl<'a> ProfileValidator<'a> {
     }
 
     /// Takes a setting's value to where it's used, if there is one.
-    pub fn settle<T>(&mut self, setting: &Setting<T>, into: &mut T) {
+    pub fn apply<T>(&mut self, setting: &Setting<T>, into: &mut T) {
         let (key, values) = (setting.key, self.values);
         if let SettingKind::Parameters(reserved, set) = setting.kind {
             return self.parameters(key.trim_end_matches(".NAME"), reserved, &mut |name, value| {

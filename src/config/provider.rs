@@ -26,7 +26,7 @@ pub(super) fn preset(settling: &mut ProfileValidator) -> Option<Preset> {
 pub(super) fn settle(settling: &mut ProfileValidator, name: &str, preset: Preset) -> Provider {
     let mut provider = Provider { profile: name.to_owned(), ..Provider::default() };
     for setting in settings::profile() {
-        settling.settle(setting, &mut provider);
+        settling.apply(setting, &mut provider);
     }
     if let (true, Some(issuer)) = (provider.url.is_empty(), &provider.issuer) {
         // A generic server needs no base address of its own.

@@ -6,7 +6,7 @@ use crate::model::consent::Fact;
 use crate::model::provider::{ClientAuth, Provider};
 
 /// Whether everything that a grant needs is there; the error names the first key that isn't, and how to give it.
-pub fn ready(provider: &Provider) -> Result<()> {
+pub fn check_complete(provider: &Provider) -> Result<()> {
     missing(provider).into_iter().next().map_or(Ok(()), |lack| Err(lack.into()))
 }
 

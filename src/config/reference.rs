@@ -2,7 +2,7 @@
 //! stale, and fails; the next run passes.
 
 use super::presets::Preset;
-use super::settings::{DeclaredValue, FILE, OWN, PROVIDER, Setting};
+use super::settings::{DeclaredValue, FILE, INSTALLATION, PROVIDER, Setting};
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn table<T>(title: &str, about: &str, settings: &[Setting<T>]) -> String {
 fn preset(preset: Preset) -> String {
     let mut text = format!("\n### {}\n\n| setting | value | |\n|---|---|---|\n", preset.name());
     for setting in PROVIDER {
-        for by in setting.by(preset) {
+        for by in setting.preset_values(preset) {
             writeln!(text, "| `{}` | {} | {} |", setting.key_of(by), shown(by.given), by.remark).unwrap();
         }
     }
@@ -58,7 +58,7 @@ fn reference() -> String {
             "In a profile (`[profiles.NAME]`): what the provider is like, and who the integrator is.",
             PROVIDER,
         ),
-        table("This installation", "In a profile: what belongs to this installation alone.", OWN),
+        table("This installation", "In a profile: what belongs to this installation alone.", INSTALLATION),
         format!("\n## The presets\n\n{presets}\n"),
         Preset::ALL.map(preset).concat(),
     ]

@@ -262,7 +262,8 @@ fn presets_settle_and_say_what_they_lack() {
 fn without_an_address_that_alone_is_missing() {
     let config =
         good("[profiles.ny]\npreset = \"ny\"\nclient_id = \"c\"\ncompany = \"C\"\napplication = \"A\"\n");
-    let Err(Error::Config(ConfigError::Incomplete { key, .. })) = ready(&config.provider("ny").unwrap())
+    let Err(Error::Config(ConfigError::Incomplete { key, .. })) =
+        check_complete(&config.provider("ny").unwrap())
     else {
         panic!("ready")
     };
@@ -369,7 +370,7 @@ fn what_is_written_reads_back_as_the_preset() {
 
         // Taking the # away from every value that holds anyway changes nothing.
         let mut text = fs::read_to_string(&paths.config).unwrap();
-        let given = settings::defaults(settings::profile()).under(settings::preset_layer(preset));
+        let given = settings::defaults(settings::profile()).merged_under(settings::preset_layer(preset));
         for setting in given.settings() {
             let line = format!("{} = {}", setting.key, setting.value);
             text = text.replacen(&format!("\n#{line}  #"), &format!("\n{line}  #"), 1);
@@ -419,7 +420,7 @@ fn a_profile_is_added_and_every_byte_before_it_stays() {
 #[test]
 fn a_file_without_profiles_gets_the_frame_and_keeps_its_comments() {
     let (_folder, paths) = home();
-    files::private_folder(&paths.data).unwrap();
+    files::ensure_private_folder(&paths.data).unwrap();
     files::replace(&paths.config, b"# ours\n[sealed] # keys\n", 0o600).unwrap();
     let vault = NewVault { kind: VaultKind::Sealed, recipients: vec!["age1abc".into()] };
     add_profile(&paths, &new(Preset::LocalSandbox), Some(&vault)).unwrap();
@@ -433,7 +434,7 @@ fn a_file_without_profiles_gets_the_frame_and_keeps_its_comments() {
 #[test]
 fn a_file_that_can_not_be_added_to_is_left_alone() {
     let (_folder, paths) = home();
-    files::private_folder(&paths.data).unwrap();
+    files::ensure_private_folder(&paths.data).unwrap();
     for text in ["profiles = { a = { preset = \"ny\" } }\n", "profiles = {\n"] {
         files::replace(&paths.config, text.as_bytes(), 0o600).unwrap();
         let refused = add_profile(&paths, &new(Preset::LocalSandbox), None).unwrap_err();

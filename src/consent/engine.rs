@@ -204,7 +204,7 @@ impl FlowEngine {
     }
 
     /// A code that came, and the browser that waits: what [`FlowEvent::CodeCame`] is about.
-    pub fn came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply, now: Instant) {
+    pub fn code_arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply, now: Instant) {
         if let Some(flow) = self.flows.get_mut(flow) {
             (flow.code, flow.reply, flow.came) = (Some(code), Some(reply), Some(now));
         }
@@ -324,11 +324,11 @@ impl FlowEngine {
         let is_waited_for = |id: &FlowId| {
             self.flows.get(id).is_some_and(|it| !matches!(it.stage, Stage::Left | Stage::Ended))
         };
-        self.beside(flow).iter().any(is_waited_for)
+        self.other_flows_of(flow).iter().any(is_waited_for)
     }
 
     /// Those about the license of a flow, but for itself.
-    pub fn beside(&self, flow: &FlowId) -> Vec<FlowId> {
+    pub fn other_flows_of(&self, flow: &FlowId) -> Vec<FlowId> {
         let Some(item) = self.flows.get(flow).map(|flow| flow.item) else { return Vec::new() };
         self.in_order(|it| it.item == item).into_iter().filter(|it| it != flow).collect()
     }

@@ -1,7 +1,7 @@
 //! Whether a license can be asked about as it is.
 
 use crate::error::{Error, LedgerError, Result};
-use crate::model::authorization::{Authorization, State, accept_waiting, next, register_again};
+use crate::model::authorization::{Authorization, State, accept_waiting, command_for, register_again};
 use crate::model::flow::Purpose;
 use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
@@ -29,7 +29,7 @@ pub fn fits(
         (Purpose::Register, _) => Err(Error::AlreadyRegistered {
             license,
             state: state.word().into(),
-            next: next("renew", record, other),
+            next: command_for("renew", record, other),
         }),
         (_, State::Deactivated) => Err(Error::NotRenewable {
             license,

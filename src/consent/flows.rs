@@ -11,7 +11,7 @@
 
 use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, Stage, Starter};
 use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, RecoveryOutcome, StoreOutcome};
-use crate::error::{Error, HandoffError, LedgerError, ProviderError, Result, UnusedCode};
+use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::model::duration::in_words;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
@@ -137,10 +137,10 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
     /// An answer with a code came: it's sealed and noted first. Where that can't be done, the answer isn't taken: its flow is as
     /// before, and the same answer counts when it comes again. Why, in that case.
     pub fn code_came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
-        if let Err(e) = self.custody.arrived(flow, &code) {
+        if let Err(e) = self.custody.record_code(flow, &code) {
             return self.untaken(flow, code, e, reply);
         }
-        self.engine.came(flow, code, reply, Instant::now());
+        self.engine.code_arrived(flow, code, reply, Instant::now());
         self.on(flow, FlowEvent::CodeCame, None);
         Ok(())
     }
@@ -154,7 +154,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
                 match &why {
                     Error::Handoff(HandoffError::Used { .. }) => {
                         self.server.route(id);
-                        reply.already();
+                        reply.answered_before();
                     }
                     _ => {
                         self.server.untake(id);
@@ -164,7 +164,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
                 return Err(why);
             }
         };
-        self.engine.came(id, code, reply, Instant::now());
+        self.engine.code_arrived(id, code, reply, Instant::now());
         self.on(id, FlowEvent::CodeCame, None);
         self.on(id, FlowEvent::Settled, end);
         Ok(())
@@ -204,14 +204,14 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
             Ok(code) => code,
             Err(e) => {
                 match &e {
-                    Error::Handoff(HandoffError::Used { .. }) => reply.already(),
+                    Error::Handoff(HandoffError::Used { .. }) => reply.answered_before(),
                     e => reply.failed(e),
                 }
                 return Err(e);
             }
         };
         self.engine.asked(id.clone(), item, String::new(), None);
-        self.engine.came(&id, code, reply, Instant::now());
+        self.engine.code_arrived(&id, code, reply, Instant::now());
         self.on(&id, FlowEvent::CodeCame, None);
         Ok(())
     }
@@ -271,15 +271,17 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         let now = Instant::now();
         for ((id, unused), kept) in told.into_iter().zip(kept) {
             let event = match (unused, &kept) {
-                (Some(UnusedCode::NeverLeft), _) if self.engine.may_defer(&id, now) => FlowEvent::NeverLeft,
-                (Some(UnusedCode::WantedLater(wait)), _)
+                (Some(CodeStillUsable::NeverLeft), _) if self.engine.may_defer(&id, now) => {
+                    FlowEvent::NeverLeft
+                }
+                (Some(CodeStillUsable::WantedLater(wait)), _)
                     if self.engine.lives_until(&id, now + pause(wait)) =>
                 {
                     self.on(&id, FlowEvent::WantedLater, Some(kept));
                     self.engine.wait_until(&id, now + pause(wait));
                     continue;
                 }
-                (Some(UnusedCode::WrongClient), _) if self.engine.may_wait_for_the_client(&id, now) => {
+                (Some(CodeStillUsable::WrongClient), _) if self.engine.may_wait_for_the_client(&id, now) => {
                     FlowEvent::WrongClient
                 }
                 (None, Err(Error::Provider(ProviderError::CodeLapsed { .. })))
@@ -389,7 +391,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
                 FlowEffect::Send => {}
                 FlowEffect::Unroute => self.server.unroute(id),
                 FlowEffect::Route => self.server.route(id),
-                FlowEffect::Close => end = end.map(|end| end.map_err(|e| self.custody.ended(id, e))),
+                FlowEffect::Close => end = end.map(|end| end.map_err(|e| self.custody.record_end(id, e))),
                 FlowEffect::LeaveOpen => {
                     let why = end.as_ref().and_then(|end| end.as_ref().err());
                     match self.custody.left_open(id, why.filter(|_| effects.contains(&FlowEffect::Report))) {
@@ -406,7 +408,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
                     if let (Some(reply), Some(end)) = (reply, &end) {
                         match end {
                             Ok(StoreOutcome::Live { .. }) => reply.granted(),
-                            Ok(StoreOutcome::Held { granted_by }) => reply.held(granted_by),
+                            Ok(StoreOutcome::Held { granted_by }) => reply.awaiting_approval(granted_by),
                             // Below it's given back.
                             Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => {
                                 reply.works_again();
@@ -422,12 +424,12 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
                 }
                 FlowEffect::Keep => {
                     if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
-                        reply.kept();
+                        reply.saved();
                     }
                 }
                 FlowEffect::Report => {
                     if matches!(end, Some(Ok(StoreOutcome::Live { .. }))) {
-                        let beside = self.engine.beside(id);
+                        let beside = self.engine.other_flows_of(id);
                         beside.iter().for_each(|other| self.on(other, FlowEvent::Overtaken, None));
                     }
                     // Another flow of the license is waited for: that one's end is the license's.
@@ -443,7 +445,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         {
             // A code that came to nothing here is nobody else's while this process lives: its link works again.
             if self.engine.goes_on_serving()
-                && let Err(e) = self.custody.give_back(id)
+                && let Err(e) = self.custody.reopen(id)
             {
                 tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
             }

@@ -44,7 +44,7 @@ pub fn hand_out(
         let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
         let record: RecordUpdate<'_> = Box::new(|known| {
             still_fits(item, known.as_ref(), &provider, now)?;
-            Ok(item.on(known, &provider.profile))
+            Ok(item.record_while_asked(known, &provider.profile))
         });
         questions.push(NewFlow { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
     }

@@ -27,7 +27,7 @@ pub trait ListeningReporter {
     /// A license's flow has ended, well or not.
     fn ended(&mut self, outcome: &Outcome, custody: &Custody<'_>);
     /// An answer can't be taken for the moment, or not on this host, or not finished: once for each reason, until it's over.
-    fn untaken(&mut self, why: &Error);
+    fn not_taken(&mut self, why: &Error);
     /// What an exchange needs isn't as it should be; answers are taken all the same.
     fn unready(&mut self, why: &Error);
     /// Requests come for another host than the public one.
@@ -131,7 +131,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                 Ok(_) if before.is_some() && self.untaken == before => self.untaken = None,
                 Ok(_) => {}
             }
-            self.flows.server.looked(open.ok());
+            self.flows.server.set_open_flows(open.ok());
         }
     }
 
@@ -139,7 +139,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         if self.stopping {
             return Err("it is being stopped");
         }
-        let Err(e) = self.flows.custody.is_well() else { return Ok(()) };
+        let Err(e) = self.flows.custody.check_well() else { return Ok(()) };
         self.tell_untaken(&e);
         Err(match e {
             Error::Vault(_) => "the vault can't be used",
@@ -156,7 +156,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                 return match &e {
                     // A browser that asks again while its answer is being exchanged.
                     Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
-                        reply.about(license).already()
+                        reply.about(license).answered_before()
                     }
                     _ => {
                         reply.no_question(&e);
@@ -178,7 +178,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                     Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {
                         return reply.failed(&e);
                     }
-                    _ => return reply.about(flow.key.license.as_str()).already(),
+                    _ => return reply.about(flow.key.license.as_str()).answered_before(),
                 }
             }
             waiting => waiting,
@@ -208,7 +208,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         let is_ours_to_mend =
             matches!(e, Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::OtherHost { .. }));
         if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
-            self.reporter.untaken(e);
+            self.reporter.not_taken(e);
             self.untaken = Some(why);
         }
     }
@@ -233,7 +233,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         while let Some(over) = self.flows.next_over() {
             if over.waits_again {
                 if let Some(Err(e)) = over.kept {
-                    self.reporter.untaken(&e);
+                    self.reporter.not_taken(&e);
                 }
                 continue;
             }

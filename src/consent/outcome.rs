@@ -2,7 +2,7 @@
 
 use crate::custody::{Custody, StoreOutcome};
 use crate::error::{Error, Result};
-use crate::model::authorization::{accept_waiting, discard_waiting, next, register_again, selector};
+use crate::model::authorization::{accept_waiting, command_for, discard_waiting, register_again, selector};
 use crate::model::flow::Purpose;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::PlannedLicense;
@@ -25,7 +25,7 @@ pub fn outcome_of(
             }
         }
         Ok(StoreOutcome::Held { granted_by }) => {
-            let record = item.on(None, &provider.profile);
+            let record = item.record_while_asked(None, &provider.profile);
             let error = Error::OtherAdmin {
                 license: key.license.to_string(),
                 granted_by,
@@ -52,15 +52,15 @@ pub fn without_grant(error: Error, item: &PlannedLicense, provider: &Provider) -
             error: Box::new(error),
             next: asking_again(item, provider),
         },
-        other => other.of_license(&selector(&item.key, provider.other())),
+        other => other.for_license(&selector(&item.key, provider.other())),
     }
 }
 
 /// The command that asks about a license once more.
 pub fn asking_again(item: &PlannedLicense, provider: &Provider) -> String {
-    let record = item.on(None, &provider.profile);
+    let record = item.record_while_asked(None, &provider.profile);
     match item.purpose {
         Purpose::Register => register_again(&record, provider.other_profile),
-        _ => next("renew", &record, provider.other_profile),
+        _ => command_for("renew", &record, provider.other_profile),
     }
 }

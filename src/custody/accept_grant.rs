@@ -10,11 +10,11 @@ use crate::model::consent::compare;
 use crate::model::flow::{FlowEnd, RecordCommit, SecretRole, SecretsChange, StoredSecret};
 use crate::model::granted::{AwaitingGrant, Granted};
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 use crate::model::seal::SealKind;
 
 impl Custody<'_> {
-    pub fn awaiting(&self, key: &Key) -> Result<Option<AwaitingGrant>> {
+    pub fn awaiting(&self, key: &LicenseId) -> Result<Option<AwaitingGrant>> {
         Ok(self.ledger.awaiting(&self.provider.profile, Some(key))?.pop())
     }
 
@@ -22,7 +22,7 @@ impl Custody<'_> {
     ///
     /// # Errors
     /// [`LedgerError::Changed`] where another grant awaits approval by now, or none.
-    pub fn accept_of(&mut self, key: &Key, granted_by: &str) -> Result<()> {
+    pub fn accept_of(&mut self, key: &LicenseId, granted_by: &str) -> Result<()> {
         let awaiting = self.awaiting(key)?.filter(|grant| grant.granted_by == granted_by);
         let gone = || LedgerError::Changed { license: key.license.to_string() };
         self.accept(&awaiting.ok_or_else(gone)?)

@@ -10,7 +10,7 @@ use super::writer::{Custody, unknown};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::Claim;
 use crate::model::authorization::Authorization;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use jiff::SignedDuration;
 
 /// What the vault has of an access token, before the provider is asked anything.
@@ -36,13 +36,13 @@ enum TokenCriteria {
 impl Custody<'_> {
     /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
     /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
-    pub fn at_hand(&self, key: &Key, min: SignedDuration) -> Result<CachedToken> {
+    pub fn at_hand(&self, key: &LicenseId, min: SignedDuration) -> Result<CachedToken> {
         let live = self.live(key)?;
         let lost = live.standing.has_lost_refresh();
         if !lost && self.lasts(&live.granted, min) {
             return Ok(CachedToken::Lasts(self.handed_out(live, false)?));
         }
-        let unsettled = lost || self.ledger.doubts(&self.provider.profile, key)?;
+        let unsettled = lost || self.ledger.may_be_spent(&self.provider.profile, key)?;
         if unsettled && self.lasts(&live.granted, SignedDuration::ZERO) {
             return Ok(CachedToken::Unsettled(self.handed_out(live, false)?));
         }
@@ -52,7 +52,7 @@ impl Custody<'_> {
     /// Notes that an access token of a grant is handed out, once a day at most. Whatever hinders that withholds no token.
     pub fn note_use(&mut self, record: &Authorization) {
         let now = self.env.clock.now();
-        if record.use_is_news(now)
+        if record.should_note_use(now)
             && let Err(e) = self.ledger.note_use(&record.profile, &record.key, now)
         {
             let why = match e {
@@ -72,7 +72,7 @@ impl Custody<'_> {
     /// record is marked invalid, and nothing is erased. The provider's failures leave the record as it was; where an
     /// answer may have been lost the refresh stays open in the journal, which is what `uncertain` means, and isn't asked
     /// again while the access token lives.
-    pub fn fresh(&mut self, key: &Key, min: SignedDuration) -> Result<AccessToken> {
+    pub fn fresh(&mut self, key: &LicenseId, min: SignedDuration) -> Result<AccessToken> {
         let claim = self.claim(key)?;
         let done = self.refreshed(key, TokenCriteria::Lasting(min), &claim);
         if done.is_err() {
@@ -84,11 +84,11 @@ impl Custody<'_> {
 
     /// Proves by a refresh that the grant of these tokens lives, inside the claim; where another one has taken its place, that one
     /// was proven when it came.
-    pub(super) fn proven_by_refresh(&mut self, key: &Key, id: i64, claim: &Claim) -> Result<bool> {
+    pub(super) fn proven_by_refresh(&mut self, key: &LicenseId, id: i64, claim: &Claim) -> Result<bool> {
         self.refreshed(key, TokenCriteria::OtherThan(id), claim).map(|fresh| fresh.refreshed)
     }
 
-    fn refreshed(&mut self, key: &Key, want: TokenCriteria, claim: &Claim) -> Result<AccessToken> {
+    fn refreshed(&mut self, key: &LicenseId, want: TokenCriteria, claim: &Claim) -> Result<AccessToken> {
         const ROUNDS: usize = 5;
         let mut refused = unknown();
         for _ in 0..ROUNDS {

@@ -7,7 +7,7 @@ use crate::ledger::{CommittedIntent, Intent};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretPlace};
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{FlowId, Generation, Key, Revision};
+use crate::model::ids::{FlowId, Generation, LicenseId, Revision};
 use crate::model::instant::for_machines;
 use crate::model::secret::fingerprint;
 use crate::oauth::AuthorizationRequest;
@@ -164,8 +164,8 @@ impl Custody<'_> {
 
     /// The generation of a license that has no record yet: one that was removed and comes back goes on counting, so that no
     /// seal of then is taken for one of now.
-    pub fn first_generation(&self, key: &Key) -> Result<Generation> {
-        Ok(self.ledger.removed_at(&self.provider.profile, key)?.unwrap_or_default())
+    pub fn first_generation(&self, key: &LicenseId) -> Result<Generation> {
+        Ok(self.ledger.generation_when_removed(&self.provider.profile, key)?.unwrap_or_default())
     }
 
     fn intent(&self, question: &NewFlow<'_>, record: Authorization, memo: SecretPlace) -> Intent {

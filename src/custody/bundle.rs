@@ -1,6 +1,6 @@
 //! The sealed form of a bundle: records, and tokens that leave or come with them.
 
-use crate::error::{Error, Result, Unopened, VaultError};
+use crate::error::{Error, Result, UnsealError, VaultError};
 use crate::model::authorization::{Authorization, ExportedRecord};
 use crate::model::secret::Sealable;
 use crate::model::transfer::WrittenRecord;
@@ -8,18 +8,18 @@ use crate::vault::seal_to;
 use serde::{Deserialize, Serialize};
 
 /// The number of this form of the bundle.
-const SCHEMA: u8 = 1;
+const BUNDLE_VERSION: u8 = 1;
 
 /// What is inside a sealed bundle.
 #[derive(Debug)]
 pub struct Bundle {
     /// The tokens stay live where they came from.
     pub backup: bool,
-    pub rows: Vec<Bundled>,
+    pub rows: Vec<BundleRow>,
 }
 
 #[derive(Debug)]
-pub struct Bundled {
+pub struct BundleRow {
     pub record: WrittenRecord,
     /// Its live token set, where the bundle has it.
     pub tokens: Option<Sealable>,
@@ -55,11 +55,11 @@ struct ReadRow {
 impl Bundle {
     pub fn read(opened: &Sealable, whose: &str) -> Result<Self> {
         let Read { schema, backup, authorizations } = opened.read(whose)?;
-        if schema != SCHEMA {
-            let reason = Unopened::NewerForm { found: schema, known: SCHEMA };
+        if schema != BUNDLE_VERSION {
+            let reason = UnsealError::NewerForm { found: schema, known: BUNDLE_VERSION };
             return Err(VaultError::Sealed { what: whose.into(), reason }.into());
         }
-        let row = |ReadRow { record, tokens }| Bundled {
+        let row = |ReadRow { record, tokens }| BundleRow {
             record,
             // The same memory, wiped from now on.
             tokens: tokens.map(|text| Sealable::from_bytes(text.into_bytes())),
@@ -81,5 +81,9 @@ pub(super) fn seal(
         let tokens = text.map_err(|_| Error::Internal("a token set isn't text".into()))?;
         authorizations.push(WrittenRow { record: ExportedRecord(record), tokens });
     }
-    seal_to(recipients, &Sealable::of(&BundleDocument { schema: SCHEMA, backup, authorizations }), armored)
+    seal_to(
+        recipients,
+        &Sealable::of(&BundleDocument { schema: BUNDLE_VERSION, backup, authorizations }),
+        armored,
+    )
 }

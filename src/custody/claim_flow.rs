@@ -2,10 +2,10 @@
 
 use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
-use crate::error::{Error, HandoffError, ProviderError, Result, Unopened, VaultError};
-use crate::model::authorization::{ask_again, hand_out_again};
+use crate::error::{Error, HandoffError, ProviderError, Result, UnsealError, VaultError};
+use crate::model::authorization::{ask_again_command, hand_out_again};
 use crate::model::flow::{Flow, FlowOwner, FlowStage};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, FlowSecrets, PastedCandidates, ReturnedAddress, is_from_issuer};
 use crate::vault::Envelope;
@@ -49,7 +49,7 @@ impl Custody<'_> {
             return Err(HandoffError::Lapsed { license, next: self.hand_off_command(&flow.key)? }.into());
         }
         // The fingerprint found it; what decides is the state itself.
-        let (memo, _) = match self.unfold(&flow) {
+        let (memo, _) = match self.reopen_memo(&flow) {
             Ok(unfolded) => unfolded,
             Err(e) if is_sealed_to_others(&e) => {
                 return Err(
@@ -86,7 +86,7 @@ impl Custody<'_> {
     /// Whether an answer has a code that wasn't sent before.
     pub fn is_new(&self, returned: &ReturnedAddress) -> Result<bool> {
         let Some(code) = returned.callback.code() else { return Ok(false) };
-        Ok(self.ledger.sent_before(&fingerprint(code.expose()))?.is_none())
+        Ok(self.ledger.flow_that_sent(&fingerprint(code.expose()))?.is_none())
     }
 
     fn question(&mut self, returned: &ReturnedAddress) -> Result<Option<(Flow, Secret)>> {
@@ -100,7 +100,7 @@ impl Custody<'_> {
 
     fn unknown_answer_error(&self, returned: &ReturnedAddress) -> Result<Error> {
         for state in returned.states() {
-            let Some(spent) = self.ledger.spent(&fingerprint(state.expose()))? else { continue };
+            let Some(spent) = self.ledger.closed_flow(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
             if spent.profile == self.provider.profile && self.standing(&spent.key)?.is_none() {
                 return Ok(HandoffError::Removed { license }.into());
@@ -113,7 +113,7 @@ impl Custody<'_> {
         Ok(HandoffError::Stranger.into())
     }
 
-    fn hand_off_command(&self, key: &Key) -> Result<String> {
+    fn hand_off_command(&self, key: &LicenseId) -> Result<String> {
         let other = self.provider.other_profile;
         let record = self.record(key)?.record;
         Ok(hand_out_again(&record, other))
@@ -128,23 +128,23 @@ impl Custody<'_> {
         endpoints: &Endpoints,
     ) -> Result<Secret> {
         let (id, license) = (flow.id.clone(), flow.key.license.to_string());
-        let judged = oauth::judge(returned.callback, license, endpoints);
+        let judged = oauth::code_of(returned.callback, license, endpoints);
         let code = match judged {
             Ok(code) => code,
             // Nothing but a refusal that carries its state ends a flow.
             Err(wrong) if !wrong.is_refusal() => return Err(wrong.into()),
             Err(refused) => {
-                let (memo, _) = self.unfold(&flow)?;
+                let (memo, _) = self.reopen_memo(&flow)?;
                 self.put_in_flight(&flow, memo, None, None)?;
-                return Err(self.ended(&id, refused.into()));
+                return Err(self.record_end(&id, refused.into()));
             }
         };
-        let (memo, opener) = self.unfold(&flow)?;
+        let (memo, opener) = self.reopen_memo(&flow)?;
         let envelope = self.vault.another_envelope(&opener)?;
         self.reserve_room(self.in_flight.len() + 1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         self.put_in_flight(&flow, memo, Some(envelope), Some(flow.owner.clone()))?;
-        self.arrived(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))?;
+        self.record_code(&id, &code).inspect_err(|_| drop(self.in_flight.remove(&id)))?;
         Ok(code)
     }
 
@@ -164,9 +164,9 @@ impl Custody<'_> {
     }
 
     /// The command that asks about a license again, for a question whose answer is lost.
-    pub fn next_consent(&self, key: &Key) -> Result<String> {
+    pub fn next_consent(&self, key: &LicenseId) -> Result<String> {
         let record = self.record(key)?.record;
-        Ok(ask_again(&record, self.provider.other_profile))
+        Ok(ask_again_command(&record, self.provider.other_profile))
     }
 }
 
@@ -174,6 +174,8 @@ impl Custody<'_> {
 fn is_sealed_to_others(e: &Error) -> bool {
     matches!(
         e,
-        Error::Vault(VaultError::Foreign { .. } | VaultError::Sealed { reason: Unopened::OtherIdentity, .. })
+        Error::Vault(
+            VaultError::Foreign { .. } | VaultError::Sealed { reason: UnsealError::OtherIdentity, .. }
+        )
     )
 }

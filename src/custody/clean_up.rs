@@ -5,7 +5,7 @@ use super::writer::{Custody, unknown};
 use crate::error::Result;
 use crate::ledger::RetiredRole;
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::provider::RevocationScope;
 use crate::oauth::RetryPolicy;
 
@@ -34,7 +34,7 @@ impl Custody<'_> {
     }
 
     /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
-    fn settle_moot_refresh(&mut self, key: &Key) -> Result<()> {
+    fn settle_moot_refresh(&mut self, key: &LicenseId) -> Result<()> {
         if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
             return Ok(());
         }
@@ -42,12 +42,12 @@ impl Custody<'_> {
         self.settle_refreshes(key).map(drop)
     }
 
-    fn drop_superseded(&mut self, key: &Key) -> Result<()> {
+    fn drop_superseded(&mut self, key: &LicenseId) -> Result<()> {
         let now = self.env.clock.now();
         if self.standing(key)?.is_some_and(|it| keeps_before(&it.record, now)) {
             return Ok(());
         }
-        let superseded = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Superseded)?;
+        let superseded = self.ledger.retired_secrets(&self.provider.profile, key, RetiredRole::Superseded)?;
         if superseded.get().is_empty() {
             return Ok(());
         }

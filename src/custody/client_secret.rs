@@ -56,7 +56,7 @@ pub fn keep_client_secret(
 ) -> Result<()> {
     let profile = provider.profile.as_str();
     if vault.kind() == VaultKind::Keyring {
-        ledger.shows_that_we_live()?;
+        ledger.mark_alive()?;
     }
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let name = client_secret_name(ledger, vault)?;
@@ -64,9 +64,9 @@ pub fn keep_client_secret(
     let generation = old.map_or_else(Generation::default, |old| old.generation).next();
     let seals = SealLabeler::of(ledger, ClientRegistrations::from([(profile.to_owned(), provider.into())]));
     let label = seals.client_secret(profile, generation);
-    let place = vault.put_own(&item, &label, &Sealable::of(&secret.expose()))?;
+    let place = vault.put_for_this_host(&item, &label, &Sealable::of(&secret.expose()))?;
     let set = ledger.set_profile_secret(profile, &name, &place, generation).inspect_err(|e| {
-        if !e.may_show_up() {
+        if !e.may_have_committed() {
             let _ = vault.forget(&place);
         }
     });

@@ -9,7 +9,7 @@ use crate::model::flow::{
     StoredSecret,
 };
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, LicenseId, Username};
 use crate::model::instant::whole_second;
 use crate::oauth::RetryPolicy;
 
@@ -59,12 +59,12 @@ struct IntendedRevocation {
 }
 
 /// Whether anything of a license is still to be given up: a grant, or an open question.
-pub fn has_left(ledger: &Ledger, standing: &AuthorizationWithFlows) -> Result<bool> {
+pub fn has_something_to_revoke(ledger: &Ledger, standing: &AuthorizationWithFlows) -> Result<bool> {
     let record = &standing.record;
     Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())
 }
 
-pub(super) fn grants_of(ledger: &Ledger, profile: &str, key: &Key) -> Result<Vec<StoredSecret>> {
+pub(super) fn grants_of(ledger: &Ledger, profile: &str, key: &LicenseId) -> Result<Vec<StoredSecret>> {
     let mut grants = Vec::new();
     for role in ROLES {
         grants.extend(ledger.secrets(profile, key, role)?);
@@ -76,7 +76,7 @@ impl Custody<'_> {
     /// Gives a license up: revokes what can be revoked, forgets the tokens, keeps record and history.
     pub fn deactivate(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         asking: RevocationMode,
         reason: &str,
     ) -> Result<DeactivationResult> {
@@ -85,9 +85,9 @@ impl Custody<'_> {
 
     /// Gives a license's grant up before another admin, its heir, is asked for a new one. In the same commit the record says
     /// that the grant has ended and who is to be asked, so that it's told until somebody grants, whatever comes between.
-    pub fn break_first(
+    pub fn revoke_before_renewal(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         heir: &Username,
         asking: RevocationMode,
         reason: &str,
@@ -97,7 +97,7 @@ impl Custody<'_> {
 
     fn give_up(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         heir: Option<&Username>,
         asking: RevocationMode,
         reason: &str,
@@ -134,7 +134,7 @@ impl Custody<'_> {
     }
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
-    fn begin_surrender(&mut self, key: &Key, heir: Option<&Username>) -> Result<IntendedRevocation> {
+    fn begin_surrender(&mut self, key: &LicenseId, heir: Option<&Username>) -> Result<IntendedRevocation> {
         retry_if_changed(self, |custody| {
             let record = custody.record(key)?.record;
             let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
@@ -146,7 +146,7 @@ impl Custody<'_> {
     /// The intent, synced, before anything is revoked; and nobody else may work on the license meanwhile.
     fn intend_surrender(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         record: &Authorization,
         heir: Option<&Username>,
     ) -> Result<Logged<FlowId>> {
@@ -179,7 +179,7 @@ impl Custody<'_> {
     fn revoke_all(
         &mut self,
         flow: &Logged<FlowId>,
-        key: &Key,
+        key: &LicenseId,
         secrets: &[StoredSecret],
         patience: RetryPolicy,
     ) -> Result<Revocation> {
@@ -210,7 +210,7 @@ impl Custody<'_> {
     fn commit_surrender(
         &mut self,
         flow: &Logged<FlowId>,
-        key: &Key,
+        key: &LicenseId,
         secrets: &[StoredSecret],
         revocation: &Revocation,
         heir: Option<&Username>,

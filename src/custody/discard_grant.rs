@@ -9,7 +9,7 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
 use crate::model::granted::AwaitingGrant;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::provider::RevocationScope;
 
 impl Custody<'_> {
@@ -26,7 +26,7 @@ impl Custody<'_> {
         let (profile, now) = (self.provider.profile.clone(), self.env.clock.now());
         let offered = revoke && self.offers_revocation();
         let alone = self.provider.revocation_scope == RevocationScope::Token;
-        let reaches = |record: &Authorization| offered && (alone || !record.lives(now));
+        let reaches = |record: &Authorization| offered && (alone || !record.has_valid_grant(now));
         let held = still_awaits(&self.ledger, &profile, shown)?;
         if offered {
             // Tokens that can't be read now couldn't be revoked later either: then nothing is changed.
@@ -60,7 +60,7 @@ impl Custody<'_> {
 
     /// Revokes what was discarded or refused, where that can't end the living grant; each is kept until the provider has
     /// answered. Where nobody is to be asked, or no revocation reaches it, it's only forgotten.
-    pub fn revoke_discarded(&mut self, key: &Key, asking: RevocationMode) -> Result<Revocation> {
+    pub fn revoke_discarded(&mut self, key: &LicenseId, asking: RevocationMode) -> Result<Revocation> {
         match asking {
             RevocationMode::Nobody => self.forget_unwanted(key).map(|()| Revocation::NotAsked),
             RevocationMode::Later(e) => Ok(Revocation::Pending(e)),
@@ -78,7 +78,7 @@ impl Custody<'_> {
     }
 
     /// What was discarded on a page is revoked when the command's work is done: nobody waits for the provider there.
-    pub fn revoke_afterwards(&mut self, key: Key) {
+    pub fn revoke_afterwards(&mut self, key: LicenseId) {
         self.discarded.insert(key);
     }
 
@@ -102,8 +102,9 @@ impl Custody<'_> {
         }
     }
 
-    fn forget_unwanted(&mut self, key: &Key) -> Result<()> {
-        let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?.spend();
+    fn forget_unwanted(&mut self, key: &LicenseId) -> Result<()> {
+        let unwanted =
+            self.ledger.retired_secrets(&self.provider.profile, key, RetiredRole::Unwanted)?.spend();
         if unwanted.is_empty() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::edit::{Edit, in_words};
 use crate::model::flow::RecordCommit;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::transfer::FieldChange;
 
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct EditedRecord {
 }
 
 impl EditedRecord {
-    pub fn key(&self) -> &Key {
+    pub fn key(&self) -> &LicenseId {
         &self.before.record.key
     }
 }

@@ -39,7 +39,7 @@ impl Custody<'_> {
         let mut rows = Vec::with_capacity(standings.len());
         for standing in standings {
             let record = &standing.record;
-            quiet(standing)?;
+            require_idle(standing)?;
             let mut places = self.ledger.secrets(&record.profile, &record.key, SecretRole::Live)?;
             // What lives elsewhere already isn't ours to give away.
             let tokens = match places.last() {
@@ -85,7 +85,7 @@ impl Custody<'_> {
         let now = self.env.clock.now();
         let detail =
             if backup { format!("backup, sealed to {to}") } else { format!("moved, sealed to {to}") };
-        self.commit_all(self.leaving.clone(), |custody| custody.leaving(&packed, backup, &detail, now))?;
+        self.commit_all(self.leaving.clone(), |custody| custody.with_secrets(&packed, backup, &detail, now))?;
         if !backup {
             self.forget(packed.leaving.into_iter().flat_map(|(_, secrets)| secrets).map(|it| it.place));
         }
@@ -93,7 +93,7 @@ impl Custody<'_> {
     }
 
     /// What becomes of the records whose tokens a bundle has, as they are now.
-    fn leaving(
+    fn with_secrets(
         &self,
         packed: &SealedExport,
         backup: bool,
@@ -129,7 +129,7 @@ impl Custody<'_> {
 }
 
 /// Refuses a license that someone is at now, or of which a dead process left something to be finished.
-pub fn quiet(standing: &AuthorizationWithFlows) -> Result<()> {
+pub fn require_idle(standing: &AuthorizationWithFlows) -> Result<()> {
     let license = standing.record.key.license.to_string();
     match standing.flows.iter().find(|flow| !flow.waits_for_anybody()) {
         None => Ok(()),

@@ -15,7 +15,7 @@ impl Custody<'_> {
     }
 
     /// A code that can't be sent any more isn't kept by a process that goes on: its question is open again.
-    pub fn give_back(&mut self, flow: &FlowId) -> Result<()> {
+    pub fn reopen(&mut self, flow: &FlowId) -> Result<()> {
         let Some(asked) = self.in_flight.get(flow).filter(|asked| asked.code.is_some()) else {
             return Ok(());
         };
@@ -47,7 +47,7 @@ impl Custody<'_> {
         match (&row.stage, end) {
             (FlowStage::Answered(_), _) => self.resume(true, row).map(Some),
             (_, Some((end, told))) => self.end(end, &key, told).map(|()| None),
-            (FlowStage::Arrived(_), None) => self.give_back(flow).map(|()| None),
+            (FlowStage::Arrived(_), None) => self.reopen(flow).map(|()| None),
             (_, None) => self.resume(true, row).map(Some),
         }
     }

@@ -3,10 +3,10 @@
 use super::in_flight::EndReason;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
-use crate::error::{Error, HandoffError, LedgerError, Result, UnusedCode};
+use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, Result};
 use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, RecordCommit};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
 use crate::oauth::CodeExchange;
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ pub(super) const CODE_LIVES: SignedDuration = SignedDuration::from_mins(10);
 impl Custody<'_> {
     /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it. Where neither the ledger nor the
     /// spool can keep it, nothing has happened: the same answer, or another one, may come again.
-    pub fn arrived(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
+    pub fn record_code(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
         self.refuse_sent_before(flow, code)?;
         self.seals_of(flow)?;
         let now = self.env.clock.now();
@@ -77,7 +77,7 @@ impl Custody<'_> {
     /// A code is sent once, from whichever answer, however often that is reloaded or pasted.
     fn refuse_sent_before(&self, flow: &FlowId, code: &Secret) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
-        match self.ledger.sent_before(&fingerprint(code.expose())) {
+        match self.ledger.flow_that_sent(&fingerprint(code.expose())) {
             Ok(Some(_)) => Err(HandoffError::Used { license: asked.key.license.to_string() }.into()),
             // A ledger that can't be read now is no reason to throw a code away.
             Ok(None) | Err(_) => Ok(()),
@@ -88,7 +88,7 @@ impl Custody<'_> {
     fn seals_of(&mut self, flow: &FlowId) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         if asked.code_seal.is_none() && asked.code.is_none() {
-            let (_, opener) = self.vault.unfold(&asked.kept, &asked.row)?;
+            let (_, opener) = self.vault.reopen_memo(&asked.kept, &asked.row)?;
             let envelope = self.vault.another_envelope(&opener)?;
             if let Some(asked) = self.in_flight.get_mut(flow) {
                 (asked.code_seal, asked.answer_seal) = (Some(envelope.code), Some(envelope.answer));
@@ -180,10 +180,10 @@ impl Custody<'_> {
 
     /// A question brought no grant. A refusal closes it; after anything else it's open again, for the same link works until its
     /// time is over. What was lost on the way stays visible as uncertain; a code that is unused stays, to be sent by the next run.
-    pub fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
+    pub fn record_end(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
         let unused = error.unused_code();
-        if unused == Some(UnusedCode::WrongClient) {
+        if unused == Some(CodeStillUsable::WrongClient) {
             self.distrust_client();
         }
         if let (Some(_), Some(code)) = (unused, asked.code.clone()) {
@@ -238,12 +238,12 @@ impl Custody<'_> {
     }
 
     /// Closes a question of which there is nothing to say. The memo goes with it.
-    pub(super) fn close(&mut self, flow: &FlowId, key: &Key) -> Result<()> {
+    pub(super) fn close(&mut self, flow: &FlowId, key: &LicenseId) -> Result<()> {
         self.end(FlowEnd::Closed(flow.clone()), key, None)
     }
 
     /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
-    pub(super) fn end(&mut self, end: FlowEnd, key: &Key, why: Option<EndReason>) -> Result<()> {
+    pub(super) fn end(&mut self, end: FlowEnd, key: &LicenseId, why: Option<EndReason>) -> Result<()> {
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
             if why.as_ref().is_some_and(|why| why.happened == HistoryEventKind::Uncertain) {

@@ -6,7 +6,7 @@ use crate::model::authorization::Authorization;
 use crate::model::consent::account;
 use crate::model::expiry::estimate;
 use crate::model::flow::{SecretRole, SecretsChange, StoredSecret};
-use crate::model::grant_before::{FactsBefore, GrantBefore};
+use crate::model::grant_before::{PreviousFacts, PreviousGrant};
 use crate::model::granted::Granted;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::{Provider, RevocationScope};
@@ -61,8 +61,8 @@ pub(super) fn make_live(
 }
 
 /// What the record says of its living grant, kept while the next one waits for its proof.
-fn before(record: &Authorization, secret: i64) -> Option<GrantBefore> {
-    GrantBefore::of(&FactsBefore {
+fn before(record: &Authorization, secret: i64) -> Option<PreviousGrant> {
+    PreviousGrant::of(&PreviousFacts {
         secret,
         created_at: record.created_at,
         renewed_at: record.renewed_at,
@@ -79,8 +79,8 @@ pub(super) fn kept_before(
     record: &Authorization,
     is_proven: bool,
     now: Timestamp,
-) -> Result<Option<GrantBefore>> {
-    if is_proven || !record.lives(now) || record.held_elsewhere {
+) -> Result<Option<PreviousGrant>> {
+    if is_proven || !record.has_valid_grant(now) || record.held_elsewhere {
         return Ok(None);
     }
     // The living one was never proven either.
@@ -93,14 +93,14 @@ pub(super) fn kept_before(
 
 /// Whether a grant from before is kept that the living one hasn't proven dispensable, and that hasn't ended itself.
 pub(super) fn keeps_before(record: &Authorization, now: Timestamp) -> bool {
-    let ends = record.grant_before.as_ref().and_then(GrantBefore::facts).and_then(|facts| facts.expires_at);
+    let ends = record.grant_before.as_ref().and_then(PreviousGrant::facts).and_then(|facts| facts.expires_at);
     ends.is_some_and(|ends| now < ends)
 }
 
 /// Makes the record say again what it said of the grant before; `None`, and nothing is changed, where nothing was kept.
 /// Else the row of that one's token set.
 pub(super) fn return_to_before(record: &mut Authorization) -> Option<i64> {
-    let facts = record.grant_before.as_ref().and_then(GrantBefore::facts)?;
+    let facts = record.grant_before.as_ref().and_then(PreviousGrant::facts)?;
     record.created_at = facts.created_at;
     record.renewed_at = facts.renewed_at;
     record.expires_at = facts.expires_at;
@@ -141,12 +141,12 @@ pub(super) fn summary(record: &Authorization) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::Key;
+    use crate::model::ids::LicenseId;
 
     #[test]
     fn a_record_says_again_what_it_said_of_the_grant_before() {
         let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
-        let key = Key { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
+        let key = LicenseId { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
         let asked = Authorization::asked("ny", key, "ann@example.com".parse().unwrap());
         let first = Authorization {
             created_at: at("2026-01-01T00:00:00Z"),

@@ -7,7 +7,7 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{Key, Revision};
+use crate::model::ids::{LicenseId, Revision};
 use crate::model::seal::SealKind;
 use crate::model::secret::Sealable;
 use crate::model::transfer::{ImportEffect, MergedRecord, TokensHere};
@@ -63,7 +63,7 @@ impl Custody<'_> {
             let MergedRecord { mut record, effect, changes: fields, takes_tokens, .. } = merged;
             let mut moves = Vec::new();
             if record.revision == Revision::default() {
-                let removed = self.ledger.removed_at(&record.profile, &record.key)?;
+                let removed = self.ledger.generation_when_removed(&record.profile, &record.key)?;
                 record.generation = removed.unwrap_or_default();
             }
             if let Some(tokens) = tokens.filter(|_| takes_tokens) {
@@ -109,7 +109,7 @@ impl Custody<'_> {
 
     /// An item of its own: what an import left that was killed is never named by a later one.
     fn new_item_of(&self, record: &Authorization) -> Result<String> {
-        let Key { ubi, license } = &record.key;
+        let LicenseId { ubi, license } = &record.key;
         let (generation, own) = (record.generation.0, self.env.random.name()?);
         Ok(format!("{}/{}/{ubi}/{license}/{generation}-{own}", self.ledger.id(), record.profile))
     }

@@ -1,13 +1,13 @@
 //! What this process remembers of a flow until it's closed.
 
-use crate::error::{Error, Kind, LedgerError};
+use crate::error::{Error, ErrorCode, LedgerError};
 use crate::model::flow::{Flow, FlowEnd, FlowOwner, Purpose, SealedBytes, SecretPlace};
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{Generation, Key, Username};
-use crate::model::seal::SealRow;
+use crate::model::ids::{Generation, LicenseId, Username};
+use crate::model::seal::ExpectedSeal;
 use crate::model::secret::Fingerprint;
 use crate::oauth::FlowSecrets;
-use crate::vault::Seal;
+use crate::vault::Sealer;
 use jiff::Timestamp;
 
 /// Why a question ended without a grant.
@@ -17,7 +17,7 @@ pub(super) struct EndReason {
     /// For the history, in words.
     pub(super) detail: String,
     /// For the event's hook.
-    pub(super) failure: Option<Kind>,
+    pub(super) failure: Option<ErrorCode>,
 }
 
 impl EndReason {
@@ -28,7 +28,7 @@ impl EndReason {
 
 /// What is remembered of a question until it's closed.
 pub(super) struct InFlight {
-    pub(super) key: Key,
+    pub(super) key: LicenseId,
     pub(super) username: Username,
     pub(super) purpose: Purpose,
     pub(super) redirect_uri: String,
@@ -39,11 +39,11 @@ pub(super) struct InFlight {
     /// Where the memo is kept: what opens the envelope's content is there too.
     pub(super) kept: SecretPlace,
     /// The row of that memo.
-    pub(super) row: SealRow,
+    pub(super) row: ExpectedSeal,
     /// Used for the code, then gone.
-    pub(super) code_seal: Option<Seal>,
+    pub(super) code_seal: Option<Sealer>,
     /// Used for the answer, then gone.
-    pub(super) answer_seal: Option<Seal>,
+    pub(super) answer_seal: Option<Sealer>,
     /// The sealed code, in case not a byte of it could be sent.
     pub(super) code: Option<SealedBytes>,
     /// When its code came.
@@ -75,7 +75,7 @@ impl InFlight {
     }
 
     /// Of a flow that wasn't asked here.
-    pub(super) fn of(flow: &Flow, memo: Option<FlowSecrets>, kept: SecretPlace, row: SealRow) -> Self {
+    pub(super) fn of(flow: &Flow, memo: Option<FlowSecrets>, kept: SecretPlace, row: ExpectedSeal) -> Self {
         Self {
             key: flow.key.clone(),
             username: flow.username.clone(),

@@ -4,7 +4,7 @@ use super::live_grant::LiveGrant;
 use super::proof::RecheckedGrant;
 use super::writer::Custody;
 use crate::error::Result;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::oauth::{self, IntrospectionResult};
 use std::collections::BTreeMap;
 
@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 pub struct IntrospectionSummary {
     pub active: usize,
     /// Those that the provider called inactive and whose refresh it refused: they are marked invalid now.
-    pub invalid: Vec<Key>,
+    pub invalid: Vec<LicenseId>,
     /// Those that nothing is known of, and why.
-    pub unknown: Vec<(Key, String)>,
+    pub unknown: Vec<(LicenseId, String)>,
 }
 
 const UNCLEAR: &str = "the provider gave no clear answer";
@@ -26,7 +26,7 @@ impl Custody<'_> {
     /// [connected](Self::connect). An error is the ledger's own; whatever vault or provider fail to say is unknown.
     pub fn introspect_all(
         &mut self,
-        keys: &[Key],
+        keys: &[LicenseId],
         mut told: impl FnMut(usize),
     ) -> Result<IntrospectionSummary> {
         let mut looked = IntrospectionSummary::default();

@@ -6,11 +6,11 @@ use crate::error::Result;
 impl Custody<'_> {
     /// Lists this host in the ledger as one that listens: hand-offs that are made from now on, anywhere, can be finished here.
     /// Where secrets are in the keyring, only this machine's own can, and no list is needed.
-    pub fn listens(&mut self) -> Result<()> {
+    pub fn list_this_host(&mut self) -> Result<()> {
         match self.vault.own_recipient()? {
             Some(recipient) => {
                 let name = self.env.who.host.clone();
-                self.ledger.host_listens(&recipient, &name, self.env.clock.now())
+                self.ledger.list_host(&recipient, &name, self.env.clock.now())
             }
             None => Ok(()),
         }

@@ -2,10 +2,12 @@
 
 use super::writer::Custody;
 use crate::error::{Error, ProviderError, Result, VaultError};
-use crate::model::authorization::{Authorization, AuthorizationWithFlows, State, next, register_again};
+use crate::model::authorization::{
+    Authorization, AuthorizationWithFlows, State, command_for, register_again,
+};
 use crate::model::flow::{SecretRole, StoredSecret};
 use crate::model::granted::Granted;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::secret::Secret;
 use jiff::{SignedDuration, Timestamp};
 
@@ -40,7 +42,7 @@ pub(super) struct LiveGrant {
 
 impl Custody<'_> {
     /// The record with its live grant; an error where it has none that a token may be had of.
-    pub(super) fn live(&self, key: &Key) -> Result<LiveGrant> {
+    pub(super) fn live(&self, key: &LicenseId) -> Result<LiveGrant> {
         loop {
             let (standing, secret) = self.living(key)?;
             match self.read_grant(&secret, key) {
@@ -63,7 +65,7 @@ impl Custody<'_> {
     }
 
     /// The record of a living grant, and where its tokens are.
-    fn living(&self, key: &Key) -> Result<(AuthorizationWithFlows, StoredSecret)> {
+    fn living(&self, key: &LicenseId) -> Result<(AuthorizationWithFlows, StoredSecret)> {
         let standing = self.record(key)?;
         let record = &standing.record;
         if record.held_elsewhere {
@@ -88,7 +90,7 @@ impl Custody<'_> {
         let (record, provider, now) = (&standing.record, &self.provider, self.env.clock.now());
         let other = provider.other_profile;
         let next = match record.state(now, provider.due_window, &provider.zone) {
-            State::Active | State::Due => next("renew", record, other),
+            State::Active | State::Due => command_for("renew", record, other),
             _ => standing
                 .next_command(now, provider.due_window, &provider.zone, other)
                 .unwrap_or_else(|| register_again(record, other)),

@@ -29,7 +29,7 @@ pub fn move_secrets(
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<usize> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
-    ledger.shows_that_we_live()?;
+    ledger.mark_alive()?;
     let mut count = 0;
     for tried in 0..=TRIES {
         let all = ledger.all_secrets()?;
@@ -37,12 +37,12 @@ pub fn move_secrets(
         let rest: Vec<_> = all.into_iter().filter(|it| it.place.vault() != to.kind()).collect();
         count = rest.len();
         // Where all are there, what waits to be finished stays as it is.
-        let seen = calm(ledger, count > 0)?;
+        let seen = require_no_open_flows(ledger, count > 0)?;
         if tried == TRIES {
             return Err(CustodyError::SecretsKeepChanging.into());
         }
         if rest.is_empty() {
-            if ledger.keeps_secrets_in(to.kind(), &seen)? {
+            if ledger.set_vault_kind(to.kind(), &seen)? {
                 break;
             }
             continue;
@@ -74,12 +74,12 @@ pub fn move_ledger(
     named: &mut dyn FnMut() -> Result<()>,
 ) -> Result<MoveSummary> {
     match Ledger::open(env, from) {
-        Ok(ledger) => drop(calm(&ledger, false)?),
+        Ok(ledger) => drop(require_no_open_flows(&ledger, false)?),
         // It has moved already: the same command finishes that.
         Err(Error::Ledger(LedgerError::Moved { .. })) => {}
         Err(e) => return Err(e),
     }
-    let carried = Ledger::carry(env, from, to, env.clock.now())?;
+    let carried = Ledger::move_to(env, from, to, env.clock.now())?;
     named()?;
     Ok(carried)
 }
@@ -103,10 +103,10 @@ fn moved_one(
         }
         SecretOwner::Profile { profile, name } => {
             let item = format!("{id}/{profile}/{}-moved", name.replace('_', "-"));
-            to.put_own(&item, &label, &kept)
+            to.put_for_this_host(&item, &label, &kept)
         }
         SecretOwner::Memo { flow, profile, key, .. } => {
-            let (memo, _) = from.unfold(&secret.place, &row)?;
+            let (memo, _) = from.reopen_memo(&secret.place, &row)?;
             let item = format!("{id}/{profile}/{}/{}/flow-{flow}", key.ubi, key.license);
             to.put_memo(&item, &label, &memo, &[])
         }
@@ -128,7 +128,7 @@ pub fn reseal(
 ) -> Result<usize> {
     let Some(_turn) = ledger.vault_turn()? else { return Err(CustodyError::OtherMove.into()) };
     for _ in 0..TRIES {
-        let seen = calm(ledger, false)?;
+        let seen = require_no_open_flows(ledger, false)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
         let mut sealed = Vec::new();
@@ -156,7 +156,7 @@ pub fn reseal(
 
 /// Items of the keyring that an earlier commit left behind, and which nothing names any more.
 pub(super) fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
-    let left = ledger.left_items()?;
+    let left = ledger.items_to_delete()?;
     if left.is_empty() {
         return Ok(());
     }
@@ -169,7 +169,7 @@ pub(super) fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
 /// Nobody is at work, and nothing is left half done: what is sealed in the journal belongs to the vault it was begun with.
 /// `memos`: a question that only waits moves along; else it isn't touched. The questions that are open, which the commit
 /// compares.
-pub(super) fn calm(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
+pub(super) fn require_no_open_flows(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
     let open = ledger.all_flows()?;
     for flow in &open {
         let license = flow.key.license.to_string();

@@ -41,7 +41,7 @@ impl Custody<'_> {
     /// it over, since it was read is seen to when it's claimed, before its code is sent.
     pub(super) fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         match self.ledger.question_of(state) {
-            Err(Error::Ledger(e)) if e.may_pass() => match self.known.of(state) {
+            Err(Error::Ledger(e)) if e.is_transient() => match self.known.of(state) {
                 // Its answer came before, and is being finished.
                 Some(known) if self.is_left_over(&known.id) => {
                     let license = known.key.license.to_string();
@@ -61,7 +61,7 @@ impl Custody<'_> {
 
     pub fn record_of(&self, flow: &Flow) -> Result<Authorization> {
         match self.record(&flow.key) {
-            Err(Error::Ledger(e)) if e.may_pass() => {
+            Err(Error::Ledger(e)) if e.is_transient() => {
                 let known = self.known.0.values().flatten().find(|(known, _)| known.id == flow.id);
                 known.map(|(_, record)| record.clone()).ok_or_else(|| e.into())
             }

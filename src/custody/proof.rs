@@ -11,7 +11,7 @@ use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{Generation, Key};
+use crate::model::ids::{Generation, LicenseId};
 use crate::model::seal::SealKind;
 use crate::oauth::GrantValidity;
 
@@ -76,7 +76,7 @@ impl Custody<'_> {
     /// asked about; then by a refresh.
     pub(super) fn confirm(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         look_again: impl FnOnce(&mut Self, &LiveGrant) -> Result<Option<RecheckedGrant>>,
     ) -> Result<RecheckedGrant> {
         let claim = self.claim(key)?;
@@ -113,10 +113,11 @@ impl Custody<'_> {
 
     /// A new grant that waits for its proof, with the one before beside it, is tried by a refresh. What that doesn't settle
     /// either stays as it is.
-    pub(super) fn prove_new(&mut self, key: &Key) -> Result<()> {
+    pub(super) fn prove_new(&mut self, key: &LicenseId) -> Result<()> {
         let now = self.env.clock.now();
-        let waits =
-            self.standing(key)?.is_some_and(|it| it.record.lives(now) && keeps_before(&it.record, now));
+        let waits = self
+            .standing(key)?
+            .is_some_and(|it| it.record.has_valid_grant(now) && keeps_before(&it.record, now));
         if !waits || self.online.is_none() {
             return Ok(());
         }
@@ -130,7 +131,7 @@ impl Custody<'_> {
     }
 
     /// A look called a grant active that waited for that: the one before it goes.
-    pub(super) fn note_proof(&mut self, key: &Key, looked_at: Generation) -> Result<()> {
+    pub(super) fn note_proof(&mut self, key: &LicenseId, looked_at: Generation) -> Result<()> {
         let waits = |record: &Authorization| {
             record.generation == looked_at
                 && (record.grant_before.is_some()
@@ -172,7 +173,7 @@ impl Custody<'_> {
         let superseded = self.ledger.secrets(&self.provider.profile, key, SecretRole::Superseded)?;
         // That one alone: grants of others that nobody approved, or that wait for their revocation, stand beside it.
         let old = superseded.into_iter().find(|it| it.id == row);
-        let Some(old) = old.filter(|_| record.lives(now)) else { return Ok(None) };
+        let Some(old) = old.filter(|_| record.has_valid_grant(now)) else { return Ok(None) };
         self.prepare_vault_write()?;
         let granted = self.read_grant(&old, key)?;
         let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));

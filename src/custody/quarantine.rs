@@ -3,14 +3,14 @@
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, LedgerError};
 use crate::model::flow::{Flow, FlowStage, SealedBytes};
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 
 impl Custody<'_> {
     /// The grant can't be kept in its place: it's kept sealed in the journal, else in the spool.
     pub(super) fn quarantine_sealed(
         &mut self,
         flow: &FlowId,
-        key: &Key,
+        key: &LicenseId,
         sealed: SealedBytes,
         why: &Error,
     ) -> Error {

@@ -6,14 +6,14 @@ use crate::error::{FactDifference, Result};
 use crate::model::consent::{GrantComparison, compare};
 use crate::model::flow::{Purpose, SealedBytes};
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, LicenseId, Username};
 use crate::model::seal::{SealKind, SealLabel};
-use crate::vault::Seal;
+use crate::vault::Sealer;
 use jiff::Timestamp;
 
 pub(super) struct ReceivedGrant {
     pub(super) flow: FlowId,
-    pub(super) key: Key,
+    pub(super) key: LicenseId,
     pub(super) username: Username,
     /// Whom the record named when this grant was compared, where that could be read: an edit since then stays.
     pub(super) named: Option<Username>,
@@ -36,7 +36,7 @@ pub(super) struct ReceivedGrant {
 /// What becomes of an answer's bytes.
 pub(super) enum AnswerSeal {
     /// It's sealed as what it turns out to be.
-    Open(Seal),
+    Open(Sealer),
     /// It was sealed by a process that has ended; and what that seal says.
     Closed(SealedBytes, Option<SealLabel>),
 }
@@ -66,10 +66,10 @@ impl ReceivedGrant {
 }
 
 impl Custody<'_> {
-    pub(super) fn came(&mut self, flow: FlowId, result: Result<Granted>) -> Result<ReceivedGrant> {
+    pub(super) fn receive(&mut self, flow: FlowId, result: Result<Granted>) -> Result<ReceivedGrant> {
         let granted = match result {
             Ok(granted) => granted,
-            Err(e) => return Err(self.ended(&flow, e)),
+            Err(e) => return Err(self.record_end(&flow, e)),
         };
         let asked = self.in_flight.get_mut(&flow).ok_or_else(unknown)?;
         let seal = asked.answer_seal.take().ok_or_else(unknown)?;

@@ -5,11 +5,11 @@ use super::in_flight::{EndReason, InFlight};
 use super::received_grant::AnswerSeal;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, unknown};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, SealedBytes};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{Key, Username};
+use crate::model::ids::{LicenseId, Username};
 use crate::model::secret::Secret;
 use crate::oauth::RetryPolicy;
 use jiff::Timestamp;
@@ -63,7 +63,7 @@ fn next_step(stage: &FlowStage, online: bool, of_this_host: bool) -> NextStep<'_
 
 impl Custody<'_> {
     /// Whether a dead process left a grant of a license that can be finished without a person.
-    pub fn can_finish_alone(&mut self, key: &Key) -> Result<bool> {
+    pub fn can_finish_alone(&mut self, key: &LicenseId) -> Result<bool> {
         let open = self.ledger.unfinished(&self.provider.profile, Some(key))?;
         Ok(open.iter().any(|flow| {
             flow.owner.is_some()
@@ -73,7 +73,7 @@ impl Custody<'_> {
     }
 
     /// Finishes or reports what dead processes left of a license. An error leaves it open for the next run.
-    pub fn recover(&mut self, key: &Key) -> Result<Vec<RecoveryOutcome>> {
+    pub fn recover(&mut self, key: &LicenseId) -> Result<Vec<RecoveryOutcome>> {
         let recovered = self.take_over(true, key)?;
         if let Some(standing) = self.standing(key)?
             && standing.record.revocation_pending
@@ -87,11 +87,11 @@ impl Custody<'_> {
     }
 
     /// Closes what dead processes left of a license that is given up without asking the provider.
-    pub fn abandon(&mut self, key: &Key) -> Result<Vec<RecoveryOutcome>> {
+    pub fn close_abandoned(&mut self, key: &LicenseId) -> Result<Vec<RecoveryOutcome>> {
         self.take_over(false, key)
     }
 
-    fn take_over(&mut self, online: bool, key: &Key) -> Result<Vec<RecoveryOutcome>> {
+    fn take_over(&mut self, online: bool, key: &LicenseId) -> Result<Vec<RecoveryOutcome>> {
         let mut recovered = Vec::new();
         for flow in self.ledger.unfinished(&self.provider.profile, Some(key))? {
             // A hand-off waits for its answer; it isn't left over until its time is. A refresh is finished by the next one, or
@@ -101,7 +101,7 @@ impl Custody<'_> {
                 continue;
             }
             self.leave_to_its_host(&flow)?;
-            if !self.ledger.adopt(&flow)? {
+            if !self.ledger.take_over(&flow)? {
                 continue;
             }
             let resumed = self.resume(online, flow.clone());
@@ -138,7 +138,7 @@ impl Custody<'_> {
                     EndReason {
                         happened: HistoryEventKind::Failed,
                         detail: "the program ended before an answer came".into(),
-                        failure: Some(Kind::Interrupted),
+                        failure: Some(ErrorCode::Interrupted),
                     }
                 });
                 let end = match why {
@@ -158,7 +158,7 @@ impl Custody<'_> {
                 let why = EndReason {
                     happened: HistoryEventKind::Uncertain,
                     detail: why.into(),
-                    failure: Some(Kind::Network),
+                    failure: Some(ErrorCode::Network),
                 };
                 self.end(end, &flow.key, Some(why))?;
                 Ok(match flow.purpose {
@@ -173,7 +173,7 @@ impl Custody<'_> {
 
     /// A code that was never sent is sent.
     fn send(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
-        let (memo, opener) = self.unfold(flow)?;
+        let (memo, opener) = self.reopen_memo(flow)?;
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code = opener.open(sealed, &self.seals.row_of_code(flow))?;
         let code: String = code.read(flow.key.license.as_str())?;
@@ -200,7 +200,7 @@ impl Custody<'_> {
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
     fn store_answer(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
         let row = self.seals.row_of_answer(flow);
-        let (memo, opener, row) = match self.unfold(flow) {
+        let (memo, opener, row) = match self.reopen_memo(flow) {
             Ok((memo, opener)) => (Some(memo), opener, row),
             // The memo is its host's alone; the answer is everybody's who may read the tokens.
             Err(e) => {

@@ -9,11 +9,11 @@ use crate::model::authorization::State;
 use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretRole};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 use crate::model::secret::{Sealable, Secret};
 use crate::oauth::{GrantValidity, RefreshRequest};
 use crate::system::InterruptCounter;
-use crate::vault::Seal;
+use crate::vault::Sealer;
 use jiff::{SignedDuration, Timestamp};
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ use std::time::Duration;
 pub(super) struct Refreshing {
     flow: Flow,
     go: Logged<FlowId>,
-    seal: Option<Seal>,
+    seal: Option<Sealer>,
     /// It may have been sent before: a failure now doesn't make it unsent, and a refusal not dead.
     sent_before: bool,
     /// That was refused then, too, by a try of its own.
@@ -30,9 +30,9 @@ pub(super) struct Refreshing {
 
 impl Custody<'_> {
     /// Lets go of a refresh that stays open.
-    pub(super) fn leave_refresh(&mut self, key: &Key) {
+    pub(super) fn leave_refresh(&mut self, key: &LicenseId) {
         if let Some(flow) = self.refreshing.take()
-            && let Err(e) = self.ledger.leave(&flow)
+            && let Err(e) = self.ledger.release_own(&flow)
         {
             tracing::warn!("could not release the refresh of {key} until this process ends: {e}");
         }
@@ -82,7 +82,7 @@ impl Custody<'_> {
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
         let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-        let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
+        let (_, opener) = self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?;
         let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} was lost; sending it once more", flow.key);
         let refused_before = flow.stage == FlowStage::Refused;
@@ -364,7 +364,7 @@ pub(super) enum DeadGrantOutcome {
 }
 
 pub(super) enum RefreshResult {
-    Answered(Box<(Flow, Seal, Granted)>),
+    Answered(Box<(Flow, Sealer, Granted)>),
     /// The live grant was replaced meanwhile: to be decided again.
     Overtaken(Error),
 }

@@ -2,8 +2,8 @@
 
 use super::writer::Custody;
 use crate::error::{Error, Result};
-use crate::model::authorization::next_of;
-use crate::model::ids::{Key, Username};
+use crate::model::authorization::command_with;
+use crate::model::ids::{LicenseId, Username};
 use crate::model::secret::fingerprint;
 use crate::oauth::{ProviderClient, RetryPolicy, handoff_uri, retry};
 use crate::system::files;
@@ -18,7 +18,7 @@ pub struct ClientRehearsal {
 
 /// A token request with a code that can't be right, which tells a wrong client from a right one.
 struct ClientTest {
-    key: Key,
+    key: LicenseId,
     username: Username,
     redirect_uri: String,
     unlike_any: String,
@@ -31,7 +31,7 @@ struct ClientTest {
 impl Custody<'_> {
     /// Sees, before anybody is asked, that each endpoint answers which the consent will need, and once a day that the client is
     /// accepted; about the first of the licenses that are asked about.
-    pub fn rehearse(&mut self, key: &Key, username: &Username) -> Result<()> {
+    pub fn rehearse(&mut self, key: &LicenseId, username: &Username) -> Result<()> {
         let rehearsal = self.rehearsal(Some((key, username)))?;
         match self.env.wait(async move { rehearsal.problem().await })? {
             Some(e) => Err(e),
@@ -40,13 +40,13 @@ impl Custody<'_> {
     }
 
     /// Somebody who was asked about a license, where anybody was: the client can be tested about that.
-    pub fn somebody_asked(&self) -> Result<Option<(Key, Username)>> {
+    pub fn somebody_asked(&self) -> Result<Option<(LicenseId, Username)>> {
         let (open, profile) = (self.ledger.all_flows()?, &self.provider.profile);
         let consent = open.into_iter().find(|flow| flow.profile == *profile && flow.purpose.is_consent());
         Ok(consent.map(|flow| (flow.key, flow.username)))
     }
 
-    pub fn rehearsal(&self, about: Option<(&Key, &Username)>) -> Result<ClientRehearsal> {
+    pub fn rehearsal(&self, about: Option<(&LicenseId, &Username)>) -> Result<ClientRehearsal> {
         let client = self.online()?;
         let test = about.and_then(|(key, username)| self.client_test(&client, key, username));
         Ok(ClientRehearsal { client, test })
@@ -54,7 +54,12 @@ impl Custody<'_> {
 
     /// A file of this host remembers for whom that was done today: the secret is this host's own, and a ledger that several
     /// hosts share, or that is only read, has nothing to do with it. One that can't be read or written costs a request.
-    fn client_test(&self, client: &ProviderClient, key: &Key, username: &Username) -> Option<ClientTest> {
+    fn client_test(
+        &self,
+        client: &ProviderClient,
+        key: &LicenseId,
+        username: &Username,
+    ) -> Option<ClientTest> {
         if !self.provider.preflight {
             return None;
         }
@@ -70,7 +75,7 @@ impl Custody<'_> {
             redirect_uri: handoff_uri(&self.provider, None),
             // Nothing hangs on it but that no provider has such a code.
             unlike_any: hex::encode(fingerprint(&format!("{line} {}", self.env.clock.now()))),
-            next: next_of("config", &["set-secret"], self.provider.other(), &[]),
+            next: command_with("config", &["set-secret"], self.provider.other(), &[]),
             file,
             name,
             today,
@@ -103,7 +108,7 @@ impl ClientRehearsal {
     pub async fn problem(self) -> Option<Error> {
         let (client, clock) = (&self.client, self.client.clock.clone());
         let told = |e: &Error, _| tracing::info!("{e}; retrying");
-        match retry(RetryPolicy::LOOK, clock, None, told, || client.try_endpoints()).await {
+        match retry(RetryPolicy::LOOKUP, clock, None, told, || client.try_endpoints()).await {
             Ok(()) => self.wrong_client().await,
             Err(e) => Some(e),
         }

@@ -3,7 +3,7 @@
 use super::received_grant::ReceivedGrant;
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event};
-use crate::error::{CustodyError, Error, Kind, ProviderError, Result};
+use crate::error::{CustodyError, Error, ErrorCode, ProviderError, Result};
 use crate::model::flow::{FlowEnd, RecordCommit, SecretRole, SecretsChange};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::FlowId;
@@ -59,7 +59,7 @@ impl Custody<'_> {
                 moves: tokens.iter().map(put).collect::<Result<_>>()?,
                 ends: Some(FlowEnd::Reopened(flow.clone(), until)),
                 events: vec![HistoryEvent {
-                    failure: Some(Kind::Mismatch),
+                    failure: Some(ErrorCode::Mismatch),
                     ..event(record, HistoryEventKind::Failed, &detail, now)
                 }],
                 record: record.clone(),

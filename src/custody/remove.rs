@@ -4,13 +4,13 @@ use super::deactivate::{ROLES, grants_of};
 use super::writer::{Custody, event, retry_if_changed};
 use crate::error::{Error, Result};
 use crate::ledger::RemovedRecord;
-use crate::model::authorization::{Authorization, AuthorizationWithFlows, next};
+use crate::model::authorization::{Authorization, AuthorizationWithFlows, command_for};
 use crate::model::flow::{SecretRole, StoredSecret};
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 
 #[derive(Debug)]
-pub struct Removal {
+pub struct RemovalResult {
     pub before: AuthorizationWithFlows,
     /// How many of its events waited for their hooks, which aren't run any more.
     pub hooks: usize,
@@ -22,14 +22,14 @@ impl Custody<'_> {
     /// # Errors
     /// [`Error::NotRemovable`] where it has a grant, or anything of one is to be finished: with the command that comes first.
     /// [`Error::Busy`] where somebody is at it.
-    pub fn remove(&mut self, key: &Key) -> Result<Removal> {
+    pub fn remove(&mut self, key: &LicenseId) -> Result<RemovalResult> {
         // What a process that has ended had only noted beside the ledger counts, too.
         self.ledger.unfinished(&self.provider.profile, Some(key))?;
         let (before, removed) = retry_if_changed(self, |custody| {
             let before = custody.record(key)?;
             let grants = grants_of(&custody.ledger, &before.record.profile, key)?;
             if let Some(why) = why_kept(&before, &grants) {
-                let next = next("deactivate", &before.record, custody.provider.other_profile);
+                let next = command_for("deactivate", &before.record, custody.provider.other_profile);
                 return Err(Error::NotRemovable { license: key.license.to_string(), why, next });
             }
             let told = event(
@@ -43,7 +43,7 @@ impl Custody<'_> {
         })?;
         let RemovedRecord { memos, hooks } = removed;
         self.orphaned_items.extend(memos);
-        Ok(Removal { before, hooks })
+        Ok(RemovalResult { before, hooks })
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
     use jiff::Timestamp;
 
     fn record() -> Authorization {
-        let key = Key { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
+        let key = LicenseId { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
         Authorization::asked("ny", key, "ann@example.com".parse().unwrap())
     }
 

@@ -2,14 +2,14 @@
 //! and what was sealed for another provider, or by nobody of this host, once somebody has agreed.
 
 use super::listed_recipients;
-use super::move_secrets::{TRIES, calm, forget_left};
+use super::move_secrets::{TRIES, forget_left, require_no_open_flows};
 use super::seals::SealLabeler;
 use super::writer::Custody;
 use crate::error::{CustodyError, Error, Result, VaultError, counted, first_few};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::SecretPlace;
 use crate::model::history::LedgerEventKind;
-use crate::model::seal::{SealMismatch, SealRow};
+use crate::model::seal::{ExpectedSeal, SealMismatch};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{FoundSecret, Vault};
@@ -45,7 +45,7 @@ enum SealJudgment {
     Refused(VaultError),
 }
 
-fn judge(found: &FoundSecret, row: &SealRow, is_item: bool) -> SealJudgment {
+fn judge(found: &FoundSecret, row: &ExpectedSeal, is_item: bool) -> SealJudgment {
     let Some(label) = &found.label else {
         return if row.is_old { SealJudgment::Old } else { SealJudgment::Stranger };
     };
@@ -85,7 +85,7 @@ pub fn renew_seals(
     let mut agree = agree;
     let mut agreed = Vec::new();
     for _ in 0..TRIES {
-        let seen = calm(ledger, false)?;
+        let seen = require_no_open_flows(ledger, false)?;
         let all = ledger.all_secrets()?;
         let known = all.len();
         let hosts = ledger.listening_hosts(now)?.into_iter().map(|host| host.recipient).collect::<Vec<_>>();
@@ -96,7 +96,7 @@ pub fn renew_seals(
             |it: &SecretLocation| it.place.vault() == vault.kind() && (agree.is_some() || it.is_marked);
         for secret in all.into_iter().filter(wanted).collect::<Vec<_>>() {
             let row = seals.row_of(&secret);
-            let Ok(found) = vault.look(&secret.place, &row.whose()) else {
+            let Ok(found) = vault.read_unchecked(&secret.place, &row.whose()) else {
                 // Other hosts' identities open it, or nobody's: that is told where it's needed.
                 done.left += usize::from(secret.is_old);
                 continue;
@@ -187,7 +187,7 @@ fn sealed_anew(
     };
     match &secret.owner {
         SecretOwner::Tokens { .. } => vault.put(&item, &label, &found.secret),
-        SecretOwner::Profile { .. } => vault.put_own(&item, &label, &found.secret),
+        SecretOwner::Profile { .. } => vault.put_for_this_host(&item, &label, &found.secret),
         SecretOwner::Memo { handed_off, .. } => {
             let memo: Sealable = match vault.kind() {
                 VaultKind::Sealed => found.secret.clone(),

@@ -6,7 +6,7 @@ use crate::ledger::RetiredRole;
 use crate::model::flow::{Logged, RecordCommit, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::provider::RevocationScope;
 use crate::oauth::{self, RetryPolicy};
 use std::time::Duration;
@@ -21,9 +21,9 @@ impl Custody<'_> {
     }
 
     /// Where a grant beside what a license has is revoked without ending that: anywhere, where nothing lives.
-    pub(super) fn revocation_beside(&self, key: &Key) -> Result<Option<String>> {
+    pub(super) fn revocation_beside(&self, key: &LicenseId) -> Result<Option<String>> {
         let now = self.env.clock.now();
-        let lives = self.standing(key)?.is_some_and(|it| it.record.lives(now));
+        let lives = self.standing(key)?.is_some_and(|it| it.record.has_valid_grant(now));
         Ok(match lives {
             true => self.revocation_of_one(),
             false => self.online.as_ref().and_then(|online| online.endpoints.revocation.clone()),
@@ -53,8 +53,8 @@ impl Custody<'_> {
     }
 
     /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, key: &Key, patience: RetryPolicy) -> Result<()> {
-        let unwanted = self.ledger.leaving(&self.provider.profile, key, RetiredRole::Unwanted)?;
+    pub(super) fn revoke_unwanted(&mut self, key: &LicenseId, patience: RetryPolicy) -> Result<()> {
+        let unwanted = self.ledger.retired_secrets(&self.provider.profile, key, RetiredRole::Unwanted)?;
         let Some(address) = self.revocation_beside(key)? else { return Ok(()) };
         if unwanted.get().is_empty() {
             return Ok(());

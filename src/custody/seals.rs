@@ -2,8 +2,8 @@
 
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
 use crate::model::flow::{Flow, ProfileSecret, SecretRole, StoredSecret};
-use crate::model::ids::{FlowId, Generation, Key};
-use crate::model::seal::{ClientRegistration, SealKind, SealLabel, SealRow};
+use crate::model::ids::{FlowId, Generation, LicenseId};
+use crate::model::seal::{ClientRegistration, ExpectedSeal, SealKind, SealLabel};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl SealLabeler {
         }
     }
 
-    fn place(&self, profile: &str, key: Option<&Key>) -> SealLabel {
+    fn place(&self, profile: &str, key: Option<&LicenseId>) -> SealLabel {
         SealLabel::place(&self.ledger, profile, self.registrations.get(profile), key)
     }
 
@@ -43,7 +43,7 @@ impl SealLabeler {
     pub fn tokens(
         &self,
         profile: &str,
-        key: &Key,
+        key: &LicenseId,
         kind: SealKind,
         generation: Generation,
         flow: Option<&FlowId>,
@@ -51,11 +51,11 @@ impl SealLabeler {
         self.place(profile, Some(key)).of(kind, generation, flow)
     }
 
-    pub fn verifier(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
+    pub fn verifier(&self, profile: &str, key: &LicenseId, flow: &FlowId) -> SealLabel {
         self.place(profile, Some(key)).of(SealKind::Verifier, Generation::default(), Some(flow))
     }
 
-    pub fn code(&self, profile: &str, key: &Key, flow: &FlowId) -> SealLabel {
+    pub fn code(&self, profile: &str, key: &LicenseId, flow: &FlowId) -> SealLabel {
         self.place(profile, Some(key)).of(SealKind::Code, Generation::default(), Some(flow))
     }
 
@@ -64,7 +64,7 @@ impl SealLabeler {
     }
 
     /// The row of a token set.
-    pub fn row(&self, profile: &str, key: &Key, secret: &StoredSecret) -> SealRow {
+    pub fn row(&self, profile: &str, key: &LicenseId, secret: &StoredSecret) -> ExpectedSeal {
         self.row_of_tokens(profile, key, secret.role, secret.generation, secret.is_old)
     }
 
@@ -72,23 +72,23 @@ impl SealLabeler {
     pub fn row_of_tokens(
         &self,
         profile: &str,
-        key: &Key,
+        key: &LicenseId,
         role: SecretRole,
         generation: Generation,
         is_old: bool,
-    ) -> SealRow {
-        let row = SealRow::of_tokens(self.place(profile, Some(key)), role, generation);
+    ) -> ExpectedSeal {
+        let row = ExpectedSeal::of_tokens(self.place(profile, Some(key)), role, generation);
         let row = self.or_of_any_host(row, profile, key);
         self.may_be_old(self.by_its_hosts(row), is_old)
     }
 
     /// A row of a license of which this host has stored nothing yet: a host that may only seal leaves it to the one that may read.
-    pub(super) fn or_of_any_host(&self, row: SealRow, profile: &str, key: &Key) -> SealRow {
+    pub(super) fn or_of_any_host(&self, row: ExpectedSeal, profile: &str, key: &LicenseId) -> ExpectedSeal {
         let record = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
         if self.stored_here.contains(&record) { row } else { row.of_any_host() }
     }
 
-    pub fn row_of_verifier(&self, flow: &Flow) -> SealRow {
+    pub fn row_of_verifier(&self, flow: &Flow) -> ExpectedSeal {
         self.row_of_memo(&flow.profile, &flow.key, &flow.id, flow.handed_off, flow.old.memo)
     }
 
@@ -96,49 +96,49 @@ impl SealLabeler {
     pub fn row_of_memo(
         &self,
         profile: &str,
-        key: &Key,
+        key: &LicenseId,
         flow: &FlowId,
         handed_off: bool,
         is_old: bool,
-    ) -> SealRow {
-        let row = SealRow::of_flow(self.place(profile, Some(key)), SealKind::Verifier, flow);
+    ) -> ExpectedSeal {
+        let row = ExpectedSeal::of_flow(self.place(profile, Some(key)), SealKind::Verifier, flow);
         // Of a link that was handed out, the answer may come to any host that listens: the one that made it sealed it to all.
         let row = if handed_off { self.by_its_hosts(row) } else { row };
         self.may_be_old(row, is_old)
     }
 
-    pub fn row_of_code(&self, flow: &Flow) -> SealRow {
+    pub fn row_of_code(&self, flow: &Flow) -> ExpectedSeal {
         let place = self.place(&flow.profile, Some(&flow.key));
-        let row = SealRow::of_flow(place, SealKind::Code, &flow.id);
+        let row = ExpectedSeal::of_flow(place, SealKind::Code, &flow.id);
         self.may_be_old(row, flow.old.sealed)
     }
 
-    pub fn row_of_answer(&self, flow: &Flow) -> SealRow {
-        let row = SealRow::of_answer(self.place(&flow.profile, Some(&flow.key)), &flow.id);
+    pub fn row_of_answer(&self, flow: &Flow) -> ExpectedSeal {
+        let row = ExpectedSeal::of_answer(self.place(&flow.profile, Some(&flow.key)), &flow.id);
         self.may_be_old(self.by_its_hosts(row), flow.old.sealed)
     }
 
-    pub fn row_of_client_secret(&self, profile: &str, secret: &ProfileSecret) -> SealRow {
+    pub fn row_of_client_secret(&self, profile: &str, secret: &ProfileSecret) -> ExpectedSeal {
         self.row_of_secret(profile, secret.generation, secret.is_old)
     }
 
     /// The row of a client secret by its columns.
-    pub fn row_of_secret(&self, profile: &str, generation: Generation, is_old: bool) -> SealRow {
-        self.may_be_old(SealRow::of_secret(self.place(profile, None), generation), is_old)
+    pub fn row_of_secret(&self, profile: &str, generation: Generation, is_old: bool) -> ExpectedSeal {
+        self.may_be_old(ExpectedSeal::of_secret(self.place(profile, None), generation), is_old)
     }
 
     /// What may go to other hosts' identities may come from other hosts, too.
-    fn by_its_hosts(&self, row: SealRow) -> SealRow {
+    fn by_its_hosts(&self, row: ExpectedSeal) -> ExpectedSeal {
         if self.is_shared { row.of_any_host() } else { row }
     }
 
     /// A ledger whose seals all said what they are for has none again that doesn't.
-    fn may_be_old(&self, row: SealRow, is_old: bool) -> SealRow {
+    fn may_be_old(&self, row: ExpectedSeal, is_old: bool) -> ExpectedSeal {
         // defense: S60 no-old-seal-comes-back
         row.that_may_be_old(is_old && !self.are_all_new)
     }
 
-    pub fn row_of(&self, secret: &SecretLocation) -> SealRow {
+    pub fn row_of(&self, secret: &SecretLocation) -> ExpectedSeal {
         let (generation, is_old) = (secret.generation, secret.is_old);
         match &secret.owner {
             SecretOwner::Tokens { profile, key, role, .. } => {

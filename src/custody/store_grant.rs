@@ -60,7 +60,7 @@ impl Custody<'_> {
         let mut answers = answers.into_iter().peekable();
         while answers.peek().is_some() {
             let some = answers.by_ref().take(together);
-            let came = some.map(|(flow, result)| self.came(flow, result)).collect();
+            let came = some.map(|(flow, result)| self.receive(flow, result)).collect();
             ended.extend(self.keep(came));
         }
         ended
@@ -128,7 +128,7 @@ impl Custody<'_> {
             }
             Err(e) => {
                 tracing::info!("could not commit {} grants together: {e}", changes.len());
-                done.may_show_up = e.may_show_up();
+                done.may_show_up = e.may_have_committed();
             }
         }
         done

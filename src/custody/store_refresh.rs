@@ -16,19 +16,19 @@ use crate::model::flow::{
 };
 use crate::model::granted::Granted;
 use crate::model::history::{HistoryEvent, HistoryEventKind};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::instant::{for_machines, whole_second};
 use crate::model::provider::Provider;
 use crate::model::seal::{SealKind, SealLabel};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
-use crate::vault::Seal;
+use crate::vault::Sealer;
 use jiff::{SignedDuration, Timestamp};
 
 impl Custody<'_> {
     /// Finishes what can be finished of a refresh that a dead process left, and takes it over where it can't: then it
     /// may be sent once more. Inside the claim.
-    pub(super) fn left_refresh(&mut self, key: &Key, claim: &Claim) -> Result<Option<Flow>> {
+    pub(super) fn left_refresh(&mut self, key: &LicenseId, claim: &Claim) -> Result<Option<Flow>> {
         for flow in self.abandoned_refreshes(key)? {
             let just_now = matches!(flow.stage, FlowStage::Sent | FlowStage::Refused)
                 && flow.opened.as_second() >= self.began.as_second();
@@ -49,7 +49,7 @@ impl Custody<'_> {
         Ok(None)
     }
 
-    fn abandoned_refreshes(&mut self, key: &Key) -> Result<Vec<Flow>> {
+    fn abandoned_refreshes(&mut self, key: &LicenseId) -> Result<Vec<Flow>> {
         if !self.standing(key)?.is_some_and(|it| it.has_lost_refresh()) {
             return Ok(Vec::new());
         }
@@ -62,13 +62,13 @@ impl Custody<'_> {
     /// pointless; returned where nobody knows whether it was answered.
     fn settle(&mut self, flow: Flow) -> Result<Option<Flow>> {
         let key = flow.key.clone();
-        if !self.ledger.adopt(&flow)? {
+        if !self.ledger.take_over(&flow)? {
             return Ok(None);
         }
         let stored = match &flow.stage {
             FlowStage::Answered(sealed) => {
                 let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-                let (_, opener) = self.vault.unfold(memo, &self.seals.row_of_verifier(&flow))?;
+                let (_, opener) = self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?;
                 let (content, label) = opener.open_labeled(sealed, &self.seals.row_of_answer(&flow))?;
                 let granted = Granted::from_sealable(&content, &key)?;
                 let sealed = label.map(|label| (sealed.clone(), label));
@@ -104,7 +104,7 @@ impl Custody<'_> {
 
     /// What dead processes left of a license's refreshes is finished where it can be; returned are those whose answers are
     /// lost. Inside the claim.
-    pub(super) fn settle_refreshes(&mut self, key: &Key) -> Result<Vec<Flow>> {
+    pub(super) fn settle_refreshes(&mut self, key: &LicenseId) -> Result<Vec<Flow>> {
         let mut lost = Vec::new();
         for flow in self.abandoned_refreshes(key)? {
             lost.extend(self.settle(flow)?);
@@ -116,7 +116,7 @@ impl Custody<'_> {
     pub(super) fn answered(
         &mut self,
         flow: &Flow,
-        seal: Seal,
+        seal: Sealer,
         live: LiveGrant,
         answer: &Granted,
     ) -> Result<AccessToken> {
@@ -165,7 +165,7 @@ impl Custody<'_> {
 
     /// What the answer itself shows to be something else than what was granted (RFC 6749 5.1, 6 and 7.1). Who granted
     /// isn't compared: a refresh asks nobody.
-    fn differences(&self, key: &Key, answer: &Granted) -> Vec<FactDifference> {
+    fn differences(&self, key: &LicenseId, answer: &Granted) -> Vec<FactDifference> {
         let Some(username) = self.standing(key).ok().flatten().map(|it| it.record.username) else {
             return Vec::new();
         };

@@ -2,11 +2,11 @@
 
 use super::seals::{ClientRegistrations, SealLabeler};
 use super::writer::Custody;
-use crate::error::{Error, Result, Unopened, VaultError};
+use crate::error::{Error, Result, UnsealError, VaultError};
 use crate::model::flow::{Flow, SealedBytes, SecretPlace, StoredSecret};
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Generation, Key};
-use crate::model::seal::{SealKind, SealLabel, SealRow};
+use crate::model::ids::{FlowId, Generation, LicenseId};
+use crate::model::seal::{ExpectedSeal, SealKind, SealLabel};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::Vault;
@@ -28,7 +28,7 @@ pub(super) struct TokenSealer {
     vault: Arc<Vault>,
     seals: SealLabeler,
     profile: String,
-    key: Key,
+    key: LicenseId,
     flow: FlowId,
 }
 
@@ -73,23 +73,28 @@ impl TokenSealer {
 impl Custody<'_> {
     /// Which client of which provider the other profiles' secrets belong to: where a command has to do with them, too.
     #[must_use]
-    pub fn knowing(mut self, registrations: ClientRegistrations) -> Self {
+    pub fn with_registrations(mut self, registrations: ClientRegistrations) -> Self {
         self.seals = SealLabeler::of(&self.ledger, registrations);
         self
     }
 
     /// A token set as its row has it; of this profile's license.
-    pub(super) fn open_tokens(&self, profile: &str, key: &Key, secret: &StoredSecret) -> Result<Sealable> {
+    pub(super) fn open_tokens(
+        &self,
+        profile: &str,
+        key: &LicenseId,
+        secret: &StoredSecret,
+    ) -> Result<Sealable> {
         let opened = self.vault.get(&secret.place, &self.seals.row(profile, key, secret));
         opened.map_err(|e| self.named(e, profile, key))
     }
 
-    pub(super) fn read_grant(&self, secret: &StoredSecret, key: &Key) -> Result<Granted> {
+    pub(super) fn read_grant(&self, secret: &StoredSecret, key: &LicenseId) -> Result<Granted> {
         Granted::from_sealable(&self.open_tokens(&self.provider.profile, key, secret)?, key)
     }
 
     /// The row of a flow's state and verifier, which is about to be opened.
-    pub(super) fn memo_row(&self, flow: &Flow) -> Result<SealRow> {
+    pub(super) fn memo_row(&self, flow: &Flow) -> Result<ExpectedSeal> {
         let row = self.seals.row_of_verifier(flow);
         // A link that was handed out may be another listening host's; a ledger that no other host listens for has none.
         let others = || -> Result<bool> {
@@ -99,7 +104,7 @@ impl Custody<'_> {
         Ok(if flow.handed_off && others()? { row.of_any_host() } else { row })
     }
 
-    pub(super) fn token_sealer(&self, key: &Key, flow: &FlowId) -> TokenSealer {
+    pub(super) fn token_sealer(&self, key: &LicenseId, flow: &FlowId) -> TokenSealer {
         TokenSealer {
             vault: self.vault.clone(),
             seals: self.seals.clone(),
@@ -110,8 +115,10 @@ impl Custody<'_> {
     }
 
     /// An error that names whose identity would open it, where the ledger knows who wrote the record last.
-    pub(super) fn named(&self, e: Error, profile: &str, key: &Key) -> Error {
-        let Error::Vault(VaultError::Sealed { what, reason: Unopened::OtherIdentity }) = e else { return e };
+    pub(super) fn named(&self, e: Error, profile: &str, key: &LicenseId) -> Error {
+        let Error::Vault(VaultError::Sealed { what, reason: UnsealError::OtherIdentity }) = e else {
+            return e;
+        };
         const LINES: u32 = 20;
         let written = self.ledger.last_lines(profile, key, LINES).unwrap_or_default();
         // What was changed here, was sealed here.
@@ -119,7 +126,7 @@ impl Custody<'_> {
             written.into_iter().rev().map(|line| line.host).find(|host| *host != self.env.who.host);
         match elsewhere {
             Some(host) => VaultError::OtherHost { what, host: crate::error::clean(&host) }.into(),
-            None => VaultError::Sealed { what, reason: Unopened::OtherIdentity }.into(),
+            None => VaultError::Sealed { what, reason: UnsealError::OtherIdentity }.into(),
         }
     }
 
@@ -127,7 +134,7 @@ impl Custody<'_> {
     pub(super) fn tokens_to_store(
         &self,
         flow: &FlowId,
-        key: &Key,
+        key: &LicenseId,
         kind: SealKind,
         secret: Sealable,
         sealed: Option<(SealedBytes, SealLabel)>,
@@ -144,7 +151,7 @@ impl Custody<'_> {
         &self,
         base: Generation,
         flow: &FlowId,
-        key: &Key,
+        key: &LicenseId,
         kind: SealKind,
         secret: Sealable,
         sealed: Option<(SealedBytes, SealLabel)>,

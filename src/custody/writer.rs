@@ -8,7 +8,7 @@ use crate::ledger::{Claim, CommitReceipt, ExportNote, Ledger, Spool};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::flow::{Flow, FlowEnd, RecordCommit, SecretPlace};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
-use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::ids::{FlowId, Generation, LicenseId};
 use crate::model::provider::Provider;
 use crate::model::vault_kind::VaultKind;
 use crate::oauth::{FlowSecrets, ProviderClient};
@@ -39,9 +39,9 @@ pub struct Custody<'e> {
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     pub(super) orphaned_items: Vec<SecretPlace>,
     /// Licenses whose replaced grants are to be cleared away.
-    pub(super) changed_keys: BTreeSet<Key>,
+    pub(super) changed_keys: BTreeSet<LicenseId>,
     /// Licenses whose discarded grants are to be revoked once the answer has been given.
-    pub(super) discarded: BTreeSet<Key>,
+    pub(super) discarded: BTreeSet<LicenseId>,
     /// How the provider is reached, once it was found to answer.
     pub(super) online: Option<ProviderClient>,
     /// The refresh that this process has under way.
@@ -117,12 +117,12 @@ impl<'e> Custody<'e> {
         &self.ledger
     }
 
-    pub fn standing(&self, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
+    pub fn standing(&self, key: &LicenseId) -> Result<Option<AuthorizationWithFlows>> {
         self.ledger.standing(&self.provider.profile, key)
     }
 
     /// The same; an error where it isn't there, for somebody may have removed it meanwhile.
-    pub fn record(&self, key: &Key) -> Result<AuthorizationWithFlows> {
+    pub fn record(&self, key: &LicenseId) -> Result<AuthorizationWithFlows> {
         let profile = &self.provider.profile;
         self.standing(key)?.ok_or_else(|| Error::NotFound {
             selector: key.to_string(),
@@ -140,8 +140,8 @@ impl<'e> Custody<'e> {
     }
 
     /// Whether ledger and vault can be used now.
-    pub fn is_well(&mut self) -> Result<()> {
-        self.ledger.is_usable()?;
+    pub fn check_well(&mut self) -> Result<()> {
+        self.ledger.check_usable()?;
         self.probe()
     }
 
@@ -149,7 +149,7 @@ impl<'e> Custody<'e> {
     /// to see, and nothing names it yet; what is sealed, every host of a team has to be able to open.
     pub(super) fn prepare_vault_write(&mut self) -> Result<()> {
         match self.vault.kind() {
-            VaultKind::Keyring => self.ledger.shows_that_we_live(),
+            VaultKind::Keyring => self.ledger.mark_alive(),
             VaultKind::Sealed => self.agrees_on_recipients(),
         }
     }
@@ -171,7 +171,7 @@ impl<'e> Custody<'e> {
     }
 
     /// The claim on a license's tokens: from before they are read until what was done with them is committed.
-    pub(super) fn claim(&self, key: &Key) -> Result<Claim> {
+    pub(super) fn claim(&self, key: &LicenseId) -> Result<Claim> {
         let provider = &self.provider;
         let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);
         let keyring = self.vault.kind() == VaultKind::Keyring;
@@ -191,7 +191,7 @@ impl<'e> Custody<'e> {
     /// Changes a record as it is at this moment; where others write it in between it's read, and decided on, again.
     pub(super) fn commit(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         mut change: impl FnMut(&mut Authorization) -> RecordCommit,
     ) -> Result<CommitReceipt> {
         self.commit_if(key, |_, record| Ok(change(record)))
@@ -201,7 +201,7 @@ impl<'e> Custody<'e> {
     /// commit compares, so that nobody can come between.
     pub(super) fn commit_if(
         &mut self,
-        key: &Key,
+        key: &LicenseId,
         mut change: impl FnMut(&Ledger, &mut Authorization) -> Result<RecordCommit>,
     ) -> Result<CommitReceipt> {
         let mut refused = unknown();
@@ -239,7 +239,7 @@ impl<'e> Custody<'e> {
     /// Forgets what a commit that failed would have named; kept where that commit may show up all the same: then the next
     /// process needs it, and an orphan harms nobody.
     pub(super) fn forget_unless_needed(&self, place: SecretPlace, failed: &Error) {
-        if !failed.may_show_up() {
+        if !failed.may_have_committed() {
             self.forget(Some(place));
         }
     }
@@ -253,24 +253,24 @@ impl<'e> Custody<'e> {
         }
     }
 
-    pub(super) fn unfold(&self, flow: &Flow) -> Result<(FlowSecrets, Opener)> {
+    pub(super) fn reopen_memo(&self, flow: &Flow) -> Result<(FlowSecrets, Opener)> {
         let place = flow.memo.as_ref().ok_or_else(unknown)?;
-        let (memo, opener) = self.vault.unfold(place, &self.memo_row(flow)?)?;
+        let (memo, opener) = self.vault.reopen_memo(place, &self.memo_row(flow)?)?;
         Ok((FlowSecrets::from_sealable(&memo, flow.key.license.as_str())?, opener))
     }
 
     /// A license's keyring account: the last part is a secret's generation, or its question.
-    pub(super) fn item(&self, key: &Key, last: impl std::fmt::Display) -> String {
+    pub(super) fn item(&self, key: &LicenseId, last: impl std::fmt::Display) -> String {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }
 
     /// An answer's own item: whoever else stores a generation of the same number never writes over it, and what a process left
     /// that ended before its commit is never named later, so that it may be cleared away at any time.
-    pub(super) fn item_of_answer(&self, key: &Key, base: Generation, flow: &FlowId) -> String {
+    pub(super) fn item_of_answer(&self, key: &LicenseId, base: Generation, flow: &FlowId) -> String {
         self.item(key, format_args!("{}-{flow}", base.next().0))
     }
 
-    pub(super) fn item_of_flow(&self, key: &Key, flow: &FlowId) -> String {
+    pub(super) fn item_of_flow(&self, key: &LicenseId, flow: &FlowId) -> String {
         self.item(key, format_args!("flow-{flow}"))
     }
 }

@@ -1,6 +1,6 @@
 //! What is wrong with an answer to a hand-off.
 
-use super::{kind::Kind, shell::shell};
+use super::{kind::ErrorCode, shell::shell};
 
 /// What keeps an answer that was pasted, or came to `listen`, from being used. Nothing was sent. Never holds the address.
 #[derive(Debug, thiserror::Error)]
@@ -47,16 +47,16 @@ pub enum HandoffError {
 }
 
 impl HandoffError {
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorCode {
         match self {
-            Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => Kind::Usage,
+            Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => ErrorCode::Usage,
             Self::Stranger | Self::Used { .. } | Self::Removed { .. } | Self::Replaced { .. } => {
-                Kind::Mismatch
+                ErrorCode::Mismatch
             }
-            Self::Lapsed { .. } => Kind::Timeout,
-            Self::WaitedFor { .. } => Kind::Busy,
-            Self::OtherHost { .. } => Kind::Vault,
-            Self::LeftUncertain { .. } => Kind::Network,
+            Self::Lapsed { .. } => ErrorCode::Timeout,
+            Self::WaitedFor { .. } => ErrorCode::Busy,
+            Self::OtherHost { .. } => ErrorCode::Vault,
+            Self::LeftUncertain { .. } => ErrorCode::Network,
         }
     }
 

@@ -21,7 +21,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
 /// What kind of error it is: the `code` of the JSON error, and with it the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum ErrorCode {
     /// Wrong or missing arguments.
     Usage,
     /// The configuration can't be read, or is wrong.
@@ -58,7 +58,7 @@ pub enum Kind {
     Failed,
 }
 
-impl Kind {
+impl ErrorCode {
     pub const ALL: [Self; 17] = [
         Self::Usage,
         Self::Config,
@@ -128,7 +128,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// The kind.
-    pub code: Kind,
+    pub code: ErrorCode,
     /// The exit code.
     pub exit: u8,
     /// What happened, to which license.
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_word_and_exits_with_a_documented_code() {
-        for kind in Kind::ALL {
+        for kind in ErrorCode::ALL {
             assert_eq!(serde_json::to_value(kind).unwrap(), kind.word());
             assert!(EXIT_CODES.iter().any(|(code, _)| *code == kind.exit()), "{kind:?}");
         }

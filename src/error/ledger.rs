@@ -1,6 +1,6 @@
 //! What keeps the ledger from working.
 
-use super::Kind;
+use super::ErrorCode;
 
 /// What keeps the ledger from working.
 #[derive(Debug, thiserror::Error)]
@@ -138,18 +138,18 @@ pub enum LedgerError {
 
 impl LedgerError {
     /// Its kind: a record that someone else changed is `busy`, all else is the ledger's.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorCode {
         match self {
             Self::Changed { .. } | Self::SecretMoved | Self::TakenOver | Self::OtherVault { .. } => {
-                Kind::Busy
+                ErrorCode::Busy
             }
-            Self::BrokenHistory => Kind::Failed,
-            _ => Kind::Ledger,
+            Self::BrokenHistory => ErrorCode::Failed,
+            _ => ErrorCode::Ledger,
         }
     }
 
     /// Whether the ledger can't be asked, for the moment or until somebody mends that: what it would say isn't known.
-    pub fn may_pass(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             Self::Away { .. }

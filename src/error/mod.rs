@@ -14,13 +14,13 @@ mod vault;
 pub use config::ConfigError;
 pub use custody::CustodyError;
 pub use handoff::HandoffError;
-pub use kind::{EXIT_CODES, Kind, Report};
+pub use kind::{EXIT_CODES, ErrorCode, Report};
 pub use ledger::LedgerError;
-pub use provider::{FactDifference, ProviderError, UnusedCode};
+pub use provider::{CodeStillUsable, FactDifference, ProviderError};
 pub use rows::RowProblem;
 pub use shell::{CommandStyle, shell};
 pub use text::{clean, counted, excerpt, first_few, is_clean, is_unprintable, licenses};
-pub use vault::{Unopened, VaultError};
+pub use vault::{UnsealError, VaultError};
 
 use std::time::Duration;
 
@@ -170,7 +170,7 @@ pub enum Error {
         failed: usize,
         total: usize,
         /// What all of them failed with, where it was the same.
-        alike: Option<Kind>,
+        alike: Option<ErrorCode>,
         /// The command that tries the failed ones again.
         again: String,
     },
@@ -232,16 +232,16 @@ fn needing(licenses: &[String]) -> String {
 
 impl Error {
     /// What happened, for a line that names the license already.
-    pub fn about(&self, license: &str) -> String {
+    pub fn without_license(&self, license: &str) -> String {
         let said = self.to_string();
         let rest = said.strip_prefix(license).and_then(|rest| rest.strip_prefix([':', ' ']));
         rest.map(|rest| rest.trim_start().to_owned()).unwrap_or(said)
     }
 
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorCode {
         match self {
-            Self::Config(_) => Kind::Config,
-            Self::Vault(_) => Kind::Vault,
+            Self::Config(_) => ErrorCode::Config,
+            Self::Vault(_) => ErrorCode::Vault,
             Self::Ledger(e) => e.kind(),
             Self::Provider(e) => e.kind(),
             Self::Handoff(e) => e.kind(),
@@ -255,19 +255,19 @@ impl Error {
             | Self::NeedsYes { .. }
             | Self::InBackground
             | Self::Rows { .. }
-            | Self::ListenerTaken { .. } => Kind::Usage,
-            Self::NotFound { .. } => Kind::NotFound,
-            Self::Ambiguous { .. } => Kind::Ambiguous,
-            Self::Busy { .. } => Kind::Busy,
-            Self::NeedsPerson { .. } | Self::NoToken { .. } => Kind::NeedsPerson,
-            Self::NotStoredYet { .. } => Kind::Vault,
+            | Self::ListenerTaken { .. } => ErrorCode::Usage,
+            Self::NotFound { .. } => ErrorCode::NotFound,
+            Self::Ambiguous { .. } => ErrorCode::Ambiguous,
+            Self::Busy { .. } => ErrorCode::Busy,
+            Self::NeedsPerson { .. } | Self::NoToken { .. } => ErrorCode::NeedsPerson,
+            Self::NotStoredYet { .. } => ErrorCode::Vault,
             Self::OfLicense { error, .. } => error.kind(),
             Self::NoGrant { error, .. } => error.kind(),
-            Self::Timeout { .. } => Kind::Timeout,
-            Self::Away { .. } => Kind::Network,
-            Self::OtherAdmin { .. } => Kind::Mismatch,
-            Self::Interrupted { .. } => Kind::Interrupted,
-            Self::Partial { alike, .. } => alike.unwrap_or(Kind::Partial),
+            Self::Timeout { .. } => ErrorCode::Timeout,
+            Self::Away { .. } => ErrorCode::Network,
+            Self::OtherAdmin { .. } => ErrorCode::Mismatch,
+            Self::Interrupted { .. } => ErrorCode::Interrupted,
+            Self::Partial { alike, .. } => alike.unwrap_or(ErrorCode::Partial),
             Self::Listener { .. }
             | Self::NotRun { .. }
             | Self::NotConfirmed { .. }
@@ -280,7 +280,7 @@ impl Error {
             | Self::Threads { .. }
             | Self::Custody(_)
             | Self::Output(_)
-            | Self::Internal(_) => Kind::Failed,
+            | Self::Internal(_) => ErrorCode::Failed,
         }
     }
 
@@ -301,7 +301,7 @@ impl Error {
     }
 
     /// Why a code that was to be exchanged is as good as before, where it is.
-    pub fn unused_code(&self) -> Option<UnusedCode> {
+    pub fn unused_code(&self) -> Option<CodeStillUsable> {
         match self {
             Self::Provider(e) => e.unused_code(),
             _ => None,
@@ -310,7 +310,7 @@ impl Error {
 
     /// Whether what couldn't be committed may show up all the same. Where only the sync failed, SQLite's log holds the
     /// whole commit, and the next process to open it takes what is whole.
-    pub fn may_show_up(&self) -> bool {
+    pub fn may_have_committed(&self) -> bool {
         // defense: S38 failed-commit-may-show-up
         matches!(
             self,
@@ -437,7 +437,7 @@ impl Error {
     }
 
     /// The error as one of this license, where what is to be done about it hangs on that.
-    pub fn of_license(self, selector: &str) -> Self {
+    pub fn for_license(self, selector: &str) -> Self {
         match self.hint_of(selector) == self.hint() {
             true => self,
             false => Self::OfLicense { selector: selector.to_owned(), error: Box::new(self) },

@@ -1,6 +1,6 @@
 //! What came, or didn't come, from the provider.
 
-use super::Kind;
+use super::ErrorCode;
 use std::time::Duration;
 
 /// A fact of the grant that differs from the request.
@@ -177,7 +177,7 @@ fn with_description(said: String, description: &Option<String>) -> String {
 
 /// Why a code is still usable although its exchange failed. Only such a code is ever sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum UnusedCode {
+pub enum CodeStillUsable {
     /// No byte of it left.
     NeverLeft,
     /// The provider has too much to do, and wants it later: after so long, where it says so.
@@ -188,11 +188,13 @@ pub enum UnusedCode {
 
 impl ProviderError {
     /// What this failure of an exchange means for its code.
-    pub fn unused_code(&self) -> Option<UnusedCode> {
+    pub fn unused_code(&self) -> Option<CodeStillUsable> {
         match self {
-            Self::Unreachable { .. } => Some(UnusedCode::NeverLeft),
-            Self::Overloaded { status: 429, retry_after, .. } => Some(UnusedCode::WantedLater(*retry_after)),
-            Self::TokenRefused { code, .. } if is_of_the_client(code) => Some(UnusedCode::WrongClient),
+            Self::Unreachable { .. } => Some(CodeStillUsable::NeverLeft),
+            Self::Overloaded { status: 429, retry_after, .. } => {
+                Some(CodeStillUsable::WantedLater(*retry_after))
+            }
+            Self::TokenRefused { code, .. } if is_of_the_client(code) => Some(CodeStillUsable::WrongClient),
             _ => None,
         }
     }
@@ -204,25 +206,25 @@ impl ProviderError {
     }
 
     /// Its kind. A refusal that only says "try later" is the provider's failure, not a denial.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> ErrorCode {
         match self {
-            Self::Unreachable { .. } | Self::Lost { .. } => Kind::Network,
+            Self::Unreachable { .. } | Self::Lost { .. } => ErrorCode::Network,
             Self::Useless { .. }
             | Self::Overloaded { .. }
             | Self::TokenRefused { .. }
             | Self::RefusedInDoubt { .. }
             | Self::Metadata { .. }
-            | Self::Unsupported { .. } => Kind::Provider,
+            | Self::Unsupported { .. } => ErrorCode::Provider,
             Self::Refused { code, .. } => match code.as_str() {
-                "server_error" | "temporarily_unavailable" => Kind::Provider,
-                _ => Kind::Denied,
+                "server_error" | "temporarily_unavailable" => ErrorCode::Provider,
+                _ => ErrorCode::Denied,
             },
-            Self::CodeLapsed { .. } => Kind::Timeout,
+            Self::CodeLapsed { .. } => ErrorCode::Timeout,
             Self::Issuer { .. } | Self::Redirect { .. } | Self::Mismatch { .. } | Self::OtherToken { .. } => {
-                Kind::Mismatch
+                ErrorCode::Mismatch
             }
             // No retry helps.
-            Self::Setup { .. } | Self::WrongClient { .. } => Kind::Config,
+            Self::Setup { .. } | Self::WrongClient { .. } => ErrorCode::Config,
         }
     }
 

@@ -45,7 +45,7 @@ pub enum VaultError {
     Sealing { reason: String },
     /// Sealed bytes that this host's identity can't open.
     #[error("the secret of {what} can't be opened here: {reason}")]
-    Sealed { what: String, reason: Unopened },
+    Sealed { what: String, reason: UnsealError },
     #[error("the secret of {what} can be opened only on a host with the identity of {}", .recipients.join(" or "))]
     Foreign { what: String, recipients: Vec<String> },
     /// Sealed bytes that the ledger knows another host's process to have left.
@@ -80,7 +80,7 @@ pub enum VaultError {
 
 /// Why sealed bytes can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unopened {
+pub enum UnsealError {
     /// No identity here opens them.
     #[error("it is sealed to another identity, or damaged")]
     OtherIdentity,

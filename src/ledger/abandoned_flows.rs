@@ -9,7 +9,7 @@ use super::store::Ledger;
 use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, FlowOwner, FlowStage, SecretPlace};
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 use crate::model::secret::Fingerprint;
 use crate::model::vault_kind::VaultKind;
 use crate::system::files;
@@ -79,8 +79,8 @@ impl Ledger {
         journal::open_states(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
 
-    pub fn spent(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
-        journal::spent(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
+    pub fn closed_flow(&self, state: &Fingerprint) -> Result<Option<ClosedFlow>> {
+        journal::closed_flow(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
     /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
@@ -127,7 +127,7 @@ impl Ledger {
 
     /// Questions about a license, or a whole profile, that nobody works on any more: a dead process left them,
     /// or they were handed off. What a spool holds of them is merged first.
-    pub fn unfinished(&mut self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+    pub fn unfinished(&mut self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
         let mut left = Vec::new();
         for flow in self.open_questions(profile, key)? {
@@ -148,7 +148,7 @@ impl Ledger {
         Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
     }
 
-    pub(super) fn open_questions(&self, profile: &str, key: Option<&Key>) -> Result<Vec<Flow>> {
+    pub(super) fn open_questions(&self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
         let open = match key {
             Some(key) => journal::of_key(self.engine.db(), profile, key),
             None => journal::of_profile(self.engine.db(), profile),
@@ -170,10 +170,12 @@ impl Ledger {
     }
 
     /// Takes over a question that a dead process left. `false` where another process was quicker.
-    pub fn adopt(&mut self, flow: &Flow) -> Result<bool> {
+    pub fn take_over(&mut self, flow: &Flow) -> Result<bool> {
         let ours = self.mark()?.owner();
         let theirs = flow.owner.clone();
-        self.transaction("take over the request", |tx| journal::adopt(tx, &flow.id, theirs.as_ref(), &ours))
+        self.transaction("take over the request", |tx| {
+            journal::take_over(tx, &flow.id, theirs.as_ref(), &ours)
+        })
     }
 
     /// Leaves a question that was taken over to the next process, as if it hadn't been.
@@ -181,7 +183,7 @@ impl Ledger {
         let ours = self.mark()?.owner();
         let Some(theirs) = flow.owner.clone() else { return Ok(()) };
         self.transaction("leave the request", |tx| {
-            journal::adopt(tx, &flow.id, Some(&ours), &theirs).map(drop)
+            journal::take_over(tx, &flow.id, Some(&ours), &theirs).map(drop)
         })
     }
 
@@ -196,7 +198,8 @@ impl Ledger {
             match journal::stage_of(tx, flow)? {
                 // Somebody took us for dead, and opened it again without the answer that we have.
                 Some(FlowStage::Asked)
-                    if matches!(stage, FlowStage::Answered(_)) && journal::adopt(tx, flow, None, &ours)? =>
+                    if matches!(stage, FlowStage::Answered(_))
+                        && journal::take_over(tx, flow, None, &ours)? =>
                 {
                     journal::note_own(tx, flow, &stage, &ours).map(drop)
                 }
@@ -209,7 +212,7 @@ impl Ledger {
     }
 
     /// A question that is this process's own, as far as it has come; `None` where it's closed, or not its own any more.
-    pub fn own_flow(&mut self, flow: &FlowId, key: &Key, profile: &str) -> Result<Option<Flow>> {
+    pub fn own_flow(&mut self, flow: &FlowId, key: &LicenseId, profile: &str) -> Result<Option<Flow>> {
         let ours = self.mark()?.owner();
         let mut open = self.open_questions(profile, Some(key))?;
         open.retain(|it| it.id == *flow && it.owner.as_ref() == Some(&ours));
@@ -266,7 +269,7 @@ impl Ledger {
 /// Whether a code was sent, from whichever answer.
 fn was_sent(tx: Db<'_>, code: Option<&Fingerprint>) -> std::result::Result<bool, DbError> {
     Ok(match code {
-        Some(code) => journal::spent(tx, code)?.is_some(),
+        Some(code) => journal::closed_flow(tx, code)?.is_some(),
         None => false,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::engine::{DbError, SqlRow, unexpected_value};
 use crate::model::flow::{FlowStage, SealedBytes, SecretPlace};
-use crate::model::ids::{Key, License, Tag, Ubi};
+use crate::model::ids::{License, LicenseId, Tag, Ubi};
 use jiff::Timestamp;
 use std::str::FromStr;
 
@@ -36,8 +36,8 @@ pub(super) fn text<'r>(row: &'r SqlRow<'_>, column: usize) -> Result<&'r str, Db
     row.get(column)
 }
 
-pub(super) fn key(row: &SqlRow<'_>, first: usize) -> Result<Key, DbError> {
-    Ok(Key {
+pub(super) fn key(row: &SqlRow<'_>, first: usize) -> Result<LicenseId, DbError> {
+    Ok(LicenseId {
         ubi: Ubi::parse(text(row, first)?).map_err(|e| unexpected_value(first, e))?,
         license: License::parse(text(row, first + 1)?).map_err(|e| unexpected_value(first + 1, e))?,
     })

@@ -9,7 +9,7 @@ use super::store::Ledger;
 use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{FlowEnd, FlowOwner, RecordCommit, SecretPlace, SecretsChange};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use jiff::Timestamp;
 
 /// What a commit replaced: for the vault to forget.
@@ -77,7 +77,7 @@ impl Ledger {
     ///
     /// # Errors
     /// It couldn't be noted; where another process is writing, that it's busy.
-    pub fn note_use(&mut self, profile: &str, key: &Key, at: Timestamp) -> Result<()> {
+    pub fn note_use(&mut self, profile: &str, key: &LicenseId, at: Timestamp) -> Result<()> {
         let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
         // Nobody was waited for in vain: it isn't told as such.
         noted.map_err(|e| e.named(self.place(), "note"))

@@ -5,7 +5,7 @@ use super::engine::{LedgerEngine, ServerLock};
 use super::file_system::no_locks;
 use super::store::Ledger;
 use crate::error::{Error, Result};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::system::{WatchedStep, files};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File, TryLockError};
@@ -34,7 +34,7 @@ impl Ledger {
     pub fn claim(
         &self,
         (issuer, client): (&str, &str),
-        key: &Key,
+        key: &LicenseId,
         keyring: bool,
         wait: Duration,
     ) -> Result<Claim> {
@@ -49,7 +49,7 @@ impl Ledger {
         }
         let folder = self.paths.claims(keyring);
         let unusable = |e: Error| self.unusable(e);
-        files::private_folder(&folder).map_err(unusable)?;
+        files::ensure_private_folder(&folder).map_err(unusable)?;
         let path = folder.join(name(issuer, client, key));
         let until = Instant::now() + wait;
         let mut waited = false;
@@ -77,16 +77,16 @@ impl Ledger {
 }
 
 /// The file's name says nothing of the license, and holds no character that a file system minds.
-fn name(issuer: &str, client: &str, key: &Key) -> String {
+fn name(issuer: &str, client: &str, key: &LicenseId) -> String {
     hex::encode(&digest(issuer, client, key)[..16])
 }
 
 /// The same as the number of a server's lock.
-fn number(issuer: &str, client: &str, key: &Key) -> i64 {
+fn number(issuer: &str, client: &str, key: &LicenseId) -> i64 {
     digest(issuer, client, key).iter().take(8).fold(0, |number, byte| number << 8 | i64::from(*byte))
 }
 
-fn digest(issuer: &str, client: &str, key: &Key) -> [u8; 32] {
+fn digest(issuer: &str, client: &str, key: &LicenseId) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in [issuer, client, key.ubi.as_str(), key.license.as_str()] {
         // With its length, so that no two credentials are written alike.

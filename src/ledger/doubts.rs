@@ -5,7 +5,7 @@ use super::write_context::ChangedRecord;
 use super::{meta, records};
 use crate::error::LedgerError;
 use crate::model::flow::SecretRole;
-use crate::model::ids::{Key, License, Ubi};
+use crate::model::ids::{License, LicenseId, Ubi};
 use std::collections::BTreeSet;
 
 /// What stands before a license's name where the ledger says that its refresh token may be spent.
@@ -16,7 +16,7 @@ fn name_of(profile: &str, ubi: &str, license: &str) -> String {
     format!("{DOUBT} {}", serde_json::json!([profile, ubi, license]))
 }
 
-fn name_of_key(profile: &str, key: &Key) -> String {
+fn name_of_key(profile: &str, key: &LicenseId) -> String {
     name_of(profile, key.ubi.as_str(), key.license.as_str())
 }
 
@@ -30,12 +30,12 @@ pub(super) fn note(tx: Db<'_>, lost: &ChangedRecord) -> Result<(), DbError> {
 }
 
 /// Nothing is noted of a license's tokens any more.
-pub(super) fn remove(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
+pub(super) fn remove(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<(), DbError> {
     meta::remove(tx, &name_of_key(profile, key))
 }
 
 /// The licenses of a profile whose living tokens are noted.
-pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<BTreeSet<Key>, DbError> {
+pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<BTreeSet<LicenseId>, DbError> {
     let mut found = BTreeSet::new();
     for (name, row) in meta::of_kind(db, DOUBT)? {
         let named =
@@ -49,18 +49,18 @@ pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<BTreeSet<Key>, DbE
     Ok(found)
 }
 
-fn key_of(ubi: &str, license: &str) -> Option<Key> {
-    Some(Key { ubi: Ubi::parse(ubi).ok()?, license: License::parse(license).ok()? })
+fn key_of(ubi: &str, license: &str) -> Option<LicenseId> {
+    Some(LicenseId { ubi: Ubi::parse(ubi).ok()?, license: License::parse(license).ok()? })
 }
 
 /// Whether the row that was noted still names the living tokens: it keeps its number where they are sealed anew or moved.
-fn is_live(db: Db<'_>, profile: &str, key: &Key, row: &str) -> Result<bool, DbError> {
+fn is_live(db: Db<'_>, profile: &str, key: &LicenseId, row: &str) -> Result<bool, DbError> {
     let live = records::secrets(db, profile, key, SecretRole::Live)?;
     Ok(live.iter().any(|it| it.id.to_string() == row))
 }
 
 /// Whether a license's refresh token is noted as one that may be spent, and no other tokens have taken its place since.
-pub(super) fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, DbError> {
+pub(super) fn is_doubted(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<bool, DbError> {
     match meta::get(db, &name_of_key(profile, key))? {
         Some(noted) => is_live(db, profile, key, &noted),
         None => Ok(false),
@@ -68,7 +68,7 @@ pub(super) fn is_doubted(db: Db<'_>, profile: &str, key: &Key) -> Result<bool, D
 }
 
 /// Refuses to send a refresh token that may be spent.
-pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
+pub(super) fn refuse_doubted(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<(), DbError> {
     match is_doubted(tx, profile, key)? {
         true => Err(LedgerError::MayBeSpent { license: key.license.to_string() }.into()),
         false => Ok(()),

@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace};
 use crate::model::history::HistoryEvent;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 
 #[derive(Debug, Default)]
 pub struct RemovedRecord {
@@ -112,7 +112,7 @@ fn or_null(text: Option<&str>) -> SqlValue<'_> {
 }
 
 /// Forgets reminders, doubts, waiting hooks and turns in runs of a license whose record is gone; how many hooks that were.
-fn forget_what_hangs_on(tx: Db<'_>, profile: &str, key: &Key) -> Result<usize, DbError> {
+fn forget_what_hangs_on(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<usize, DbError> {
     let of_it = values![profile, key.ubi.as_str(), key.license.as_str()];
     let hooks = tx.execute(
         "DELETE FROM hook_queue WHERE seq IN

@@ -14,9 +14,9 @@ use std::path::Path;
 
 impl Ledger {
     /// Lets go of a question of ours that stays open, before this process ends.
-    pub fn leave(&mut self, flow: &FlowId) -> Result<()> {
+    pub fn release_own(&mut self, flow: &FlowId) -> Result<()> {
         let ours = self.mark()?.owner();
-        self.relaxed(|tx| journal::leave(tx, flow, &ours))
+        self.relaxed(|tx| journal::release_own(tx, flow, &ours))
     }
 
     /// How far a question has come; `None` where it's closed.
@@ -107,8 +107,8 @@ impl Ledger {
     }
 
     /// Whether a code was sent before: about which license, if so.
-    pub fn sent_before(&self, code: &Fingerprint) -> Result<Option<ClosedFlow>> {
-        self.spent(code)
+    pub fn flow_that_sent(&self, code: &Fingerprint) -> Result<Option<ClosedFlow>> {
+        self.closed_flow(code)
     }
 
     /// Reserves room on the disk for answers that the ledger itself may not be able to take.
@@ -137,7 +137,7 @@ fn is_its_turn(
     living: &Liveness,
     spools: &Path,
 ) -> std::result::Result<(), DbError> {
-    for other in journal::beside(tx, flow)? {
+    for other in journal::other_flows_of(tx, flow)? {
         let Some(owner) = other.owner else { continue };
         // One of this host may have noted in its spool alone that it's sending.
         let acts = other.stage == FlowStage::Sent

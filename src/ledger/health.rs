@@ -52,10 +52,10 @@ impl Leftovers {
 
 impl Ledger {
     /// Why a failover of its server may lose what was committed last; `None` where it can't, or there is no standby.
-    pub fn a_failover_loses(&self) -> Result<Option<&'static str>> {
+    pub fn failover_risk(&self) -> Result<Option<&'static str>> {
         match &self.engine {
             LedgerEngine::Sqlite(_) => Ok(None),
-            LedgerEngine::Postgres(session) => session.a_failover_loses(),
+            LedgerEngine::Postgres(session) => session.failover_risk(),
         }
     }
 
@@ -101,7 +101,7 @@ impl Ledger {
             fs::remove_file(mark)
                 .map_err(|e| Error::File { path: mark.display().to_string(), reason: e.to_string() })?;
         }
-        files::provided_folder(&self.paths.data)?;
+        files::ensure_folder(&self.paths.data)?;
         Ok(left.marks.len() + left.spools.len())
     }
 }

@@ -5,7 +5,7 @@ use super::history_chain::{ANCHOR, COLUMNS, append_chore, follow, link};
 use super::store::Ledger;
 use crate::error::Result;
 use crate::model::history::{Chain, ChainLink, HistoryLine, LedgerEventKind};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::instant::for_machines;
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub struct PruneSummary {
 
 impl Ledger {
     /// The last lines of a license's history, oldest first.
-    pub fn last_lines(&self, profile: &str, key: &Key, most: u32) -> Result<Vec<HistoryLine>> {
+    pub fn last_lines(&self, profile: &str, key: &LicenseId, most: u32) -> Result<Vec<HistoryLine>> {
         let read = self.engine.db().rows(
             "SELECT at, event, host, detail FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",

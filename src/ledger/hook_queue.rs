@@ -1,7 +1,7 @@
 //! The queue of hooks: an event that somebody wants to hear of waits there, in the commit that made it.
 
 use super::engine::{Db, DbError, values};
-use crate::error::Kind;
+use crate::error::ErrorCode;
 use crate::model::history::{ChainLink, HistoryEventKind};
 use crate::model::reminder::HookEventKind;
 
@@ -29,11 +29,11 @@ pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
 pub(super) fn queue(
     tx: Db<'_>,
     event: &ChainLink,
-    (occasion, failure): (HookEventKind, Option<Kind>),
+    (occasion, failure): (HookEventKind, Option<ErrorCode>),
 ) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO hook_queue (seq, profile, occasion, failure) VALUES (?1, ?2, ?3, ?4)",
-        values![event.seq, &event.profile, occasion.word(), failure.map(Kind::word)],
+        values![event.seq, &event.profile, occasion.word(), failure.map(ErrorCode::word)],
     )?;
     Ok(())
 }

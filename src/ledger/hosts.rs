@@ -22,7 +22,7 @@ pub struct ListeningHost {
 
 impl Ledger {
     /// Lists a host as one that listens now. Those that were silent for too long go.
-    pub fn host_listens(&mut self, recipient: &str, name: &str, now: Timestamp) -> Result<()> {
+    pub fn list_host(&mut self, recipient: &str, name: &str, now: Timestamp) -> Result<()> {
         let now = now.as_second();
         self.transaction("list this host", |tx| {
             tx.execute("DELETE FROM host WHERE listened < ?1", values![now - LISTENS_ON])?;
@@ -36,7 +36,7 @@ impl Ledger {
     }
 
     /// Lists a host no longer: its name, where it was listed. It lists itself again where it still listens.
-    pub fn host_is_gone(&mut self, recipient: &str) -> Result<Option<String>> {
+    pub fn unlist_host(&mut self, recipient: &str) -> Result<Option<String>> {
         self.transaction("take the host off the list", |tx| {
             let named = "SELECT name FROM host WHERE recipient = ?1";
             let name = tx.row(named, values![recipient], |row| row.get(0))?;

@@ -6,7 +6,7 @@ use super::records;
 use super::spool::SpooledFlow;
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, FlowOwner, FlowStage, OldSeals, Purpose, SealedBytes, SecretPlace};
-use crate::model::ids::{FlowId, Generation, Key, Username};
+use crate::model::ids::{FlowId, Generation, LicenseId, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
 
@@ -44,7 +44,7 @@ pub(super) enum CloseReason {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClosedFlow {
     pub profile: String,
-    pub key: Key,
+    pub key: LicenseId,
     /// A newer question took its place before an answer came.
     pub replaced: bool,
 }
@@ -208,7 +208,7 @@ pub(super) fn open_states(db: Db<'_>) -> Result<Vec<Fingerprint>, DbError> {
 }
 
 /// What is remembered of a closed question's state, or of a code that was sent.
-pub(super) fn spent(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
+pub(super) fn closed_flow(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
     db.row(
         "SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1",
         values![state],
@@ -230,7 +230,7 @@ pub(super) fn claim_answered(
     if matches!(noted, Some(FlowStage::Arrived(_))) && is_owned_by(tx, flow, to)? {
         return Ok(true);
     }
-    let taken = noted == Some(FlowStage::Asked) && adopt(tx, flow, from, to)?;
+    let taken = noted == Some(FlowStage::Asked) && take_over(tx, flow, from, to)?;
     if taken {
         note(tx, flow, stage)?;
     }
@@ -253,7 +253,7 @@ pub(super) fn claim_for_the_dead(
     mark: String,
 ) -> Result<(), DbError> {
     let dead = FlowOwner { mark, label: ENDED.into() };
-    if adopt(tx, flow, None, &dead)? {
+    if take_over(tx, flow, None, &dead)? {
         note(tx, flow, stage)?;
     }
     Ok(())
@@ -265,7 +265,7 @@ pub(super) fn memo(tx: Db<'_>, flow: &FlowId) -> Result<Option<SecretPlace>, DbE
     Ok(found.flatten())
 }
 
-pub(super) fn adopt(
+pub(super) fn take_over(
     tx: Db<'_>,
     flow: &FlowId,
     from: Option<&FlowOwner>,
@@ -298,7 +298,11 @@ pub(super) fn reopen(
 }
 
 /// Closes the consents of a license that nobody has answered: one brought a grant. Their memos, for the vault to forget.
-pub(super) fn close_unanswered(tx: Db<'_>, profile: &str, key: &Key) -> Result<Vec<SecretPlace>, DbError> {
+pub(super) fn close_unanswered(
+    tx: Db<'_>,
+    profile: &str,
+    key: &LicenseId,
+) -> Result<Vec<SecretPlace>, DbError> {
     let mut memos = Vec::new();
     for flow in of_key(tx, profile, key)? {
         if flow.purpose.is_consent() && flow.stage == FlowStage::Asked {
@@ -336,27 +340,31 @@ pub(super) fn asked_user(db: Db<'_>, flow: &FlowId) -> Result<Option<Username>, 
 }
 
 /// The other consents and deactivations of a question's license.
-pub(super) fn beside(db: Db<'_>, flow: &FlowId) -> Result<Vec<Flow>, DbError> {
+pub(super) fn other_flows_of(db: Db<'_>, flow: &FlowId) -> Result<Vec<Flow>, DbError> {
     let which = "WHERE id <> ?1 AND purpose <> 'refresh' AND (profile, ubi, license) =
                        (SELECT profile, ubi, license FROM flow WHERE id = ?1)";
     seen(db, which, values![&flow.0])
 }
 
 /// The consents and deactivations of a license.
-pub(super) fn of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
+pub(super) fn of_license(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<Vec<Flow>, DbError> {
     let mut open = of_key(db, profile, key)?;
     open.retain(|flow| flow.purpose != Purpose::Refresh);
     Ok(open)
 }
 
-pub(super) fn refresh_of_license(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Flow>, DbError> {
+pub(super) fn refresh_of_license(
+    db: Db<'_>,
+    profile: &str,
+    key: &LicenseId,
+) -> Result<Option<Flow>, DbError> {
     let open = of_key(db, profile, key)?;
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
 /// A question that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
 /// taken over stays theirs.
-pub(super) fn leave(tx: Db<'_>, flow: &FlowId, ours: &FlowOwner) -> Result<(), DbError> {
+pub(super) fn release_own(tx: Db<'_>, flow: &FlowId, ours: &FlowOwner) -> Result<(), DbError> {
     tx.execute(
         "UPDATE flow SET owner_mark = ?2 WHERE id = ?1 AND owner_mark = ?3",
         values![&flow.0, LEFT, &ours.mark],
@@ -373,13 +381,13 @@ pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &FlowOwner) -> Result<bool, D
     Ok(put == 1)
 }
 
-pub(super) fn of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
+pub(super) fn of_key(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
 /// The questions about one license, as whoever only looks sees them: no secret is read, sealed or not.
-pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &Key) -> Result<Vec<Flow>, DbError> {
+pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     seen(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }

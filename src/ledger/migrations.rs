@@ -6,7 +6,7 @@
 
 use super::engine::{Db, DbError, values};
 use super::meta;
-use super::schema::{KNOWN, NOTHING, STEPS};
+use super::schema::{NOTHING, SCHEMA_VERSION, STEPS};
 
 /// Makes a ledger in a transaction where nothing is yet.
 pub(super) fn make(tx: Db<'_>, id: &str) -> Result<(), DbError> {
@@ -20,7 +20,7 @@ pub(super) fn migrate(tx: Db<'_>, found: i64) -> Result<(), DbError> {
     for script in missing(tx, found) {
         tx.run_script(script)?;
     }
-    set_schema(tx, KNOWN)
+    set_schema(tx, SCHEMA_VERSION)
 }
 
 /// Notes which schema the ledger has, in the transaction that made it.

@@ -61,8 +61,8 @@ pub use queries::ExpiringRecords;
 pub use recipients::ListedRecipient;
 pub(crate) use records::changed;
 pub use reminders::{EventGrant, QueuedHook};
-pub use runs::LeftRun;
-pub use schema::{KNOWN as SCHEMA, Migration};
+pub use runs::UnfinishedRun;
+pub use schema::{Migration, SCHEMA_VERSION as SCHEMA};
 pub use secret_locations::{RetiredRole, SecretLocation, SecretOwner};
 #[doc(hidden)]
 pub use spool::notes;

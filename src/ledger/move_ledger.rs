@@ -26,7 +26,7 @@ impl Ledger {
     ///
     /// # Errors
     /// Where the other place has records of its own, or the move isn't allowed there: nothing is changed.
-    pub fn carry(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<MoveSummary> {
+    pub fn move_to(env: &Env, from: &LedgerPlace, to: &LedgerPlace, now: Timestamp) -> Result<MoveSummary> {
         let source = Self::connected(env, from, OpenMode::AsItIs)?;
         let is = |named: &Option<String>, ledger: &str| named.as_deref() == Some(ledger);
         let there = source.move_state()?;

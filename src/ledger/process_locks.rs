@@ -26,7 +26,7 @@ impl ProcessLock {
         boot: Option<&str>,
         random: &dyn Random,
     ) -> Result<Self> {
-        files::private_folder(folder)?;
+        files::ensure_private_folder(folder)?;
         let mark = format!("{}{BEHIND_BOOT}{}", boot.unwrap_or(SYNCED), random.name()?);
         let path = folder.join(&mark);
         let file = files::create_private(&path)?;

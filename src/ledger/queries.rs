@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::flow::{Flow, FlowStage, OpenFlow};
-use crate::model::ids::Key;
-use crate::model::selection::QuietRecords;
+use crate::model::ids::LicenseId;
+use crate::model::selection::UncountedRecords;
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ExpiringRecords {
     /// Those near their end, or with anything noted or open, by UBI and license.
     pub standings: Vec<AuthorizationWithFlows>,
-    pub quiet: QuietRecords,
+    pub quiet: UncountedRecords,
 }
 
 /// The marks of owners that don't live any more.
@@ -35,7 +35,7 @@ impl Ledger {
         })
     }
 
-    pub fn standing(&self, profile: &str, key: &Key) -> Result<Option<AuthorizationWithFlows>> {
+    pub fn standing(&self, profile: &str, key: &LicenseId) -> Result<Option<AuthorizationWithFlows>> {
         self.read_consistent_snapshot(|db, dead| {
             let found = look_for(
                 db,
@@ -85,7 +85,7 @@ impl Ledger {
     }
 
     /// The same, and how many others there are.
-    pub fn near_and_beside(&self, profile: &str, until: Timestamp) -> Result<ExpiringRecords> {
+    pub fn expiring_and_uncounted(&self, profile: &str, until: Timestamp) -> Result<ExpiringRecords> {
         self.read_consistent_snapshot(|db, dead| {
             let found = self.near(db, profile, until)?;
             let quiet = self.quiet(db, profile, until, &found)?;
@@ -121,7 +121,7 @@ impl Ledger {
         profile: &str,
         until: Timestamp,
         found: &[AuthorizationWithFlows],
-    ) -> Result<QuietRecords, DbError> {
+    ) -> Result<UncountedRecords, DbError> {
         let (by_end, given_up) = (db.by("authorization_by_end"), db.by("authorization_given_up"));
         let count = |by: &str, which: &str| -> Result<usize, DbError> {
             let counted = db.number(
@@ -143,7 +143,7 @@ impl Ledger {
             values![profile, until.as_second()],
             |row| row.get(0),
         )?;
-        Ok(QuietRecords {
+        Ok(UncountedRecords {
             active: living
                 .saturating_sub(asked)
                 .saturating_sub(seen(|it| it.deactivated_at.is_none() && it.expires_at.is_some())),

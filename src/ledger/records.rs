@@ -7,9 +7,9 @@ use super::history_chain;
 use super::write_context::WriteContext;
 use crate::error::{Error, LedgerError};
 use crate::model::authorization::{Authorization, Column, ColumnScope};
-use crate::model::column::{self, ColumnKind, Source};
+use crate::model::column::{self, ColumnKind, ColumnReader};
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange, StoredSecret};
-use crate::model::ids::{Generation, Key, Revision};
+use crate::model::ids::{Generation, LicenseId, Revision};
 use jiff::Timestamp;
 use std::sync::LazyLock;
 
@@ -55,7 +55,7 @@ struct Columns<'r> {
     fault: Option<DbError>,
 }
 
-impl Source for Columns<'_> {
+impl ColumnReader for Columns<'_> {
     fn value(&mut self, _: &'static str, _: ColumnKind) -> Option<column::ColumnValue<'_>> {
         let at = self.next;
         self.next += 1;
@@ -81,7 +81,7 @@ pub(super) fn read(row: &SqlRow<'_>) -> Result<Authorization, DbError> {
     read.ok_or_else(|| columns.fault.unwrap_or_else(|| unexpected_value(columns.next, "no value")))
 }
 
-pub(super) fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Result<(), DbError> {
+pub(super) fn put_use(tx: Db<'_>, profile: &str, key: &LicenseId, at: Timestamp) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET last_used_at = ?4, revision = revision + 1
          WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
@@ -91,7 +91,7 @@ pub(super) fn put_use(tx: Db<'_>, profile: &str, key: &Key, at: Timestamp) -> Re
 }
 
 /// Notes inside a transaction that something of a record was changed beside its columns: whoever read it before decides anew.
-pub(super) fn touch(tx: Db<'_>, profile: &str, key: &Key) -> Result<(), DbError> {
+pub(super) fn touch(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<(), DbError> {
     tx.execute(
         "UPDATE authorization SET revision = revision + 1 WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -118,7 +118,7 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
     Ok(true)
 }
 
-pub(super) fn generation(tx: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
+pub(super) fn generation(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<Option<Generation>, DbError> {
     let found = tx.row(
         "SELECT generation FROM authorization WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -202,7 +202,7 @@ fn turn(tx: Db<'_>, record: &Authorization, step: &SecretsChange) -> Result<(), 
 pub(super) fn secrets(
     db: Db<'_>,
     profile: &str,
-    key: &Key,
+    key: &LicenseId,
     role: SecretRole,
 ) -> Result<Vec<StoredSecret>, DbError> {
     let found = db.rows(
@@ -225,7 +225,11 @@ pub(super) fn secrets(
 }
 
 /// The generation that a license's record had when it was removed: one that comes back goes on counting.
-pub(super) fn removed_at(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<Generation>, DbError> {
+pub(super) fn generation_when_removed(
+    db: Db<'_>,
+    profile: &str,
+    key: &LicenseId,
+) -> Result<Option<Generation>, DbError> {
     let found = db.row(
         "SELECT generation FROM removed_record WHERE profile = ?1 AND ubi = ?2 AND license = ?3",
         values![profile, key.ubi.as_str(), key.license.as_str()],
@@ -235,7 +239,7 @@ pub(super) fn removed_at(db: Db<'_>, profile: &str, key: &Key) -> Result<Option<
 }
 
 /// Others have written a license's record since it was read.
-pub(crate) fn changed(key: &Key) -> Error {
+pub(crate) fn changed(key: &LicenseId) -> Error {
     LedgerError::Changed { license: key.license.to_string() }.into()
 }
 

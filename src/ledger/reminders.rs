@@ -3,10 +3,10 @@
 use super::cells::key;
 use super::engine::{unexpected_value, values};
 use super::store::Ledger;
-use crate::error::{Kind, Result};
+use crate::error::{ErrorCode, Result};
 use crate::model::blind_spot::CLOCK_TOLERANCE;
 use crate::model::history::HistoryEventKind;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::reminder::{GrantEventKey, HookEventKind, Reminder};
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -22,13 +22,13 @@ pub struct QueuedHook {
     /// The event's number in the history.
     pub seq: i64,
     pub at: Timestamp,
-    pub key: Key,
+    pub key: LicenseId,
     pub occasion: HookEventKind,
     pub detail: String,
     /// What happened: one of [`HistoryEventKind`]'s words.
     pub event: String,
     /// Which kind of failure it was, where that was noted.
-    pub failure: Option<Kind>,
+    pub failure: Option<ErrorCode>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -62,7 +62,7 @@ impl Ledger {
                         .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
                     detail: row.get(5)?,
                     event: row.get(6)?,
-                    failure: row.get::<Option<&str>>(7)?.and_then(Kind::of),
+                    failure: row.get::<Option<&str>>(7)?.and_then(ErrorCode::of),
                 })
             },
         );
@@ -70,7 +70,7 @@ impl Ledger {
     }
 
     /// What events of a license have in common that are about this grant of it.
-    pub fn event_key(&self, profile: &str, key: &Key, about: EventGrant) -> Result<GrantEventKey> {
+    pub fn event_key(&self, profile: &str, key: &LicenseId, about: EventGrant) -> Result<GrantEventKey> {
         let (before, skipped) = match about {
             EventGrant::Now => (i64::MAX, 0),
             EventGrant::BeforeTheLast => (i64::MAX, 1),
@@ -100,7 +100,7 @@ impl Ledger {
     pub fn reminded(
         &self,
         profile: &str,
-        key: &Key,
+        key: &LicenseId,
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<BTreeSet<u32>> {
@@ -140,7 +140,7 @@ impl Ledger {
     pub fn note_reminded(
         &mut self,
         profile: &str,
-        given: &[(Key, Timestamp, Reminder)],
+        given: &[(LicenseId, Timestamp, Reminder)],
         now: Timestamp,
     ) -> Result<()> {
         self.transaction("note the reminders", |tx| {

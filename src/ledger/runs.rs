@@ -16,7 +16,7 @@ const ITEM: &str =
     "place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress";
 
 #[derive(Debug)]
-pub struct LeftRun {
+pub struct UnfinishedRun {
     /// Its name; it's ours now.
     pub id: RunId,
     pub began: Timestamp,
@@ -63,7 +63,7 @@ impl Ledger {
 
     /// Takes over the newest run of a profile that no living process is at and that has something left to do; `None`
     /// where there is none.
-    pub fn take_run(&mut self, profile: &str) -> Result<Option<LeftRun>> {
+    pub fn take_run(&mut self, profile: &str) -> Result<Option<UnfinishedRun>> {
         let ours = self.mark()?.owner();
         let living = self.living();
         self.transaction("take over the run", |tx| {
@@ -79,7 +79,7 @@ impl Ledger {
     }
 
     /// The run that would be taken over, only looked at.
-    pub fn left_run(&self, profile: &str) -> Result<Option<LeftRun>> {
+    pub fn left_run(&self, profile: &str) -> Result<Option<UnfinishedRun>> {
         let living = self.living();
         self.engine
             .snapshot(|db| newest_left(db, profile, &living))
@@ -107,7 +107,7 @@ impl Ledger {
 }
 
 /// The newest run that has something left to do and that no living process is at.
-fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<LeftRun>, DbError> {
+fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<UnfinishedRun>, DbError> {
     let mut busy = None;
     for (seq, owner, began) in runs(db, profile)?.into_iter().rev() {
         let mut items = items_of(db, seq)?;
@@ -117,7 +117,7 @@ fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<Le
             (Some((_, item, _)), true) => busy = Some((item.key.license.to_string(), owner.label)),
             (Some(_), false) => {
                 let items = items.into_iter().map(|(place, item, _)| (place, item)).collect();
-                return Ok(Some(LeftRun { id: RunId(seq), began, owner: owner.label, items }));
+                return Ok(Some(UnfinishedRun { id: RunId(seq), began, owner: owner.label, items }));
             }
         }
     }

@@ -43,7 +43,7 @@ pub(super) const STEPS: [SchemaStep; 15] = [
 ];
 
 /// The newest schema that this program knows, and the only one that it works with.
-pub const KNOWN: i64 = STEPS.len() as i64;
+pub const SCHEMA_VERSION: i64 = STEPS.len() as i64;
 
 /// The number of a ledger in which nothing was made yet.
 pub(super) const NOTHING: i64 = 0;
@@ -62,10 +62,10 @@ pub struct Migration {
 /// [`LedgerError::Newer`] or [`LedgerError::Older`], which names both numbers.
 pub(super) fn fits(path: &str, found: i64) -> Result<(), LedgerError> {
     let path = path.to_owned();
-    match found.cmp(&KNOWN) {
+    match found.cmp(&SCHEMA_VERSION) {
         Ordering::Equal => Ok(()),
         // defense: S39 newer-schema-is-refused
-        Ordering::Greater => Err(LedgerError::Newer { path, found, known: KNOWN }),
-        Ordering::Less => Err(LedgerError::Older { path, found, known: KNOWN }),
+        Ordering::Greater => Err(LedgerError::Newer { path, found, known: SCHEMA_VERSION }),
+        Ordering::Less => Err(LedgerError::Older { path, found, known: SCHEMA_VERSION }),
     }
 }

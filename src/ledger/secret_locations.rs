@@ -9,7 +9,7 @@ use crate::error::{Error, LedgerError, Result};
 use crate::model::flow::{Flow, Logged, ProfileSecret, SecretPlace, SecretRole, StoredSecret};
 use crate::model::granted::AwaitingGrant;
 use crate::model::history::LedgerEventKind;
-use crate::model::ids::{FlowId, Generation, Key};
+use crate::model::ids::{FlowId, Generation, LicenseId};
 use crate::model::vault_kind::VaultKind;
 use jiff::Timestamp;
 
@@ -18,7 +18,7 @@ pub enum SecretOwner {
     Tokens {
         id: i64,
         profile: String,
-        key: Key,
+        key: LicenseId,
         /// As what.
         role: SecretRole,
         /// The record's generation; 0 where there is no record.
@@ -31,7 +31,7 @@ pub enum SecretOwner {
     Memo {
         flow: FlowId,
         profile: String,
-        key: Key,
+        key: LicenseId,
         /// It was handed out: other hosts may have sealed it.
         handed_off: bool,
         /// Nothing came to it yet: nothing else was sealed beside it.
@@ -60,12 +60,12 @@ pub enum RetiredRole {
 }
 
 impl Ledger {
-    pub fn secrets(&self, profile: &str, key: &Key, role: SecretRole) -> Result<Vec<StoredSecret>> {
+    pub fn secrets(&self, profile: &str, key: &LicenseId, role: SecretRole) -> Result<Vec<StoredSecret>> {
         records::secrets(self.engine.db(), profile, key, role).map_err(|e| self.fault("read", e))
     }
 
     /// The grants of a profile, or of one of its licenses, that await approval, by UBI and license.
-    pub fn awaiting(&self, profile: &str, key: Option<&Key>) -> Result<Vec<AwaitingGrant>> {
+    pub fn awaiting(&self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<AwaitingGrant>> {
         let (ubi, license) = key.map(|key| (key.ubi.as_str(), key.license.as_str())).unzip();
         let read = self.engine.db().rows(
             "SELECT secret.id, secret.ubi, secret.license, coalesce(held_by, '')
@@ -83,7 +83,12 @@ impl Ledger {
     }
 
     /// The secrets that are on their way out: synced in a role that says so, which is the intent of their revocation.
-    pub fn leaving(&self, profile: &str, key: &Key, role: RetiredRole) -> Result<Logged<Vec<StoredSecret>>> {
+    pub fn retired_secrets(
+        &self,
+        profile: &str,
+        key: &LicenseId,
+        role: RetiredRole,
+    ) -> Result<Logged<Vec<StoredSecret>>> {
         let role = match role {
             RetiredRole::Superseded => SecretRole::Superseded,
             RetiredRole::Unwanted => SecretRole::Unwanted,
@@ -129,8 +134,8 @@ impl Ledger {
     }
 
     /// The generation that a license's record had when it was removed.
-    pub fn removed_at(&self, profile: &str, key: &Key) -> Result<Option<Generation>> {
-        records::removed_at(self.engine.db(), profile, key).map_err(|e| self.fault("read", e))
+    pub fn generation_when_removed(&self, profile: &str, key: &LicenseId) -> Result<Option<Generation>> {
+        records::generation_when_removed(self.engine.db(), profile, key).map_err(|e| self.fault("read", e))
     }
 
     /// How many codes and answers older versions left in the journal.
@@ -205,7 +210,7 @@ impl Ledger {
 
     /// From now on secrets are kept in this vault, where all of them are, and whoever began with another one is refused.
     /// `false`, and nothing is noted, where one came to another vault, or the open questions aren't those that were `seen`.
-    pub fn keeps_secrets_in(&mut self, vault: VaultKind, seen: &[Flow]) -> Result<bool> {
+    pub fn set_vault_kind(&mut self, vault: VaultKind, seen: &[Flow]) -> Result<bool> {
         let shared = self.is_shared();
         self.transaction("note the vault", |tx| {
             let others = named_secrets(tx)?.iter().any(|secret| secret.place.vault() != vault);
@@ -221,7 +226,7 @@ impl Ledger {
     }
 
     /// Items of the keyring that nothing names since a commit, and that weren't forgotten yet.
-    pub fn left_items(&self) -> Result<Vec<String>> {
+    pub fn items_to_delete(&self) -> Result<Vec<String>> {
         let read =
             self.engine.db().rows("SELECT item FROM left_item ORDER BY item", values![], |row| row.get(0));
         read.map_err(|e| self.fault("read", e))

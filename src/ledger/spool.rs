@@ -3,7 +3,7 @@
 use super::process_locks::ProcessLock;
 use crate::error::{Error, Result};
 use crate::model::flow::{Flow, FlowStage, Logged, OldSeals, Purpose, SealedBytes, SecretPlace};
-use crate::model::ids::{FlowId, Generation, Key, License, Ubi, Username};
+use crate::model::ids::{FlowId, Generation, License, LicenseId, Ubi, Username};
 use crate::model::secret::Fingerprint;
 use crate::system::files;
 use base64::{Engine, prelude::BASE64_STANDARD};
@@ -116,7 +116,7 @@ impl SpoolRecord {
         Some(Flow {
             id,
             profile: self.profile,
-            key: Key { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? },
+            key: LicenseId { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? },
             purpose: Purpose::of(&self.purpose)?,
             username: Username::parse(&self.username).ok()?,
             base: Generation(self.base),
@@ -135,7 +135,7 @@ impl SpoolRecord {
 
 impl Spool {
     pub(super) fn reserve(folder: &Path, mark: &str, answers: usize) -> Result<Self> {
-        files::private_folder(folder)?;
+        files::ensure_private_folder(folder)?;
         let path = folder.join(mark);
         let _ = fs::remove_file(&path);
         if let Some(mut spool) = Self::of_spare(folder, mark) {

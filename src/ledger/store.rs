@@ -9,7 +9,7 @@ use super::{doubts, export_notes, history_chain, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
-use crate::model::ids::{Generation, Key};
+use crate::model::ids::{Generation, LicenseId};
 use crate::model::reminder::HookEventKind;
 use crate::model::server::LedgerPlace;
 use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
@@ -72,7 +72,7 @@ impl Ledger {
     fn opened(env: &Env, place: &LedgerPlace, mode: OpenMode) -> Result<Self> {
         if let LedgerPlace::Server(_) = place {
             // Marks and spools are here all the same.
-            files::provided_folder(&env.paths.data)?;
+            files::ensure_folder(&env.paths.data)?;
         }
         let mut ledger = Self::connected(env, place, mode)?;
         tracing::info!("ledger {} in {}", ledger.id, ledger.path);
@@ -181,7 +181,7 @@ impl Ledger {
     }
 
     /// Whether the file that is open is still the one at its place, and can be written to.
-    pub fn is_usable(&mut self) -> Result<()> {
+    pub fn check_usable(&mut self) -> Result<()> {
         // The file that is open is waited for in vain once, and isn't again.
         self.transaction("be written", |_| Ok(()))?;
         if let LedgerEngine::Sqlite(_) = self.engine {
@@ -248,7 +248,7 @@ impl Ledger {
 
     /// From now on whoever clears away what nobody names sees that this process lives: called before the vault is given
     /// what only a later commit names.
-    pub fn shows_that_we_live(&mut self) -> Result<()> {
+    pub fn mark_alive(&mut self) -> Result<()> {
         self.mark().map(drop)
     }
 
@@ -323,7 +323,7 @@ impl Ledger {
     }
 
     /// The number of the newest token set that this host made live of a license, where it made one.
-    pub fn newest_live(&self, profile: &str, key: &Key) -> Option<Generation> {
+    pub fn newest_live(&self, profile: &str, key: &LicenseId) -> Option<Generation> {
         let record = (profile.to_owned(), key.ubi.to_string(), key.license.to_string());
         self.newest_live.get(&record).copied().map(Generation)
     }

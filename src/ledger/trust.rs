@@ -5,7 +5,7 @@ use super::store::Ledger;
 use super::{doubts, rollback};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::system::files;
 use std::collections::BTreeSet;
 
@@ -37,17 +37,17 @@ impl Ledger {
     }
 
     /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.
-    pub fn doubted(&self, profile: &str) -> Result<BTreeSet<Key>> {
+    pub fn possibly_spent(&self, profile: &str) -> Result<BTreeSet<LicenseId>> {
         doubts::of_profile(self.engine.db(), profile).map_err(|e| self.fault("be read", e))
     }
 
     /// Whether a license's refresh token may be spent, because the ledger went back in time.
-    pub fn doubts(&self, profile: &str, key: &Key) -> Result<bool> {
+    pub fn may_be_spent(&self, profile: &str, key: &LicenseId) -> Result<bool> {
         doubts::is_doubted(self.engine.db(), profile, key).map_err(|e| self.fault("be read", e))
     }
 
     /// Somebody has said that the tokens of these are used all the same.
-    pub fn trusts<'r>(&mut self, mut records: impl Iterator<Item = &'r Authorization>) -> Result<()> {
+    pub fn trust_tokens<'r>(&mut self, mut records: impl Iterator<Item = &'r Authorization>) -> Result<()> {
         self.transaction("note what is trusted", |tx| {
             records.try_for_each(|it| doubts::remove(tx, &it.profile, &it.key))
         })

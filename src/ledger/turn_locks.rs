@@ -44,7 +44,7 @@ impl Ledger {
             let taken = ServerLock::take(session, number, Duration::ZERO)?;
             return Ok(taken.map(|(lock, _)| TurnLock { file: None, _server: Some(lock) }));
         }
-        files::provided_folder(&self.paths.data)?;
+        files::ensure_folder(&self.paths.data)?;
         let file = files::open_private(&self.paths.data.join(file))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(TurnLock { file: Some(file), _server: None })),

@@ -1,8 +1,8 @@
 //! What a transaction knows of its writer, and what it has written so far.
 
-use crate::error::Kind;
+use crate::error::ErrorCode;
 use crate::model::history::ChainLink;
-use crate::model::ids::{Key, License, Ubi};
+use crate::model::ids::{License, LicenseId, Ubi};
 use crate::model::reminder::HookEventKind;
 use crate::system::Invoker;
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ pub(super) struct WriteContext {
 }
 
 /// The event that a hook is run for, and the failure that it is told of.
-pub(super) type WantedHook = (HookEventKind, Option<Kind>);
+pub(super) type WantedHook = (HookEventKind, Option<ErrorCode>);
 
 /// What a transaction has written so far.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) struct WrittenRows {
 }
 
 impl WrittenRows {
-    pub(super) fn changes(&mut self, profile: &str, key: &Key, generation: i64, live: i64) {
+    pub(super) fn changes(&mut self, profile: &str, key: &LicenseId, generation: i64, live: i64) {
         let (ubi, license) = (key.ubi.to_string(), key.license.to_string());
         self.changed.push(ChangedRecord { profile: profile.to_owned(), ubi, license, generation, live });
     }
@@ -54,7 +54,7 @@ fn is_none_made(live: &i64) -> bool {
 
 impl ChangedRecord {
     /// Which license's record it is, where its name can be read.
-    pub(super) fn key(&self) -> Option<Key> {
-        Some(Key { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? })
+    pub(super) fn key(&self) -> Option<LicenseId> {
+        Some(LicenseId { ubi: Ubi::parse(&self.ubi).ok()?, license: License::parse(&self.license).ok()? })
     }
 }

@@ -8,8 +8,8 @@ mod json;
 
 pub use columns::{Authorization, Column, ColumnScope};
 pub use commands::{
-    accept_waiting, ask_again, discard_waiting, hand_out_again, next, next_of, register_again, selector,
-    set_secret, take_the_answer, token_for,
+    accept_waiting, ask_again_command, command_for, command_with, complete_command, discard_waiting,
+    hand_out_again, register_again, selector, set_secret_command, token_for,
 };
 pub use json::{ExportedRecord, ReportedRecord};
 
@@ -107,10 +107,12 @@ impl Authorization {
             State::Expired
         } else if self.invalid_at.is_some() {
             State::Invalid
-        } else if expires > expiry::horizon(now, window) {
+        } else if expires > expiry::latest_end_within(now, window) {
             // Its weekday doesn't matter, and what that is in a zone is dear to know.
             State::Active
-        } else if now >= expiry::working_day(expires, zone).saturating_sub(window).unwrap_or(Timestamp::MIN) {
+        } else if now
+            >= expiry::previous_workday(expires, zone).saturating_sub(window).unwrap_or(Timestamp::MIN)
+        {
             State::Due
         } else {
             State::Active
@@ -118,7 +120,7 @@ impl Authorization {
     }
 
     /// What a consent is for that is asked about it: a first one as long as it has no grant.
-    pub fn asked_for(&self) -> Purpose {
+    pub fn next_purpose(&self) -> Purpose {
         match self.expires_at {
             None if self.deactivated_at.is_none() => Purpose::Register,
             _ => Purpose::Renew,
@@ -131,12 +133,12 @@ impl Authorization {
     }
 
     /// Whether there is a grant in use: one that hasn't ended, and that the provider hasn't called dead.
-    pub fn lives(&self, now: Timestamp) -> bool {
+    pub fn has_valid_grant(&self, now: Timestamp) -> bool {
         self.is_granted() && self.invalid_at.is_none() && self.expires_at.is_some_and(|expires| now < expires)
     }
 
     /// Whether it's worth noting that an access token is handed out now: once a day, or where a clock was ahead before.
-    pub fn use_is_news(&self, now: Timestamp) -> bool {
+    pub fn should_note_use(&self, now: Timestamp) -> bool {
         const DAY: SignedDuration = SignedDuration::from_hours(24);
         self.last_used_at.is_none_or(|last| now < last || now.duration_since(last) >= DAY)
     }
@@ -191,7 +193,7 @@ impl AuthorizationWithFlows {
     }
 
     /// Whether anything but a refresh is open: a consent, or a deactivation.
-    pub fn is_asking(&self) -> bool {
+    pub fn has_open_flow(&self) -> bool {
         self.flows.iter().any(|flow| flow.purpose != Purpose::Refresh)
     }
 
@@ -249,7 +251,7 @@ impl AuthorizationWithFlows {
         other_profile: bool,
     ) -> Option<String> {
         let record = &self.record;
-        let renew = || next("renew", record, other_profile);
+        let renew = || command_for("renew", record, other_profile);
         if conditions.contains(&Condition::Exported) {
             return None;
         }
@@ -260,18 +262,18 @@ impl AuthorizationWithFlows {
         if let Some(flow) = self.flows.iter().find(breaking) {
             let flags = ["--username", flow.username.as_str(), "--break-first"];
             let profile = other_profile.then_some(&record.profile);
-            return Some(next_of("renew", &flags, profile, &[&record.key]));
+            return Some(command_with("renew", &flags, profile, &[&record.key]));
         }
         let giving_up = self.flows.iter().any(|flow| flow.abandoned && flow.purpose == Purpose::Deactivate);
         if giving_up || record.deactivated_at.is_some() && record.revocation_pending {
-            return Some(next("deactivate", record, other_profile));
+            return Some(command_for("deactivate", record, other_profile));
         }
         if conditions.contains(&Condition::AwaitingApproval) {
             return Some(accept_waiting(record, other_profile));
         }
         // A command ended before its answer came, which can still be sent back.
         if self.flows.iter().any(|flow| flow.is_left_open(now)) && state != State::Deactivated {
-            return Some(take_the_answer(other_profile.then_some(&record.profile)));
+            return Some(complete_command(other_profile.then_some(&record.profile)));
         }
         let unfinished = conditions.contains(&Condition::Uncertain)
             || conditions.contains(&Condition::GrantedNotStored)
@@ -284,7 +286,7 @@ impl AuthorizationWithFlows {
             State::Deactivated => None,
             // Its admin has a link, and sends back where the browser ended.
             _ if !unfinished && conditions.contains(&Condition::RenewalPending) => {
-                Some(take_the_answer(other_profile.then_some(&record.profile)))
+                Some(complete_command(other_profile.then_some(&record.profile)))
             }
             _ if !unfinished && conditions.contains(&Condition::HandoffLapsed) => {
                 Some(hand_out_again(record, other_profile))
@@ -295,7 +297,7 @@ impl AuthorizationWithFlows {
             State::Active if record.revocation_pending => Some(discard_waiting(record, other_profile)),
             // Only the refresh is uncertain: the next one finds out, and no person is needed for it.
             State::Active
-                if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.is_asking() =>
+                if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.has_open_flow() =>
             {
                 Some(token_for(record, other_profile))
             }
@@ -310,10 +312,10 @@ impl AuthorizationWithFlows {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{Key, License, Ubi, Username};
+    use crate::model::ids::{License, LicenseId, Ubi, Username};
 
     fn record(license: &str) -> Authorization {
-        let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+        let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
         Authorization::asked("ny", key, Username::parse("ann@example.com").unwrap())
     }
 
@@ -345,12 +347,12 @@ mod tests {
     #[test]
     fn a_use_is_news_once_a_day_and_whenever_the_clock_was_ahead() {
         let mut it = record("L1");
-        assert!(it.use_is_news(at("2026-01-01T00:00:00Z")));
+        assert!(it.should_note_use(at("2026-01-01T00:00:00Z")));
         it.last_used_at = Some(at("2026-01-01T00:00:00Z"));
-        assert!(!it.use_is_news(at("2026-01-01T00:00:00Z")));
-        assert!(!it.use_is_news(at("2026-01-01T23:59:59Z")));
-        assert!(it.use_is_news(at("2026-01-02T00:00:00Z")));
-        assert!(it.use_is_news(at("2025-12-31T23:59:59Z")));
+        assert!(!it.should_note_use(at("2026-01-01T00:00:00Z")));
+        assert!(!it.should_note_use(at("2026-01-01T23:59:59Z")));
+        assert!(it.should_note_use(at("2026-01-02T00:00:00Z")));
+        assert!(it.should_note_use(at("2025-12-31T23:59:59Z")));
     }
 
     #[test]
@@ -406,7 +408,7 @@ mod tests {
             record.expires_at = expires.map(at);
             record.created_at = expires.map(|_| opened);
             let flow = OpenFlow {
-                purpose: record.asked_for(),
+                purpose: record.next_purpose(),
                 username: record.username.clone(),
                 stage: FlowStage::Asked,
                 opened,

@@ -12,7 +12,7 @@ fn divides(c: char) -> bool {
 
 /// The cell with a `'` before what would be run as a formula, also where another delimiter would make a cell of its own of
 /// that: `a;=1+1`.
-pub fn guarded(cell: &str) -> String {
+pub fn escape_formula(cell: &str) -> String {
     let mut text = String::with_capacity(cell.len() + 1);
     let mut begins = true;
     for c in cell.chars() {
@@ -63,14 +63,14 @@ mod tests {
             ("101-X0001-D1", "101-X0001-D1"),
             ("", ""),
         ] {
-            assert_eq!((guarded(cell).as_str(), unguarded(safe).as_ref()), (safe, cell));
+            assert_eq!((escape_formula(cell).as_str(), unguarded(safe).as_ref()), (safe, cell));
         }
     }
 
     proptest! {
         #[test]
         fn what_is_guarded_comes_back(cell in "[a;'=+@\t\r\n-]{0,12}") {
-            let safe = guarded(&cell);
+            let safe = escape_formula(&cell);
             prop_assert_eq!(unguarded(&safe).into_owned(), cell);
             prop_assert!(!safe.split([';', '\t', '\n', '\r']).any(|part| part.starts_with(['=', '+', '-', '@'])));
         }

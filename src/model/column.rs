@@ -104,7 +104,7 @@ pub trait ColumnType: Sized {
 }
 
 /// Where a record's columns are read from: a row of the ledger, a line of a file, a document.
-pub trait Source {
+pub trait ColumnReader {
     /// What stands in a column; `None` where that can't be read, which the source keeps in mind. Asked for in the
     /// declaration's order, each column once.
     fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>>;

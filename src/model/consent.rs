@@ -2,14 +2,14 @@
 
 pub use super::fact::Fact;
 
-use super::ids::{Key, Username};
+use super::ids::{LicenseId, Username};
 use super::provider::Provider;
 use crate::error::{FactDifference, excerpt};
 use serde::{Deserialize, Serialize};
 
 impl Fact {
     /// What this fact must be for a license.
-    pub fn expected<'a>(self, provider: &'a Provider, key: &'a Key) -> &'a str {
+    pub fn expected<'a>(self, provider: &'a Provider, key: &'a LicenseId) -> &'a str {
         match self {
             Self::Company => &provider.company,
             Self::Application => &provider.application,
@@ -47,13 +47,13 @@ pub struct GrantComparison {
 /// Compares: facts trimmed and exactly, the username without case.
 pub fn compare(
     provider: &Provider,
-    key: &Key,
+    key: &LicenseId,
     username: &Username,
     reported: &ReportedGrant,
 ) -> GrantComparison {
     let mut comparison =
         GrantComparison { differences: Vec::new(), unconfirmed: Vec::new(), other_admin: None };
-    let known = |fact: &Fact| *fact != Fact::Ubi || key.ubi.known().is_some();
+    let known = |fact: &Fact| *fact != Fact::Ubi || key.ubi.number().is_some();
     for fact in Fact::ALL.into_iter().filter(known) {
         let mut found =
             reported.facts.iter().filter(|(name, _)| *name == fact).map(|(_, value)| value.trim()).peekable();

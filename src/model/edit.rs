@@ -1,7 +1,7 @@
 //! What an operator changes of a record by hand, and whose name a changed one is already.
 
 use super::authorization::Authorization;
-use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Username, near_duplicates};
+use super::ids::{Contact, License, LicenseId, OcmLicense, StoreName, Tag, Username, near_duplicates};
 use super::transfer::{FieldChange, differences};
 use crate::error::Result;
 use std::str::FromStr;
@@ -74,7 +74,7 @@ pub fn in_words(changes: &[FieldChange]) -> String {
 pub fn shared_names<'r>(
     name: Option<&StoreName>,
     ocm_license: Option<&OcmLicense>,
-    own: &Key,
+    own: &LicenseId,
     others: impl Iterator<Item = &'r Authorization>,
 ) -> Vec<String> {
     let texts = [("name", name.map(StoreName::as_str)), ("OCM license", ocm_license.map(OcmLicense::as_str))];
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     fn record(license: &str) -> Authorization {
-        let key = Key { ubi: "604001".parse().unwrap(), license: license.parse().unwrap() };
+        let key = LicenseId { ubi: "604001".parse().unwrap(), license: license.parse().unwrap() };
         Authorization {
             name: Some("Hudson St".parse().unwrap()),
             ocm_license: Some("OCM-RETL-24-000064".parse().unwrap()),

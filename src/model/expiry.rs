@@ -22,7 +22,7 @@ pub fn estimate(granted: Timestamp, lifetime: SignedDuration, zone: &TimeZone) -
 
 /// The instant that windows and reminders count to: an expiry on a Saturday or Sunday of the zone
 /// counts as the same hour of the Friday before, when someone is at work.
-pub fn working_day(expires: Timestamp, zone: &TimeZone) -> Timestamp {
+pub fn previous_workday(expires: Timestamp, zone: &TimeZone) -> Timestamp {
     let local = expires.to_zoned(zone.clone());
     let back = match local.weekday() {
         Weekday::Saturday => 1,
@@ -34,7 +34,7 @@ pub fn working_day(expires: Timestamp, zone: &TimeZone) -> Timestamp {
 
 /// Whatever counts as ending within `window`, ends by then: a weekend's end counts up to two days early
 /// ([`working_day`]), and the clocks may change between.
-pub fn horizon(now: Timestamp, window: SignedDuration) -> Timestamp {
+pub fn latest_end_within(now: Timestamp, window: SignedDuration) -> Timestamp {
     const EARLY: SignedDuration = SignedDuration::from_hours(3 * 24);
     now.saturating_add(window.saturating_add(EARLY)).unwrap_or(Timestamp::MAX)
 }
@@ -87,11 +87,11 @@ mod tests {
         // A Thursday's grant expires on a Saturday.
         let saturday: Timestamp = "2026-11-28T10:00:00-05:00".parse().unwrap();
         let sunday: Timestamp = "2026-11-29T23:59:00-05:00".parse().unwrap();
-        assert_eq!(working_day(saturday, &new_york()), "2026-11-27T10:00:00-05:00".parse().unwrap());
-        assert_eq!(working_day(sunday, &new_york()), "2026-11-27T23:59:00-05:00".parse().unwrap());
+        assert_eq!(previous_workday(saturday, &new_york()), "2026-11-27T10:00:00-05:00".parse().unwrap());
+        assert_eq!(previous_workday(sunday, &new_york()), "2026-11-27T23:59:00-05:00".parse().unwrap());
         // Sunday in London, still Saturday in New York: the profile's zone decides.
         let late: Timestamp = "2026-11-29T02:00:00Z".parse().unwrap();
-        assert_eq!(working_day(late, &new_york()), "2026-11-28T02:00:00Z".parse().unwrap());
+        assert_eq!(previous_workday(late, &new_york()), "2026-11-28T02:00:00Z".parse().unwrap());
     }
 
     #[test]
@@ -155,7 +155,7 @@ mod tests {
         fn a_working_day_is_never_a_weekend_and_never_later(at in 0i64..16_725_225_600) {
             let zone = new_york();
             let expires = Timestamp::from_second(at).unwrap();
-            let day = working_day(expires, &zone);
+            let day = previous_workday(expires, &zone);
             prop_assert!(day <= expires);
             prop_assert!(expires.duration_since(day) <= SignedDuration::from_hours(49));
             prop_assert!(!matches!(day.to_zoned(zone).weekday(), Weekday::Saturday | Weekday::Sunday));

@@ -2,7 +2,7 @@
 
 use super::authorization::Authorization;
 use super::history::HistoryEvent;
-use super::ids::{FlowId, Generation, Key, Username};
+use super::ids::{FlowId, Generation, LicenseId, Username};
 use super::vault_kind::VaultKind;
 use jiff::Timestamp;
 use std::fmt;
@@ -117,7 +117,7 @@ pub struct FlowOwner {
 pub struct Flow {
     pub id: FlowId,
     pub profile: String,
-    pub key: Key,
+    pub key: LicenseId,
     pub purpose: Purpose,
     pub username: Username,
     pub base: Generation,

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 /// A record's words on the grant before, as the ledger's column holds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantBefore(String);
+pub struct PreviousGrant(String);
 
 /// The same, read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FactsBefore {
+pub struct PreviousFacts {
     pub secret: i64,
     pub created_at: Option<Timestamp>,
     /// When the grant was consented, if that was a renewal.
@@ -24,19 +24,19 @@ pub struct FactsBefore {
     pub unconfirmed: Vec<String>,
 }
 
-impl GrantBefore {
+impl PreviousGrant {
     /// As a column holds it; `None` where that can't be written down.
-    pub fn of(facts: &FactsBefore) -> Option<Self> {
+    pub fn of(facts: &PreviousFacts) -> Option<Self> {
         serde_json::to_string(facts).ok().map(Self)
     }
 
     /// What it says; `None` where that can't be read.
-    pub fn facts(&self) -> Option<FactsBefore> {
+    pub fn facts(&self) -> Option<PreviousFacts> {
         serde_json::from_str(&self.0).ok()
     }
 }
 
-impl ColumnType for GrantBefore {
+impl ColumnType for PreviousGrant {
     const KIND: ColumnKind = ColumnKind::Text;
 
     fn value(&self) -> ColumnValue<'_> {

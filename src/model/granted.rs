@@ -1,9 +1,9 @@
 //! What a consent brought: tokens, their ends, and what the provider said of them.
 
 use super::consent::ReportedGrant;
-use super::ids::Key;
+use super::ids::LicenseId;
 use super::secret::{Sealable, Secret, SecretText};
-use crate::error::{Error, Result, Unopened, VaultError};
+use crate::error::{Error, Result, UnsealError, VaultError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +32,7 @@ pub struct Granted {
 /// very grant, and no other.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AwaitingGrant {
-    pub key: Key,
+    pub key: LicenseId,
     pub granted_by: String,
     /// The number of its row, which comes once, and stays where its tokens are sealed anew or moved.
     pub id: i64,
@@ -86,7 +86,7 @@ impl Granted {
     }
 
     /// As one item for the vault.
-    pub fn to_sealable(&self, key: &Key) -> Sealable {
+    pub fn to_sealable(&self, key: &LicenseId) -> Sealable {
         Sealable::of(&SealedGrant {
             ubi: key.ubi.to_string(),
             license: key.license.to_string(),
@@ -103,13 +103,13 @@ impl Granted {
     }
 
     /// Out of the vault; an error where it's another license's.
-    pub fn from_sealable(sealed: &Sealable, key: &Key) -> Result<Self> {
+    pub fn from_sealable(sealed: &Sealable, key: &LicenseId) -> Result<Self> {
         let form: SealedGrant = sealed.read(key.license.as_str())?;
         // defense: S31 tokens-of-their-own-license
         if form.ubi != key.ubi.as_str() || form.license != key.license.as_str() {
             return Err(Error::Vault(VaultError::Sealed {
                 what: key.to_string(),
-                reason: Unopened::OtherLicense,
+                reason: UnsealError::OtherLicense,
             }));
         }
         Ok(Self {

@@ -1,7 +1,7 @@
 //! What happened: one event for everything that changes.
 
-use super::ids::Key;
-use crate::error::Kind;
+use super::ids::LicenseId;
+use crate::error::ErrorCode;
 use jiff::Timestamp;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,12 +99,12 @@ impl HistoryEventKind {
 pub struct HistoryEvent {
     pub at: Timestamp,
     pub profile: String,
-    pub key: Key,
+    pub key: LicenseId,
     pub happened: HistoryEventKind,
     /// More, in words; no secrets.
     pub detail: String,
     /// Which kind of failure it was, where that is known: the event's hook is told, and the history has the words alone.
-    pub failure: Option<Kind>,
+    pub failure: Option<ErrorCode>,
 }
 
 #[derive(Debug, Clone)]

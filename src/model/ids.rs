@@ -101,7 +101,7 @@ impl Ubi {
     pub const NONE: &str = "none";
 
     /// The identifier, where there is one.
-    pub fn known(&self) -> Option<&str> {
+    pub fn number(&self) -> Option<&str> {
         Some(self.as_str()).filter(|text| *text != Self::NONE)
     }
 }
@@ -120,12 +120,12 @@ pub fn same_account(one: &str, other: &str) -> bool {
 
 /// What tells one authorization from another within a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key {
+pub struct LicenseId {
     pub ubi: Ubi,
     pub license: License,
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for LicenseId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.ubi, self.license)
     }

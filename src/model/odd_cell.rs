@@ -11,7 +11,7 @@ pub enum OddText {
 }
 
 /// What is odd about what stands in a record's column, be it a file's cell or typed.
-pub fn odd(column: &str, text: &str) -> Option<OddText> {
+pub fn suspicious_text(column: &str, text: &str) -> Option<OddText> {
     let text = text.trim();
     if text.is_empty() {
         return None;
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_right_is_told_from_what_may_be() {
-        let wrong = |column, text| matches!(odd(column, text), Some(OddText::Wrong(_)));
+        let wrong = |column, text| matches!(suspicious_text(column, text), Some(OddText::Wrong(_)));
         for (column, text) in [
             ("ubi", "6.04E+08"),
             ("ubi", "6,04e+08"),
@@ -168,7 +168,7 @@ mod tests {
             ("contact", "555-0100", "isn't an e-mail address"),
             ("contact", "ray@intranet", "has no dot after the @"),
         ] {
-            assert_eq!(odd(column, text), Some(OddText::Unusual(why)), "{column}: {text}");
+            assert_eq!(suspicious_text(column, text), Some(OddText::Unusual(why)), "{column}: {text}");
         }
         for (column, text) in [
             ("ubi", "604001234"),
@@ -179,7 +179,7 @@ mod tests {
             ("name", "Ray's, 2nd <Mill>"),
             ("ubi", ""),
         ] {
-            assert_eq!(odd(column, text), None, "{column}: {text}");
+            assert_eq!(suspicious_text(column, text), None, "{column}: {text}");
         }
     }
 

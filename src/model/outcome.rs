@@ -1,7 +1,7 @@
 //! What became of one license in a command that changes something.
 
 use super::authorization::AuthorizationWithFlows;
-use super::ids::Key;
+use super::ids::LicenseId;
 use crate::error::Error;
 use serde::Serialize;
 
@@ -56,7 +56,7 @@ impl OutcomeKind {
 
 #[derive(Debug)]
 pub struct Outcome {
-    pub key: Key,
+    pub key: LicenseId,
     pub ending: OutcomeKind,
     pub authorize_url: Option<String>,
     pub standing: Option<AuthorizationWithFlows>,
@@ -65,7 +65,7 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub fn of(key: Key, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
+    pub fn of(key: LicenseId, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
         Self { key, ending, authorize_url: None, standing, error: None }
     }
 }

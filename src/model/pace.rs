@@ -151,7 +151,7 @@ impl Pace {
     }
 
     /// From now on the provider must have been heard of just before a page is opened; it was, now.
-    pub fn heard(&mut self, now: Instant) {
+    pub fn on_answer(&mut self, now: Instant) {
         self.heard = Some(now);
     }
 
@@ -182,14 +182,14 @@ impl Pace {
     }
 
     /// Nobody answered a license in time.
-    pub fn silence(&mut self) {
+    pub fn on_silence(&mut self) {
         if self.attended && self.pause.is_none() {
             self.pause = Some(PauseReason::Silence);
         }
     }
 
     /// The provider is well: it answered.
-    pub fn well(&mut self, now: Instant) {
+    pub fn on_success(&mut self, now: Instant) {
         self.heard = self.heard.map(|_| now);
         self.troubles = 0;
         self.away_since = None;
@@ -200,7 +200,7 @@ impl Pace {
 
     /// The provider failed. One that can't be reached, or asks for time, pauses the run at once; else a few failures
     /// are taken for bad luck. `jitter`, 0 to 1, keeps many runs from coming back at once.
-    pub fn trouble(&mut self, now: Instant, unreachable: bool, wish: Option<Duration>, jitter: f64) {
+    pub fn on_trouble(&mut self, now: Instant, unreachable: bool, wish: Option<Duration>, jitter: f64) {
         self.troubles += 1;
         self.away_since.get_or_insert(now);
         let counted = if unreachable { self.troubles } else { self.troubles.saturating_sub(BAD_LUCK) };
@@ -210,7 +210,7 @@ impl Pace {
     }
 
     /// What a look at the provider told: whether it answers.
-    pub fn looked(&mut self, now: Instant, answers: bool, wish: Option<Duration>, jitter: f64) {
+    pub fn on_look(&mut self, now: Instant, answers: bool, wish: Option<Duration>, jitter: f64) {
         self.looking = false;
         if answers {
             self.heard = self.heard.map(|_| now);
@@ -220,7 +220,7 @@ impl Pace {
                 self.troubles = self.troubles.max(BAD_LUCK);
             }
         } else {
-            self.trouble(now, true, wish, jitter);
+            self.on_trouble(now, true, wish, jitter);
         }
     }
 
@@ -318,7 +318,7 @@ mod tests {
             let mut it = pace(1, attended, &["ann", "ann"]);
             open(&mut it, now);
             it.set(0, Progress::Failed);
-            it.silence();
+            it.on_silence();
             assert_eq!(it.pause() == Some(&PauseReason::Silence), attended);
             it.go_on();
             assert_eq!(open(&mut it, now), [1]);
@@ -332,18 +332,18 @@ mod tests {
         open(&mut it, now);
         it.set(0, Progress::Failed);
         it.set(1, Progress::Failed);
-        it.trouble(now, true, None, 1.0);
+        it.on_trouble(now, true, None, 1.0);
         assert_eq!(it.next(now), PaceDecision::Wait(Some(now + SHORTEST)));
         assert_eq!(it.next(now + SHORTEST), PaceDecision::Look);
         assert_eq!(it.next(now + SHORTEST), PaceDecision::Wait(None), "one look at a time");
-        it.looked(now, false, None, 1.0);
+        it.on_look(now, false, None, 1.0);
         assert_eq!(it.next(now), PaceDecision::Wait(Some(now + SHORTEST * 2)));
         it.next(now + LONGEST);
-        it.looked(now + LONGEST, true, None, 1.0);
+        it.on_look(now + LONGEST, true, None, 1.0);
         assert_eq!(open(&mut it, now), [2]);
         assert_eq!(it.next(now), PaceDecision::Wait(None));
         it.set(2, Progress::Granted);
-        it.well(now);
+        it.on_success(now);
         assert_eq!(open(&mut it, now), [3]);
     }
 
@@ -351,17 +351,17 @@ mod tests {
     fn a_provider_that_wasnt_heard_of_for_a_while_is_looked_at_before_a_page_is_opened() {
         let now = Instant::now();
         let mut it = pace(1, false, &["a", "b", "c"]);
-        it.heard(now);
+        it.on_answer(now);
         assert_eq!(open(&mut it, now), [0]);
         it.set(0, Progress::Failed);
         let later = now + FRESH * 2;
         assert_eq!(it.next(later), PaceDecision::Look);
-        it.looked(later, true, None, 1.0);
+        it.on_look(later, true, None, 1.0);
         assert_eq!(open(&mut it, later), [1]);
         it.set(1, Progress::Failed);
         let later = later + FRESH * 2;
         assert_eq!(it.next(later), PaceDecision::Look);
-        it.looked(later, false, None, 1.0);
+        it.on_look(later, false, None, 1.0);
         assert_eq!(it.next(later), PaceDecision::Wait(Some(later + SHORTEST)));
     }
 
@@ -369,11 +369,11 @@ mod tests {
     fn a_single_failure_is_bad_luck_but_a_wish_is_followed() {
         let now = Instant::now();
         let mut it = pace(1, false, &["a", "b"]);
-        it.trouble(now, false, None, 0.0);
+        it.on_trouble(now, false, None, 0.0);
         assert_eq!(it.pause(), None);
-        it.trouble(now, false, Some(Duration::from_secs(7)), 0.0);
+        it.on_trouble(now, false, Some(Duration::from_secs(7)), 0.0);
         assert_eq!(it.pause(), Some(&PauseReason::Outage { until: now + Duration::from_secs(7) }));
-        it.trouble(now, false, Some(Duration::from_secs(1_000_000_000)), 0.0);
+        it.on_trouble(now, false, Some(Duration::from_secs(1_000_000_000)), 0.0);
         assert_eq!(it.pause(), Some(&PauseReason::Outage { until: now + WISH }));
     }
 

@@ -2,13 +2,13 @@
 
 use super::authorization::Authorization;
 use super::flow::{Flow, Purpose};
-use super::ids::{Contact, Generation, Key, OcmLicense, StoreName, Tag, Username};
+use super::ids::{Contact, Generation, LicenseId, OcmLicense, StoreName, Tag, Username};
 use jiff::Timestamp;
 use std::fmt;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlannedLicense {
-    pub key: Key,
+    pub key: LicenseId,
     pub username: Username,
     /// Whom the record named when this was planned out of it; `None` where all of it was given by somebody.
     pub named: Option<Username>,
@@ -55,7 +55,7 @@ impl PlannedLicense {
 
     /// The record as it shall be while the question is open. What was typed for a registration goes in now; a renewal
     /// changes nothing before its grant is stored.
-    pub fn on(&self, known: Option<Authorization>, profile: &str) -> Authorization {
+    pub fn record_while_asked(&self, known: Option<Authorization>, profile: &str) -> Authorization {
         let mut record =
             known.unwrap_or_else(|| Authorization::asked(profile, self.key.clone(), self.username.clone()));
         if self.purpose == Purpose::Register {
@@ -78,7 +78,7 @@ impl PlannedLicense {
 /// One license that isn't taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LeftOut {
-    pub key: Key,
+    pub key: LicenseId,
     /// Why not, in words.
     pub why: String,
 }

@@ -1,8 +1,8 @@
 //! When an operator is reminded of an end that comes near, and what is run then.
 
 use super::authorization::{Authorization, State};
-use super::expiry::working_day;
-use super::ids::Key;
+use super::expiry::previous_workday;
+use super::ids::LicenseId;
 use super::provider::Provider;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
@@ -98,7 +98,7 @@ pub struct GrantEventKey(String);
 
 impl GrantEventKey {
     /// Of a license, and of the grant that was consented then, by the history; `None`: before its first one.
-    pub fn of(profile: &str, key: &Key, consented: Option<&str>) -> Self {
+    pub fn of(profile: &str, key: &LicenseId, consented: Option<&str>) -> Self {
         Self(digest(&serde_json::json!([
             "grant",
             profile,
@@ -148,7 +148,7 @@ pub fn reminder(
         State::Deactivated | State::Pending => None,
         State::Expired | State::Invalid => Some(Reminder { occasion: HookEventKind::Expired, days: 0 }),
         State::Active | State::Due => {
-            let left = working_day(expires, &provider.zone).duration_since(now);
+            let left = previous_workday(expires, &provider.zone).duration_since(now);
             let passed = |days: &&u32| left <= SignedDuration::from_hours(i64::from(**days) * 24);
             days.iter()
                 .filter(passed)

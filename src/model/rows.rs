@@ -3,10 +3,10 @@
 
 use super::authorization::{Authorization, Column, ColumnScope};
 use super::cell::unguarded;
-use super::column::{ColumnKind, ColumnValue, Source, split};
-use super::ids::{Contact, Key, License, OcmLicense, StoreName, Tag, Ubi, Username};
+use super::column::{ColumnKind, ColumnReader, ColumnValue, split};
+use super::ids::{Contact, License, LicenseId, OcmLicense, StoreName, Tag, Ubi, Username};
 use super::instant;
-use super::odd_cell::{OddText, odd};
+use super::odd_cell::{OddText, suspicious_text};
 use super::transfer::ImportedRow;
 use crate::error::{Error, Result, RowProblem, clean, counted, excerpt};
 use std::collections::HashMap;
@@ -50,7 +50,7 @@ pub struct StoreDetails {
 pub struct RegistrationRow {
     /// The line of the file on which the row begins, counted from 1.
     pub line: u64,
-    pub key: Key,
+    pub key: LicenseId,
     pub username: Username,
     pub details: StoreDetails,
 }
@@ -118,7 +118,7 @@ impl Row for RegistrationRow {
         // All are read before one is missed, so that each bad cell is named.
         let (ubi, license, username) = (cells.read("ubi"), cells.read("license"), cells.read("username"));
         let details = cells.details();
-        let key = Key { ubi: ubi?, license: license? };
+        let key = LicenseId { ubi: ubi?, license: license? };
         Some(Self { line: cells.line, key, username: username?, details })
     }
 
@@ -162,7 +162,7 @@ impl Row for ImportedRow {
     }
 
     fn named(&self) -> (Option<Ubi>, License) {
-        let Key { ubi, license } = &self.record.key;
+        let LicenseId { ubi, license } = &self.record.key;
         (Some(ubi.clone()), license.clone())
     }
 
@@ -180,7 +180,7 @@ struct RowCells<'a> {
 }
 
 /// A record's columns by their names, wherever the file has them.
-impl Source for RowCells<'_> {
+impl ColumnReader for RowCells<'_> {
     fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
         let text = self.text(column);
         if text.trim().is_empty() {
@@ -222,7 +222,7 @@ impl<'a> RowCells<'a> {
                 continue;
             }
             let cell = self.record.get(*at).unwrap_or_default();
-            match odd(column, cell) {
+            match suspicious_text(column, cell) {
                 None => {}
                 Some(OddText::Wrong(problem)) => {
                     self.complaints.push(RowProblem { line, column: Some(column), problem });
@@ -503,7 +503,7 @@ fn misshapen(record: &csv::StringRecord, header: &Header) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::cell::guarded;
+    use crate::model::cell::escape_formula;
     use proptest::prelude::*;
 
     fn told<R>(read: Result<LicenseFile<R>, Vec<RowProblem>>) -> Vec<String> {
@@ -748,7 +748,7 @@ mod tests {
                 if !seen.insert(license.trim()) {
                     continue;
                 }
-                writer.write_record([guarded(license), guarded(name)]).unwrap();
+                writer.write_record([escape_formula(license), escape_formula(name)]).unwrap();
                 expected.push((license.trim().to_owned(), name.trim().to_owned()));
             }
             let bytes = writer.into_inner().unwrap();

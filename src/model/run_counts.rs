@@ -132,11 +132,13 @@ impl fmt::Display for RunCounts {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::model::ids::{Key, License, Ubi};
+    use crate::model::ids::{License, LicenseId, Ubi};
 
     fn ended(ending: OutcomeKind, error: bool) -> Outcome {
-        let key =
-            Key { ubi: Ubi::parse("604001234").unwrap(), license: License::parse("101-X0007-D1").unwrap() };
+        let key = LicenseId {
+            ubi: Ubi::parse("604001234").unwrap(),
+            license: License::parse("101-X0007-D1").unwrap(),
+        };
         let error = error.then_some(Error::Interrupted { next: None });
         Outcome { error, ..Outcome::of(key, ending, None) }
     }

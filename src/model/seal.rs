@@ -1,7 +1,7 @@
 //! What a secret is sealed for: written inside the seal, compared with the row that it's found in, and refused anywhere else.
 
 use super::flow::SecretRole;
-use super::ids::{FlowId, Generation, Key};
+use super::ids::{FlowId, Generation, LicenseId};
 use super::provider::Provider;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -91,7 +91,7 @@ pub struct SealLabel {
 
 /// What a secret that is found in a row must have been sealed for.
 #[derive(Debug, Clone)]
-pub struct SealRow {
+pub struct ExpectedSeal {
     /// Everything but kind, generation and flow as it must be.
     place: SealLabel,
     kinds: &'static [SealKind],
@@ -136,7 +136,7 @@ impl SealLabel {
         ledger: &str,
         profile: &str,
         registration: Option<&ClientRegistration>,
-        key: Option<&Key>,
+        key: Option<&LicenseId>,
     ) -> Self {
         Self {
             ledger: ledger.into(),
@@ -163,7 +163,7 @@ impl SealLabel {
     }
 }
 
-impl SealRow {
+impl ExpectedSeal {
     /// A token set's row.
     pub fn of_tokens(place: SealLabel, role: SecretRole, generation: Generation) -> Self {
         Self::new(place, role.kinds(), Some(generation), None)
@@ -287,7 +287,7 @@ mod tests {
     use crate::model::ids::{License, Ubi};
 
     fn place(profile: &str, license: &str) -> SealLabel {
-        let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+        let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
         let at = ClientRegistration { issuer: format!("https://{profile}.example"), client: "us".into() };
         SealLabel::place("a-ledger", profile, Some(&at), Some(&key))
     }
@@ -299,7 +299,7 @@ mod tests {
     /// What a seal's own row says of it, and what a changed label is refused for.
     fn refusal(changed: impl FnOnce(&mut SealLabel)) -> SealMismatch {
         let mut label = place("ny", "L-1").of(SealKind::Tokens, Generation(3), Some(&flow("a")));
-        let row = SealRow::of_tokens(place("ny", "L-1"), SecretRole::Live, Generation(3));
+        let row = ExpectedSeal::of_tokens(place("ny", "L-1"), SecretRole::Live, Generation(3));
         row.holds(&label, true).unwrap();
         changed(&mut label);
         row.holds(&label, true).unwrap_err()
@@ -331,7 +331,7 @@ mod tests {
     fn a_role_takes_only_what_was_sealed_for_it() {
         let label = |kind| place("ny", "L-1").of(kind, Generation(3), None);
         let takes = |role, kind| {
-            SealRow::of_tokens(place("ny", "L-1"), role, Generation(3)).holds(&label(kind), true).is_ok()
+            ExpectedSeal::of_tokens(place("ny", "L-1"), role, Generation(3)).holds(&label(kind), true).is_ok()
         };
         for kind in [SealKind::Awaiting, SealKind::Refused, SealKind::Code, SealKind::Secret] {
             assert!(!takes(SecretRole::Live, kind), "{kind:?}");
@@ -346,20 +346,23 @@ mod tests {
     fn what_belongs_to_a_flow_is_refused_in_another() {
         let at = place("ny", "L-1");
         let code = at.of(SealKind::Code, Generation(0), Some(&flow("a")));
-        let row = |kind, id| SealRow::of_flow(at.clone(), kind, &flow(id));
+        let row = |kind, id| ExpectedSeal::of_flow(at.clone(), kind, &flow(id));
         assert_eq!(row(SealKind::Code, "a").holds(&code, true), Ok(()));
         assert!(row(SealKind::Code, "b").holds(&code, true).is_err());
         assert!(row(SealKind::Verifier, "a").holds(&code, true).is_err());
         assert!(row(SealKind::Code, "a").is_proven_by_its_seal(false));
         let answer = at.of(SealKind::Tokens, Generation(9), Some(&flow("a")));
-        assert_eq!(SealRow::of_answer(at.clone(), &flow("a")).holds(&answer, true), Ok(()));
-        assert!(SealRow::of_answer(at.clone(), &flow("b")).holds(&answer, true).is_err());
+        assert_eq!(ExpectedSeal::of_answer(at.clone(), &flow("a")).holds(&answer, true), Ok(()));
+        assert!(ExpectedSeal::of_answer(at.clone(), &flow("b")).holds(&answer, true).is_err());
     }
 
     #[test]
     fn a_profile_that_is_not_in_the_configuration_is_not_compared() {
         let unknown = SealLabel { registration: None, ..place("ny", "L-1") };
         let label = place("ny", "L-1").of(SealKind::Tokens, Generation(3), None);
-        assert_eq!(SealRow::of_tokens(unknown, SecretRole::Live, Generation(3)).holds(&label, true), Ok(()));
+        assert_eq!(
+            ExpectedSeal::of_tokens(unknown, SecretRole::Live, Generation(3)).holds(&label, true),
+            Ok(())
+        );
     }
 }

@@ -108,7 +108,7 @@ impl Sealable {
         serde_json::from_slice(&self.0).map_err(|_| {
             Error::Vault(crate::error::VaultError::Sealed {
                 what: whose.to_owned(),
-                reason: crate::error::Unopened::Content,
+                reason: crate::error::UnsealError::Content,
             })
         })
     }

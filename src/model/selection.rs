@@ -1,7 +1,7 @@
 //! Which authorizations a person means.
 
 use super::authorization::{Authorization, State};
-use super::expiry::working_day;
+use super::expiry::previous_workday;
 use super::ids::same_account;
 use super::provider::Provider;
 use crate::error::{Error, Result};
@@ -13,7 +13,7 @@ const NEAREST: usize = 5;
 /// Finds the one record that a selector names: a license, `UBI/LICENSE`, an OCM license or a store name.
 /// `UBI/LICENSE` is exact and goes before the others; then what is written just so, and then what differs in case alone.
 /// None is an error that names the nearest, and so are several, the same license in several profiles too.
-pub fn one<'a, T>(
+pub fn resolve_one<'a, T>(
     selector: &str,
     profile: Option<&str>,
     among: &'a [T],
@@ -82,7 +82,7 @@ fn nearest<'r>(wanted: &str, among: impl Iterator<Item = &'r Authorization>) -> 
 
 /// Whether a text stands anywhere in what a person may know a record by: license, OCM license, store, UBI, admin or
 /// contact, in any case.
-pub fn mentions(text: &str, record: &Authorization) -> bool {
+pub fn contains_text(text: &str, record: &Authorization) -> bool {
     let wanted = text.trim().to_lowercase();
     let others = [
         Some(record.key.ubi.as_str()),
@@ -95,13 +95,13 @@ pub fn mentions(text: &str, record: &Authorization) -> bool {
 }
 
 /// Finds what each selector names, each once however often it was named, by UBI and license.
-pub fn several<'a, T>(
+pub fn resolve_all<'a, T>(
     selectors: &[String],
     profile: &str,
     among: &'a [T],
     record: impl Fn(&T) -> &Authorization,
 ) -> Result<Vec<&'a T>> {
-    let found = selectors.iter().map(|selector| one(selector, Some(profile), among, &record));
+    let found = selectors.iter().map(|selector| resolve_one(selector, Some(profile), among, &record));
     let mut found: Vec<_> = found.collect::<Result<_>>()?;
     found.sort_by(|a, b| record(a).key.cmp(&record(b).key));
     found.dedup_by(|a, b| record(a).key == record(b).key);
@@ -117,7 +117,7 @@ fn names(record: &Authorization) -> impl Iterator<Item = &str> {
 
 /// The records that a look leaves out because their end is far and nothing is noted of them: how many in each state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct QuietRecords {
+pub struct UncountedRecords {
     pub active: usize,
     /// Asked, no grant yet.
     pub pending: usize,
@@ -126,7 +126,7 @@ pub struct QuietRecords {
     pub days_left: Option<i64>,
 }
 
-impl QuietRecords {
+impl UncountedRecords {
     /// Both together.
     pub fn and(self, other: Self) -> Self {
         Self {
@@ -169,7 +169,7 @@ impl Filter {
         let within = |window: SignedDuration| match (state, record.expires_at) {
             (State::Expired | State::Invalid, _) => true,
             (State::Due | State::Active, Some(expires)) => {
-                working_day(expires, &provider.zone).duration_since(now) <= window
+                previous_workday(expires, &provider.zone).duration_since(now) <= window
             }
             _ => false,
         };

@@ -1,6 +1,6 @@
 //! Licenses of a file that are very like another one, and companies' numbers that lost a zero: a slip is likelier than that.
 
-use super::ids::{Key, SimilarityKey};
+use super::ids::{LicenseId, SimilarityKey};
 use crate::error::RowProblem;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -8,9 +8,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 const USUAL: usize = 3;
 
 /// What is likely a slip among the rows of a file, each with its line, and beside what is known already. Said, never refused.
-pub fn slips<'k>(rows: &[(u64, &'k Key)], known: impl IntoIterator<Item = &'k Key>) -> Vec<RowProblem> {
-    let known: HashSet<&Key> = known.into_iter().collect();
-    let lines: HashMap<&Key, u64> = rows.iter().map(|(line, key)| (*key, *line)).collect();
+pub fn likely_typos<'k>(
+    rows: &[(u64, &'k LicenseId)],
+    known: impl IntoIterator<Item = &'k LicenseId>,
+) -> Vec<RowProblem> {
+    let known: HashSet<&LicenseId> = known.into_iter().collect();
+    let lines: HashMap<&LicenseId, u64> = rows.iter().map(|(line, key)| (*key, *line)).collect();
     let mut notes = Vec::new();
     likenesses(rows, &known, &lines, &mut notes);
     companies(rows, &known, &mut notes);
@@ -20,14 +23,15 @@ pub fn slips<'k>(rows: &[(u64, &'k Key)], known: impl IntoIterator<Item = &'k Ke
 
 /// New licenses that are very like a known one, or another of the file, of the same company.
 fn likenesses(
-    rows: &[(u64, &Key)],
-    known: &HashSet<&Key>,
-    lines: &HashMap<&Key, u64>,
+    rows: &[(u64, &LicenseId)],
+    known: &HashSet<&LicenseId>,
+    lines: &HashMap<&LicenseId, u64>,
     notes: &mut Vec<RowProblem>,
 ) {
-    let (mut by_bare, mut by_stem) = (HashMap::<_, Vec<&Key>>::new(), HashMap::<_, Vec<&Key>>::new());
-    let mut all: Vec<&Key> = rows.iter().map(|(_, key)| *key).collect();
-    let mut others: Vec<&Key> = known.iter().filter(|key| !lines.contains_key(*key)).copied().collect();
+    let (mut by_bare, mut by_stem) =
+        (HashMap::<_, Vec<&LicenseId>>::new(), HashMap::<_, Vec<&LicenseId>>::new());
+    let mut all: Vec<&LicenseId> = rows.iter().map(|(_, key)| *key).collect();
+    let mut others: Vec<&LicenseId> = known.iter().filter(|key| !lines.contains_key(*key)).copied().collect();
     others.sort();
     all.extend(others);
     for key in all {
@@ -57,8 +61,8 @@ fn likenesses(
 }
 
 /// Companies' numbers that are like another one but for zeros at the beginning, or shorter than all others.
-fn companies(rows: &[(u64, &Key)], known: &HashSet<&Key>, notes: &mut Vec<RowProblem>) {
-    let number = |key: &Key| {
+fn companies(rows: &[(u64, &LicenseId)], known: &HashSet<&LicenseId>, notes: &mut Vec<RowProblem>) {
+    let number = |key: &LicenseId| {
         let ubi = key.ubi.as_str();
         ubi.bytes().all(|byte| byte.is_ascii_digit()).then(|| ubi.to_owned())
     };
@@ -94,16 +98,16 @@ mod tests {
     use super::*;
     use crate::model::ids::{License, Ubi};
 
-    fn key(text: &str) -> Key {
+    fn key(text: &str) -> LicenseId {
         let (ubi, license) = text.split_once('/').unwrap();
-        Key { ubi: Ubi::parse(ubi).unwrap(), license: License::parse(license).unwrap() }
+        LicenseId { ubi: Ubi::parse(ubi).unwrap(), license: License::parse(license).unwrap() }
     }
 
     fn told(rows: &[&str], known: &[&str]) -> Vec<String> {
         let (rows, known): (Vec<_>, Vec<_>) =
             (rows.iter().map(|it| key(it)).collect(), known.iter().map(|it| key(it)).collect());
         let numbered: Vec<_> = rows.iter().enumerate().map(|(at, key)| (at as u64 + 2, key)).collect();
-        slips(&numbered, &known).iter().map(ToString::to_string).collect()
+        likely_typos(&numbered, &known).iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -12,8 +12,8 @@
 //! and the other 184 on one day.
 
 use super::authorization::{Authorization, State};
-use super::expiry::{days_in_words, estimate, working_day};
-use super::ids::Key;
+use super::expiry::{days_in_words, estimate, previous_workday};
+use super::ids::LicenseId;
 use super::provider::Provider;
 use jiff::civil::{Date, Weekday};
 use jiff::tz::TimeZone;
@@ -25,7 +25,7 @@ const CANNOT_WAIT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadLicense {
-    pub key: Key,
+    pub key: LicenseId,
     pub expires_at: Option<Timestamp>,
     pub state: State,
 }
@@ -48,7 +48,7 @@ impl SpreadLicense {
 /// One license, and why it's where it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpreadChoice {
-    pub key: Key,
+    pub key: LicenseId,
     pub why: String,
 }
 
@@ -67,7 +67,7 @@ pub struct SpreadProposal {
 
 /// What to renew today of the fleet (which may hold pending and deactivated ones: they don't count).
 /// `lifetime` is a grant's; `window` is how long before its end it's due.
-pub fn spread(
+pub fn spread_renewals(
     now: Timestamp,
     zone: &TimeZone,
     lifetime: SignedDuration,
@@ -123,7 +123,7 @@ impl Clock<'_> {
     /// Whether a license that isn't active can't wait.
     fn must(&self, member: &SpreadLicense) -> bool {
         let Some(expires) = member.expires_at.filter(|_| member.state == State::Due) else { return true };
-        working_day(expires, self.zone) <= self.horizon()
+        previous_workday(expires, self.zone) <= self.horizon()
     }
 
     /// What ends by then can't wait. A narrow window's half may be over before anybody is at work again, so it's never
@@ -143,7 +143,7 @@ impl Clock<'_> {
     fn pace(&self, already: usize, due: &[&SpreadLicense]) -> usize {
         let today = self.date(self.now);
         let needed = |(at, member): (usize, &&SpreadLicense)| {
-            let last = working_day(member.expires_at?, self.zone).saturating_sub(self.patience).ok()?;
+            let last = previous_workday(member.expires_at?, self.zone).saturating_sub(self.patience).ok()?;
             Some((already + at + 1).div_ceil(1 + working_days(today, self.date(last))))
         };
         due.iter().enumerate().filter_map(needed).max().unwrap_or_default()
@@ -161,7 +161,7 @@ fn along(
     if free == 0 {
         return Vec::new();
     }
-    let taken: BTreeSet<&Key> = taken.iter().map(|member| &member.key).collect();
+    let taken: BTreeSet<&LicenseId> = taken.iter().map(|member| &member.key).collect();
     let mut days: BTreeMap<Date, Vec<&SpreadLicense>> = BTreeMap::new();
     for member in living.iter().filter(|member| !taken.contains(&member.key)) {
         if let Some(expires) = member.expires_at {
@@ -240,8 +240,8 @@ mod tests {
         SignedDuration::from_hours(24 * count)
     }
 
-    fn key(number: usize) -> Key {
-        Key {
+    fn key(number: usize) -> LicenseId {
+        LicenseId {
             ubi: Ubi::parse(&format!("{:06}", 604_000 + number / 7)).unwrap(),
             license: License::parse(&format!("L{number:04}")).unwrap(),
         }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     fn propose(now: Timestamp, fleet: &[SpreadLicense]) -> SpreadProposal {
-        spread(now, &new_york(), LIFETIME, WINDOW, fleet)
+        spread_renewals(now, &new_york(), LIFETIME, WINDOW, fleet)
     }
 
     /// What a run every working day at noon makes of a fleet in 300 days.
@@ -327,7 +327,7 @@ mod tests {
             it.most_taken_at_last,
             it.consents,
             it.crowd(|at| at),
-            it.crowd(|at| working_day(at, &new_york()))
+            it.crowd(|at| previous_workday(at, &new_york()))
         )
     }
 
@@ -341,7 +341,7 @@ mod tests {
             assert!(done.crowd(|at| at) <= share, "{count}: {}", told(&done));
             assert!(done.most_taken <= share, "{count}: {}", told(&done));
             // One Friday's work are Friday's, Saturday's and Sunday's.
-            assert!(done.crowd(|at| working_day(at, &new_york())) <= 3 * share, "{}", told(&done));
+            assert!(done.crowd(|at| previous_workday(at, &new_york())) <= 3 * share, "{}", told(&done));
         }
     }
 
@@ -422,7 +422,7 @@ mod tests {
         let monday =
             SpreadLicense { state: State::Due, ..member(1, Some(at("2026-01-12T09:00:00-05:00")), now) };
         let granted = member(2, Some(estimate(now, LIFETIME, &new_york())), now);
-        let proposal = spread(now, &new_york(), LIFETIME, days(4), &[monday.clone(), granted]);
+        let proposal = spread_renewals(now, &new_york(), LIFETIME, days(4), &[monday.clone(), granted]);
         assert_eq!(proposal.take[0].key, monday.key);
     }
 
@@ -467,7 +467,7 @@ mod tests {
             prop_assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), all.len(), "one is in two lists");
             prop_assert!(along.iter().all(|it| find(it).state == State::Active));
             let late = |member: &SpreadLicense| {
-                let left = member.expires_at.map(|at| working_day(at, &new_york()).duration_since(now));
+                let left = member.expires_at.map(|at| previous_workday(at, &new_york()).duration_since(now));
                 left.is_none_or(|left| left <= days(7))
             };
             prop_assert!(leave.iter().all(|it| find(it).state == State::Due && !late(find(it))));

@@ -1,8 +1,8 @@
 //! Records that come from elsewhere, and what they change here: by license, never over a newer grant.
 
 use super::authorization::{Authorization, Column, ColumnScope};
-use super::column::{ColumnKind, ColumnValue, Source};
-use super::odd_cell::{OddText, odd};
+use super::column::{ColumnKind, ColumnReader, ColumnValue};
+use super::odd_cell::{OddText, suspicious_text};
 use crate::error::{Error, Result, RowProblem, clean};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -52,7 +52,7 @@ impl WrittenRecord {
             .filter(|it| matches!(it.part, ColumnScope::Key | ColumnScope::Detail));
         let texts = columns.filter_map(|it| Some((it.name, self.0.get(it.name)?.as_str()?)));
         texts
-            .filter_map(|(column, text)| match odd(column, text)? {
+            .filter_map(|(column, text)| match suspicious_text(column, text)? {
                 OddText::Wrong(why) => Some((column, why)),
                 OddText::Unusual(why) => Some((column, why.to_owned())),
             })
@@ -86,7 +86,7 @@ struct Members<'d> {
     refused: Option<Error>,
 }
 
-impl Source for Members<'_> {
+impl ColumnReader for Members<'_> {
     fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
         let said = self.all.get(column).unwrap_or(&Json::Null);
         let value = match (kind, said) {
@@ -232,7 +232,7 @@ pub fn merge(
                 record.username.clone_from(&known.username);
             }
             (order, _) => {
-                theirs.copy(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::Fate), &mut record);
+                theirs.copy(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::EndFact), &mut record);
                 // It was used here, too, whether or not the file knows of that.
                 record.last_used_at = record.last_used_at.max(ours.and_then(|known| known.last_used_at));
                 let same = order == Some(Ordering::Equal);
@@ -290,10 +290,10 @@ fn in_words(value: &ColumnValue<'_>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::ids::{Key, License, Ubi, Username};
+    use crate::model::ids::{License, LicenseId, Ubi, Username};
 
     fn record(consented: &str, expires: &str) -> Authorization {
-        let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse("L-1").unwrap() };
+        let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse("L-1").unwrap() };
         Authorization {
             created_at: Some(consented.parse().unwrap()),
             expires_at: Some(expires.parse().unwrap()),
@@ -312,7 +312,7 @@ mod tests {
     fn grant(record: &Authorization) -> Vec<ColumnValue<'_>> {
         let facts = Authorization::COLUMNS
             .iter()
-            .filter(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::Fate));
+            .filter(|it| matches!(it.part, ColumnScope::Fact | ColumnScope::EndFact));
         facts.map(|column| column.value(record)).collect()
     }
 

@@ -1,6 +1,6 @@
 //! The token answer (RFC 6749 5.1), read with suspicion: no member twice, odd lifetimes are unknown lifetimes.
 
-use super::endpoints::SKEW;
+use super::endpoints::CLOCK_SKEW_TOLERATED;
 use super::members::{Members, members};
 use crate::model::consent::ReportedGrant;
 use crate::model::duration::in_words;
@@ -215,7 +215,7 @@ impl ReportedEnd {
         match instant(value, now) {
             Some(Instant::FromNow(at)) if fits(&at) => Self { at: Some(at), odd: None },
             Some(Instant::ByItsClock(at)) => {
-                let skew = skew.filter(|skew| skew.abs() > SKEW);
+                let skew = skew.filter(|skew| skew.abs() > CLOCK_SKEW_TOLERATED);
                 let ours = by_our_clock(at, skew).filter(fits);
                 let by = skew.filter(|_| ours.is_some()).map_or_else(String::new, |skew| {
                     let way = if skew.is_negative() { "behind" } else { "ahead" };

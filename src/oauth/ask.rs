@@ -2,7 +2,7 @@
 
 use super::endpoints::Endpoints;
 use crate::error::{ConfigError, Result};
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, LicenseId, Username};
 use crate::model::provider::{Pkce, Provider, StateLocation, fill};
 use crate::model::secret::{Sealable, Secret, SecretText};
 use crate::system::Random;
@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
     pub flow: FlowId,
-    pub key: Key,
+    pub key: LicenseId,
     pub username: Username,
     /// The address to open: no secret is in it but the state.
     pub address: String,
@@ -78,7 +78,7 @@ pub fn handoff_uri(provider: &Provider, port: Option<u16>) -> String {
 pub fn ask(
     provider: &Provider,
     endpoints: &Endpoints,
-    key: &Key,
+    key: &LicenseId,
     username: &Username,
     base: &str,
     random: &dyn Random,
@@ -133,7 +133,7 @@ pub fn ask(
 pub(super) fn parameters(
     provider: &Provider,
     templates: &[(String, String)],
-    key: &Key,
+    key: &LicenseId,
     username: &Username,
 ) -> Vec<(String, String)> {
     let value = |name: &str| {
@@ -147,7 +147,7 @@ pub(super) fn parameters(
         })
     };
     // Of a company that the provider doesn't know, nothing is sent.
-    let meant = |(_, template): &&(String, String)| key.ubi.known().is_some() || !template.contains("{ubi}");
+    let meant = |(_, template): &&(String, String)| key.ubi.number().is_some() || !template.contains("{ubi}");
     templates.iter().filter(meant).map(|(name, template)| (name.clone(), fill(template, value))).collect()
 }
 

@@ -26,7 +26,7 @@ pub struct Endpoints {
 }
 
 /// A clock that differs by more deserves a word: both sides judge lifetimes by their own.
-pub const SKEW: SignedDuration = SignedDuration::from_mins(5);
+pub const CLOCK_SKEW_TOLERATED: SignedDuration = SignedDuration::from_mins(5);
 
 const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
 
@@ -157,7 +157,7 @@ fn complete(endpoints: Endpoints, provider: &Provider) -> Result<Endpoints> {
 /// Nothing else is ever called or opened: a server elsewhere has no say in what is asked of this machine.
 fn checked(address: &str, issuer: &str, host: &str) -> Result<()> {
     let wrong = |problem: String| ProviderError::Metadata { host: host.to_owned(), problem };
-    crate::system::presentable(address)
+    crate::system::check_safe_to_open(address)
         .map_err(|problem| wrong(format!("contain an address that can't be used: {problem}")))?;
     let is_here = |address: &str| {
         url::Url::parse(address).is_ok_and(|url| url.host().is_some_and(|it| is_this_machine(&it)))

@@ -8,10 +8,10 @@ use super::server_text::short;
 use super::strict_http::StrictClient;
 use super::token_client::client;
 use crate::error::{ConfigError, Error, ProviderError, Result};
-use crate::model::authorization::set_secret;
+use crate::model::authorization::set_secret_command;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Key, License, Username};
+use crate::model::ids::{FlowId, License, LicenseId, Username};
 use crate::model::provider::{Provider, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
@@ -21,7 +21,7 @@ use oauth2::{PkceCodeVerifier, RedirectUrl, RequestTokenError, TokenUrl};
 
 #[derive(Debug, Clone)]
 pub struct CodeExchange {
-    pub key: Key,
+    pub key: LicenseId,
     pub username: Username,
     pub code: Secret,
     /// The verifier that proves that we asked.
@@ -110,7 +110,7 @@ pub(super) fn classify_error(
             what,
             code: short(&sent.hidden_in(refused.error().as_ref())),
             description: refused.error_description().map(|words| short(&sent.hidden_in(words))),
-            set_secret: set_secret(provider),
+            set_secret: set_secret_command(provider),
         }
         .into(),
         // The body is never shown: it may hold a token.

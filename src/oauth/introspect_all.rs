@@ -4,7 +4,7 @@ use super::client::ProviderClient;
 use super::introspect::{GrantValidity, introspect};
 use crate::error::Result;
 use crate::model::granted::Granted;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::secret::Secret;
 use crate::system::Env;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use std::sync::mpsc::{Receiver, channel};
 use tokio::sync::Semaphore;
 
 /// How many codes are exchanged, or grants looked up, at once: many in one moment are no storm at the provider.
-pub const AT_ONCE: usize = 8;
+pub const MAX_PARALLEL: usize = 8;
 
 /// What the provider says of a grant's tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,9 +34,9 @@ pub enum IntrospectionResult {
 pub fn introspect_all(
     env: &Env,
     client: &ProviderClient,
-    grants: Vec<(Key, Granted)>,
-) -> Result<Receiver<(Key, IntrospectionResult)>> {
-    let (net, turns) = (env.net()?, Arc::new(Semaphore::new(AT_ONCE)));
+    grants: Vec<(LicenseId, Granted)>,
+) -> Result<Receiver<(LicenseId, IntrospectionResult)>> {
+    let (net, turns) = (env.net()?, Arc::new(Semaphore::new(MAX_PARALLEL)));
     let (sender, answers) = channel();
     for (key, granted) in grants {
         let (client, turns, sender) = (client.clone(), turns.clone(), sender.clone());

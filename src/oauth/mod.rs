@@ -25,13 +25,13 @@ mod token_client;
 pub use ask::{
     AuthorizationRequest, FlowSecrets, HANDOFF_PORT, ask, callback_path, handoff_uri, redirect_uri,
 };
-pub use callback::{AuthorizationResponse, Callback, is_from_issuer, judge, read as read_callback};
+pub use callback::{AuthorizationResponse, Callback, code_of, is_from_issuer, read as read_callback};
 pub use client::ProviderClient;
-pub use endpoints::{Endpoints, SKEW, prepare};
+pub use endpoints::{CLOCK_SKEW_TOLERATED, Endpoints, prepare};
 pub use exchange::CodeExchange;
 pub use introspect::GrantValidity;
-pub use introspect_all::{AT_ONCE, IntrospectionResult, TokenPairResult, introspect_all};
-pub use pasted::{LONGEST as LONGEST_PASTE, PastedCandidates};
+pub use introspect_all::{IntrospectionResult, MAX_PARALLEL, TokenPairResult, introspect_all};
+pub use pasted::{MAX_PASTE_BYTES as LONGEST_PASTE, PastedCandidates};
 pub use refresh::RefreshRequest;
 pub use rehearsal::{TEST_CODE, silent_endpoints};
 pub use retry::{RetryPolicy, retry};

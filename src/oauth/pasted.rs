@@ -7,7 +7,7 @@ use crate::oauth::callback::AuthorizationResponse;
 use url::{Url, form_urlencoded};
 
 /// The most that is read of a paste, in bytes: a whole mail with what it quotes.
-pub const LONGEST: usize = 256 * 1024;
+pub const MAX_PASTE_BYTES: usize = 256 * 1024;
 
 /// An address is broken by mail programs into so many pieces at most.
 const PIECES: usize = 64;
@@ -49,7 +49,7 @@ const OUR_LINK: &str = "is the link that the admin opens. Paste the address that
 impl PastedCandidates {
     /// Finds every address. Why there is none, in words that follow "what was pasted".
     pub fn of(text: &str) -> Result<Self, &'static str> {
-        if text.len() > LONGEST {
+        if text.len() > MAX_PASTE_BYTES {
             return Err("is too long: paste only the address");
         }
         let shown: String = text.chars().filter(|c| c.is_whitespace() || !is_unprintable(*c)).collect();
@@ -566,7 +566,7 @@ mod tests {
         ] {
             assert_eq!(PastedCandidates::of(text).unwrap_err(), why, "{text:?}");
         }
-        assert!(PastedCandidates::of(&"x".repeat(LONGEST + 1)).is_err());
+        assert!(PastedCandidates::of(&"x".repeat(MAX_PASTE_BYTES + 1)).is_err());
         // Of another flow: what is wrong with it is said by whoever knows.
         let other = format!("{PLACE}?code=c&state=other.");
         assert_eq!(picked(&other).unwrap().states()[0].expose(), "other");

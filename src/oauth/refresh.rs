@@ -10,7 +10,7 @@ use super::token_client::client;
 use crate::error::{ConfigError, Result};
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Key, Username};
+use crate::model::ids::{FlowId, LicenseId, Username};
 use crate::model::provider::{Provider, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
@@ -21,7 +21,7 @@ use oauth2::{RefreshToken, RequestTokenError, TokenUrl};
 /// A refresh token with all that its sending needs.
 #[derive(Debug, Clone)]
 pub struct RefreshRequest {
-    pub key: Key,
+    pub key: LicenseId,
     /// Who was asked to consent: a provider may want the name in its parameters.
     pub username: Username,
     /// The token itself. Where the provider rotates, this POST uses it up.

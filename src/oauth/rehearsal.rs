@@ -6,7 +6,7 @@ use super::endpoints::Endpoints;
 use super::strict_http::whole;
 use super::token_client::client;
 use crate::error::{Error, ProviderError, Result};
-use crate::model::ids::{Key, Username};
+use crate::model::ids::{LicenseId, Username};
 use crate::model::provider::{Pkce, Provider, RevocationScope, host_of};
 use crate::model::secret::Secret;
 use crate::system::{Http, HttpFault};
@@ -62,7 +62,7 @@ impl ProviderClient {
     /// the code shows; `false`: whether it's accepted can't be told by that answer. A wrong client is an error.
     pub async fn test_client(
         &self,
-        (key, username): (&Key, &Username),
+        (key, username): (&LicenseId, &Username),
         redirect_uri: String,
         unlike_any: &str,
         next: String,

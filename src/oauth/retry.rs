@@ -24,7 +24,7 @@ pub struct RetryPolicy {
 
 impl RetryPolicy {
     /// For a look at which a person waits: whoever stays away is told of within seconds.
-    pub const LOOK: Self = Self {
+    pub const LOOKUP: Self = Self {
         tries: 3,
         first: Duration::from_millis(250),
         longest: Duration::from_secs(1),

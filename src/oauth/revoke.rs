@@ -6,7 +6,7 @@ use super::members::members;
 use super::redact::KnownSecrets;
 use super::server_text::short;
 use crate::error::{ProviderError, Result};
-use crate::model::authorization::set_secret;
+use crate::model::authorization::set_secret_command;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::provider::{ClientAuth, Provider, host_of};
@@ -71,7 +71,7 @@ fn parse_response(
         what: WHAT,
         code: short(&sent.hidden_in(&code)),
         description: text("error_description").map(|words| short(&sent.hidden_in(&words))),
-        set_secret: set_secret(provider),
+        set_secret: set_secret_command(provider),
     }
     .into())
 }

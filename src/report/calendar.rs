@@ -2,7 +2,7 @@
 
 use super::row::ReportRow;
 use crate::error::counted;
-use crate::model::expiry::working_day;
+use crate::model::expiry::previous_workday;
 use crate::model::instant::for_calendars;
 use icalendar::{Alarm, Calendar, Component, Event, EventLike, Property, Trigger};
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ pub fn calendar(rows: &[ReportRow<'_>], reminder_days: &[u32], now: Timestamp) -
     for row in rows {
         let record = &row.standing.record;
         let Some(expires) = record.expires_at.filter(|_| record.deactivated_at.is_none()) else { continue };
-        let at = working_day(expires, &row.provider.zone);
+        let at = previous_workday(expires, &row.provider.zone);
         let mut description = format!(
             "UBI {}, location {}, admin user {}. Expiration Date: {}.",
             record.key.ubi,
@@ -33,7 +33,7 @@ pub fn calendar(rows: &[ReportRow<'_>], reminder_days: &[u32], now: Timestamp) -
         }
         description.push_str(&format!(
             "\n{}",
-            crate::model::authorization::next("renew", record, row.provider.other_profile)
+            crate::model::authorization::command_for("renew", record, row.provider.other_profile)
         ));
         let mut event = Event::new();
         event

@@ -7,7 +7,7 @@ use crate::model::consent::Fact;
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::history::HistoryLine;
-use crate::model::ids::{Key, Username};
+use crate::model::ids::{LicenseId, Username};
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 
@@ -48,7 +48,7 @@ pub fn card(row: &ReportRow<'_>, history: &[HistoryLine], now: Timestamp) -> Str
     let record = &row.standing.record;
     let mut pairs: Vec<(&str, CardValue)> = vec![
         ("State", CardValue::Lines(state_in_words(row))),
-        ("UBI", record.key.ubi.known().unwrap_or("–").to_owned().into()),
+        ("UBI", record.key.ubi.number().unwrap_or("–").to_owned().into()),
         ("Location", record.key.license.to_string().into()),
     ];
     pairs.extend(record.ocm_license.as_ref().map(|ocm| ("OCM license", ocm.to_string().into())));
@@ -143,7 +143,7 @@ fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
 }
 
 /// What the admin must see on the Grant Access page, before anybody clicks.
-pub fn consent_card(provider: &Provider, key: &Key, username: &Username) -> String {
+pub fn consent_card(provider: &Provider, key: &LicenseId, username: &Username) -> String {
     let mut pairs: Vec<(&str, CardValue)> =
         Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned().into())).collect();
     pairs.push(("Admin user", format!("{username} (enters the password on BioTrack's page only)").into()));

@@ -6,8 +6,8 @@ use crate::error::{Error, Result};
 use crate::model::authorization::{Condition, State};
 use crate::model::blind_spot::BlindSpot;
 use crate::model::duration;
-use crate::model::expiry::working_day;
-use crate::model::selection::QuietRecords;
+use crate::model::expiry::previous_workday;
+use crate::model::selection::UncountedRecords;
 use jiff::{SignedDuration, Timestamp};
 use std::cmp::Reverse;
 
@@ -45,7 +45,7 @@ impl Threshold {
     fn reached(self, row: &ReportRow<'_>, now: Timestamp) -> bool {
         let record = &row.standing.record;
         let Some(expires) = record.expires_at else { return false };
-        let left = working_day(expires, &row.provider.zone).duration_since(now);
+        let left = previous_workday(expires, &row.provider.zone).duration_since(now);
         match self {
             Self::Before(window) => left <= window,
             Self::Share(percent) => {
@@ -73,7 +73,7 @@ pub fn unknown(reason: &str) -> String {
 /// revocation is pending or uncertain. What the look can't see is never healthy.
 pub fn check(
     rows: &[ReportRow<'_>],
-    beside: QuietRecords,
+    beside: UncountedRecords,
     blind_spots: &[BlindSpot],
     warning: Threshold,
     critical: Threshold,
@@ -103,7 +103,7 @@ pub fn check(
     let unseen = blind_spots.iter().map(BlindSpot::level).chain((nothing && !allow_empty).then_some(3));
     let exit =
         judged.iter().map(|(level, _)| *level).chain(unseen).max_by_key(|it| severity(*it)).unwrap_or(0);
-    let summary = Summary::of(rows).beside(beside);
+    let summary = Summary::of(rows).with_uncounted(beside);
     let mut said: Vec<_> = summary
         .by_state()
         .into_iter()

@@ -3,7 +3,7 @@
 use super::row::ReportRow;
 use crate::error::{Error, Result};
 use crate::model::authorization::{Authorization, Column};
-use crate::model::cell::guarded;
+use crate::model::cell::escape_formula;
 use crate::model::column::ColumnKind;
 use crate::model::instant::for_machines;
 use crate::model::rows::DERIVED;
@@ -51,7 +51,9 @@ pub(super) fn sheet<C: AsRef<[u8]>>(
     let mut writer = ::csv::Writer::from_writer(Vec::new());
     writer.write_record(columns).map_err(|e| unwritten(&e))?;
     for cells in rows {
-        writer.write_record(cells.into_iter().map(|cell| guarded(&cell))).map_err(|e| unwritten(&e))?;
+        writer
+            .write_record(cells.into_iter().map(|cell| escape_formula(&cell)))
+            .map_err(|e| unwritten(&e))?;
     }
     let bytes = writer.into_inner().map_err(|e| unwritten(&e))?;
     String::from_utf8(bytes).map_err(|e| unwritten(&e))

@@ -1,6 +1,6 @@
 //! What `doctor` found, for people and scripts; safe to paste.
 
-use super::json::SCHEMA;
+use super::json::DOCUMENT_VERSION;
 use crate::error::clean;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,7 +8,7 @@ use serde::Serialize;
 /// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Health {
+pub enum FindingLevel {
     /// It works.
     Well,
     /// A note; nothing is wrong.
@@ -26,7 +26,7 @@ pub struct Finding {
     /// The name of the check: `config`, `provider`, `vault`, …
     pub check: &'static str,
     /// The result of the check.
-    pub health: Health,
+    pub health: FindingLevel,
     /// What was found.
     pub found: String,
     /// What to do about it.
@@ -56,11 +56,11 @@ impl DoctorDocument {
             .map(|it| Finding { found: told(&it.found), fix: it.fix.as_deref().map(told), ..it })
             .collect();
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             version: env!("CARGO_PKG_VERSION"),
             platform,
             profile,
-            problems: findings.iter().filter(|it| it.health == Health::Problem).count(),
+            problems: findings.iter().filter(|it| it.health == FindingLevel::Problem).count(),
             findings,
         }
     }
@@ -74,10 +74,10 @@ impl DoctorDocument {
         let mut text = format!("biotrack-auth {} on {}\n\n", self.version, self.platform);
         for Finding { check, health, found, fix } in &self.findings {
             let sign = match health {
-                Health::Well => "✓",
-                Health::Note => "–",
-                Health::Fixed => "*",
-                Health::Problem => "✗",
+                FindingLevel::Well => "✓",
+                FindingLevel::Note => "–",
+                FindingLevel::Fixed => "*",
+                FindingLevel::Problem => "✗",
             };
             text.push_str(&format!("{sign} {check:12} {found}\n"));
             if let Some(fix) = fix {

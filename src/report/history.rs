@@ -1,7 +1,7 @@
 //! The history as people and scripts see it: a table, JSON, lines, CSV; and what came of verifying and pruning.
 
 use super::csv::sheet;
-use super::json::{SCHEMA, line};
+use super::json::{DOCUMENT_VERSION, line};
 use super::row::View;
 use super::table::cut;
 use crate::error::{Result, clean, counted};
@@ -122,7 +122,11 @@ impl LinkJson {
 
 impl HistoryDocument {
     pub fn of(profile: &str, links: &[ChainLink]) -> Self {
-        Self { schema: SCHEMA, profile: profile.to_owned(), links: links.iter().map(LinkJson::of).collect() }
+        Self {
+            schema: DOCUMENT_VERSION,
+            profile: profile.to_owned(),
+            links: links.iter().map(LinkJson::of).collect(),
+        }
     }
 }
 
@@ -154,7 +158,7 @@ impl BrokenJson {
 impl VerifyDocument {
     pub fn of(chain: &Chain) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             whole: chain.broken.is_none(),
             links: chain.links,
             head: (!chain.head.is_empty()).then(|| hex::encode(&chain.head)),
@@ -204,7 +208,7 @@ impl PruneDocument {
     /// What pruning did, or would do.
     pub fn of(pruned: u64, before: Timestamp, chain: &Chain) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             pruned,
             before: whole_second(before),
             anchor: chain.anchor.as_ref().map(AnchorJson::of),

@@ -1,13 +1,13 @@
 //! A message for an admin user who isn't an engineer: which links to click, what the page must show, what to send back.
 
 use crate::model::consent::Fact;
-use crate::model::ids::{Key, StoreName};
+use crate::model::ids::{LicenseId, StoreName};
 use crate::model::provider::Provider;
 use jiff::Timestamp;
 use std::fmt::Write;
 
 pub struct MessageLink<'l> {
-    pub key: &'l Key,
+    pub key: &'l LicenseId,
     pub name: Option<&'l StoreName>,
     pub expires_at: Option<Timestamp>,
     pub address: &'l str,

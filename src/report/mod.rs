@@ -20,14 +20,14 @@ pub use calendar::calendar;
 pub use card::{card, consent_card};
 pub use check::{CheckVerdict, Threshold, check, unknown};
 pub use csv::csv;
-pub use doctor::{DoctorDocument, Finding, Health};
+pub use doctor::{DoctorDocument, Finding, FindingLevel};
 pub use history::{
     HistoryDocument, PruneDocument, VerifyDocument, history_csv, history_lines, history_table,
 };
 pub use json::{
-    AuthorizationJson, ErrorDocument, Expires, HookCause, HookDigest, HookEvent, InHand, Invitation,
-    Reminders, ResultJson, Results, RunEvent, RunEventKind, SCHEMA, StatusDocument, Subject, Summary,
-    TokenDocument, VerificationMethod, document, lines, results, schema, token_document,
+    AuthorizationJson, DOCUMENT_VERSION, ErrorDocument, EventLicense, Expires, HookCause, HookDigest,
+    HookEvent, InHand, Invitation, Reminders, ResultJson, Results, RunEvent, RunEventKind, StatusDocument,
+    Summary, TokenDocument, VerificationMethod, document, lines, results, schema, token_document,
 };
 pub use message::{Message, MessageLink, message, qr};
 pub use plan::{PlanDocument, plan};

@@ -1,12 +1,12 @@
 //! The dry run's report: what a run over several licenses is going to do, in words and as JSON.
 
-use super::json::SCHEMA;
+use super::json::DOCUMENT_VERSION;
 use super::row::View;
 use super::table::cut;
 use crate::error::{counted, licenses};
 use crate::model::expiry::{days_in_words, days_left};
 use crate::model::flow::Purpose;
-use crate::model::ids::{Key, Ubi};
+use crate::model::ids::{LicenseId, Ubi};
 use crate::model::instant::whole_second;
 use crate::model::plan::{Plan, PlannedLicense};
 use crate::model::spread::{SpreadChoice, SpreadProposal};
@@ -207,12 +207,12 @@ impl Page<'_> {
     }
 
     /// Keys by their reason, most first; named where they are few.
-    fn reasons<'k>(&self, keys: impl Iterator<Item = (&'k Key, &'k str)>) -> String {
-        let mut by_reason: BTreeMap<&str, Vec<&Key>> = BTreeMap::new();
+    fn reasons<'k>(&self, keys: impl Iterator<Item = (&'k LicenseId, &'k str)>) -> String {
+        let mut by_reason: BTreeMap<&str, Vec<&LicenseId>> = BTreeMap::new();
         keys.for_each(|(key, why)| by_reason.entry(why).or_default().push(key));
         let mut sorted: Vec<_> = by_reason.into_iter().collect();
         sorted.sort_by_key(|(_, keys)| std::cmp::Reverse(keys.len()));
-        let told = |(why, keys): (&str, Vec<&Key>)| {
+        let told = |(why, keys): (&str, Vec<&LicenseId>)| {
             let mut line = format!("  {}, {why}", licenses(keys.len()));
             if keys.len() <= NAMED {
                 let named: Vec<_> = keys.iter().map(|key| key.to_string()).collect();
@@ -365,9 +365,9 @@ struct SpreadJson {
 }
 
 impl ChoiceJson {
-    fn of(key: &Key, why: &str) -> Self {
+    fn of(key: &LicenseId, why: &str) -> Self {
         Self {
-            ubi: key.ubi.known().map(str::to_owned),
+            ubi: key.ubi.number().map(str::to_owned),
             license: key.license.to_string(),
             why: why.to_owned(),
         }
@@ -382,7 +382,7 @@ impl PlanDocument {
     /// The document of a plan at `now`. Every license stands in it, however many they are.
     pub fn of(plan: &Plan, profile: &str, now: Timestamp, proposal: Option<&SpreadProposal>) -> Self {
         let planned = |item: &PlannedLicense| PlannedJson {
-            ubi: item.key.ubi.known().map(str::to_owned),
+            ubi: item.key.ubi.number().map(str::to_owned),
             license: item.key.license.to_string(),
             name: item.name.as_ref().map(ToString::to_string),
             username: item.username.to_string(),
@@ -391,7 +391,7 @@ impl PlanDocument {
             why: item.why.clone(),
         };
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             generated_at: whole_second(now),
             profile: profile.to_owned(),
             planned: plan.items.iter().map(planned).collect(),
@@ -417,7 +417,7 @@ impl GroupsJson {
             *companies.entry(&item.key.ubi).or_default() += 1;
         }
         let company =
-            |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.known().map(str::to_owned), licenses };
+            |(ubi, licenses): (&Ubi, usize)| CompanyJson { ubi: ubi.number().map(str::to_owned), licenses };
         Self {
             admins: admins.into_values().collect(),
             companies: companies.into_iter().map(company).collect(),
@@ -444,8 +444,8 @@ mod tests {
         View { now: now(), profile: Some("ny".into()), color: false, width: Some(width) }
     }
 
-    fn key(company: usize, number: usize) -> Key {
-        Key {
+    fn key(company: usize, number: usize) -> LicenseId {
+        LicenseId {
             ubi: Ubi::parse(&format!("60400{company:04}")).unwrap(),
             license: License::parse(&format!("101-X{number:04}-D1")).unwrap(),
         }

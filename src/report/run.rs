@@ -9,7 +9,8 @@ pub fn run_summary(outcomes: &[Outcome], counts: RunCounts) -> String {
     let mut text = format!("{counts}.\n");
     for outcome in outcomes {
         let Some(error) = &outcome.error else { continue };
-        let _ = writeln!(text, "  ✗ {}: {}", outcome.key, error.about(outcome.key.license.as_str()));
+        let _ =
+            writeln!(text, "  ✗ {}: {}", outcome.key, error.without_license(outcome.key.license.as_str()));
         if outcome.ending == OutcomeKind::AwaitingApproval
             && let Some(hint) = error.hint()
         {

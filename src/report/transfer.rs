@@ -1,7 +1,7 @@
 //! Records as they leave and come: only what no clock changes, so that a file taken in and written again is the same.
 
 use super::csv::sheet;
-use super::json::SCHEMA;
+use super::json::DOCUMENT_VERSION;
 use crate::error::Result;
 use crate::model::authorization::{Authorization, Column, ExportedRecord};
 use crate::model::transfer::{ExportDocument, FieldChange, ImportEffect, MergedRecord};
@@ -18,7 +18,7 @@ pub fn export_csv(records: &[&Authorization]) -> Result<String> {
 
 pub fn export_json(records: &[&Authorization]) -> serde_json::Result<String> {
     let authorizations = records.iter().map(|record| ExportedRecord(record)).collect();
-    Ok(serde_json::to_string_pretty(&ExportDocument { schema: SCHEMA, authorizations })? + "\n")
+    Ok(serde_json::to_string_pretty(&ExportDocument { schema: DOCUMENT_VERSION, authorizations })? + "\n")
 }
 
 /// What `import --json` prints.
@@ -69,7 +69,7 @@ impl ImportDocument {
             changes: it.changes.clone(),
         };
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             dry_run,
             added: count(ImportEffect::Add),
             changed: count(ImportEffect::Change),

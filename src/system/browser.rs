@@ -37,7 +37,7 @@ pub struct SystemBrowser;
 
 impl Browser for SystemBrowser {
     fn open(&self, address: &str, choice: &BrowserChoice, variables: &Variables) -> LaunchOutcome {
-        if let Err(why) = presentable(address) {
+        if let Err(why) = check_safe_to_open(address) {
             return LaunchOutcome::Failed(why.into());
         }
         let mut failure = "no browser was found".to_owned();
@@ -127,7 +127,7 @@ fn apart(mut command: Command) -> Command {
 
 /// Whether an opener may see it: https, or http to a loopback literal, with nothing that a program could misread
 /// (CVE-2025-6514 in mcp-remote was an authorize address that a shell ran).
-pub fn presentable(address: &str) -> Result<(), &'static str> {
+pub fn check_safe_to_open(address: &str) -> Result<(), &'static str> {
     let Ok(parsed) = url::Url::parse(address) else { return Err("the address is invalid") };
     // defense: S24 opener-characters
     if address
@@ -183,7 +183,7 @@ mod tests {
             "http://localhost:9/",
             "HTTPS://BioTr.ac:443",
         ] {
-            assert_eq!(presentable(good), Ok(()), "{good}");
+            assert_eq!(check_safe_to_open(good), Ok(()), "{good}");
         }
         for bad in [
             "file:///etc/passwd",
@@ -209,7 +209,7 @@ mod tests {
             "http://0x7f.0.0.1/",
             "https://ex%61mple.com/",
         ] {
-            assert!(presentable(bad).is_err(), "{bad}");
+            assert!(check_safe_to_open(bad).is_err(), "{bad}");
         }
     }
 

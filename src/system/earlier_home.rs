@@ -35,7 +35,7 @@ impl Paths {
         if self.earlier.is_empty() || !is_there() && fs::symlink_metadata(&mark).is_err() {
             return Ok(None);
         }
-        files::provided_folder(&self.data)?;
+        files::ensure_folder(&self.data)?;
         let path = self.data.join(LOCK);
         let lock = files::open_private(&path)?;
         lock.lock().map_err(|e| fault(&path, files::unlockable(&path, &e)))?;
@@ -282,7 +282,7 @@ mod tests {
     fn where_both_places_have_one_neither_is_touched() {
         let all = tempfile::tempdir().unwrap();
         let paths = old(all.path());
-        files::provided_folder(&paths.data).unwrap();
+        files::ensure_folder(&paths.data).unwrap();
         fs::write(paths.ledger(), "new").unwrap();
         assert_eq!(paths.move_earlier_home().unwrap(), None);
         assert_eq!(fs::read_to_string(paths.ledger()).unwrap(), "new");

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::panic::{self, AssertUnwindSafe, Location};
 
 /// From here on a panic is told in a sentence of ours, without its own words and without a backtrace.
-pub fn keep_quiet_about_contents() {
+pub fn install_panic_hook() {
     panic::set_hook(Box::new(|panic| {
         // Nobody is left to be told that standard error is gone.
         // defense: S28 panic-without-its-words
@@ -36,7 +36,7 @@ mod tests {
     #[test]
     #[ignore = "run by the next test, in a process of its own"]
     fn panicking() {
-        super::keep_quiet_about_contents();
+        super::install_panic_hook();
         let text = format!("é{CANARY}");
         let cut = std::hint::black_box(1);
         // Its own words quote the text.

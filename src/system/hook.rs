@@ -145,7 +145,7 @@ fn run_on(
 fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     let unwritten = |e: &dyn std::fmt::Display| format!("its event can't be written: {e}");
     if let Some(folder) = event.parent() {
-        files::private_folder(folder).map_err(|e| unwritten(&e))?;
+        files::ensure_private_folder(folder).map_err(|e| unwritten(&e))?;
     }
     if let Some(left) =
         files::read_private(event, files::FileSensitivity::Secret).map_err(|e| unwritten(&e))?

@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, SystemClock};
 use super::files::{self, FileSensitivity};
-use super::stopped::{READING, was_stopped_at};
+use super::stopped::{READ_GRACE, was_stopped_at};
 use super::variables::Variables;
 use crate::error::{Error, ProviderError, Result};
 use hyper_util::client::proxy::matcher::Matcher;
@@ -213,7 +213,7 @@ impl Client {
         match timeout(deadline, &mut exchange).await {
             Ok(answer) => answer,
             Err(_) if was_stopped_at(until) => {
-                timeout(READING, exchange).await.unwrap_or(Err(HttpFault::Timeout))
+                timeout(READ_GRACE, exchange).await.unwrap_or(Err(HttpFault::Timeout))
             }
             Err(_) => Err(HttpFault::Timeout),
         }

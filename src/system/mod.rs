@@ -35,7 +35,8 @@ mod wrap;
 mod zones;
 
 pub use browser::{
-    Browser, BrowserChoice, LaunchOutcome, SystemBrowser, found, is_there, presentable, written_authority,
+    Browser, BrowserChoice, LaunchOutcome, SystemBrowser, check_safe_to_open, found, is_there,
+    written_authority,
 };
 pub use clock::{Clock, OnceEvent, SystemClock};
 pub use env::{Env, Invoker, LazyRuntime, ProgressLine};
@@ -53,7 +54,7 @@ pub use random::{OsRandom, Random};
 pub use replace_process::{ProcessReplacer, ReplaceOutcome};
 pub use signals::{InterruptCounter, Signals};
 pub use steps::{NoObserver, StepObserver, WatchedStep};
-pub use stopped::{READING, was_stopped_at};
+pub use stopped::{READ_GRACE, was_stopped_at};
 pub use surroundings::{LoopbackAddress, Surroundings, can_listen};
 pub use terminal::{Color, PassphrasePrompt, Terminal, Verbosity};
 pub use variables::Variables;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 const LATE: Duration = Duration::from_millis(250);
 
 /// How long what waits in a socket may take to be read.
-pub const READING: Duration = Duration::from_secs(2);
+pub const READ_GRACE: Duration = Duration::from_secs(2);
 
 /// Whether whoever waits until then only now comes to see that it's over.
 pub fn was_stopped_at(until: Instant) -> bool {

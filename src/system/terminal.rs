@@ -98,7 +98,7 @@ impl Terminal {
     }
 
     /// The same with another standard input, at which nobody sits.
-    pub fn reading(self, input: Arc<dyn Input>) -> Self {
+    pub fn with_input(self, input: Arc<dyn Input>) -> Self {
         Self { input, ..self }
     }
 
@@ -172,7 +172,7 @@ impl Terminal {
     }
 
     /// Lines that move on standard error until they're dropped; hidden where none may be drawn.
-    pub fn moving(&self) -> MovingLines {
+    pub fn progress_lines(&self) -> MovingLines {
         if self.can_animate() { self.printer.moving() } else { MovingLines::hidden() }
     }
 
@@ -233,17 +233,17 @@ impl Terminal {
     /// Says a line on standard error, unless `--quiet`.
     pub fn info(&self, line: &str) {
         if self.talk >= Verbosity::Normal {
-            self.always(line);
+            self.print_always(line);
         }
     }
 
     /// Says a line on standard error that nobody can do without: errors, an address to open.
-    pub fn always(&self, line: &str) {
+    pub fn print_always(&self, line: &str) {
         self.talk(&self.wrapped(&clean_lines(line), 0));
     }
 
     /// Says lines as [`Self::always`] does, from another place, for as long as that likes.
-    pub fn teller(&self) -> impl Fn(&str) + Send + Sync + 'static {
+    pub fn line_printer(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let printer = self.printer.clone();
         move |line| printer.print(PrintTarget::Err, format!("{}\n", clean_lines(line)).as_bytes())
     }
@@ -272,7 +272,7 @@ impl Terminal {
     }
 
     /// Draws a picture of half blocks on standard error; black on white, where colors may be used.
-    pub fn picture(&self, lines: &str) {
+    pub fn print_picture(&self, lines: &str) {
         let (on, off) = if self.color_err() { ("\x1b[30;107m", "\x1b[0m") } else { ("", "") };
         let drawn: Vec<_> = lines.lines().map(|line| format!("{on}{}{off}", clean(line))).collect();
         self.talk(&drawn.join("\n"));
@@ -330,7 +330,7 @@ impl Terminal {
     ///
     /// # Errors
     /// No, or nobody can be asked.
-    pub fn agreed(&self, yes: bool, question: &str, action: impl FnOnce() -> String) -> Result<()> {
+    pub fn require_yes(&self, yes: bool, question: &str, action: impl FnOnce() -> String) -> Result<()> {
         match (yes, self.interactive()) {
             (true, _) => Ok(()),
             (false, false) => Err(Error::NeedsYes { action: action() }),
@@ -353,7 +353,7 @@ impl Terminal {
     /// be.
     pub fn read_pasted(&self, question: &str, most: usize) -> Result<secrecy::SecretString> {
         let mut bytes = match self.input.is_terminal() {
-            true => self.input.read_paste(most, question, &|line| self.always(line)).map_err(asked)?,
+            true => self.input.read_paste(most, question, &|line| self.print_always(line)).map_err(asked)?,
             false => self.read_all(most as u64).map_err(unread)?,
         };
         // What is no text is no address either, and is told so by whoever reads it.

@@ -7,7 +7,7 @@ use std::thread::Builder;
 
 /// What a consent starts beside the network's own: listeners, keys, signals, what is shown meanwhile, name look-ups, a
 /// claim, and the browser with whoever waits for it.
-pub const OF_A_CONSENT: usize = 12;
+pub const THREADS_PER_CONSENT: usize = 12;
 
 /// Starts so many threads at once, and lets them end again.
 ///
@@ -41,6 +41,6 @@ pub fn rehearse(wanted: usize) -> Result<()> {
 mod tests {
     #[test]
     fn threads_that_can_be_had_are_had() {
-        super::rehearse(super::OF_A_CONSENT).unwrap();
+        super::rehearse(super::THREADS_PER_CONSENT).unwrap();
     }
 }

@@ -1,7 +1,7 @@
 //! What stands in front of a secret where it's kept: what it was sealed for, and the proof of which host sealed it.
 
-use crate::error::{Error, Result, Unopened, VaultError};
-use crate::model::seal::{SealLabel, SealMismatch, SealRow};
+use crate::error::{Error, Result, UnsealError, VaultError};
+use crate::model::seal::{ExpectedSeal, SealLabel, SealMismatch};
 use crate::model::secret::Sealable;
 use age::x25519::Identity;
 use hkdf::Hkdf;
@@ -82,15 +82,16 @@ pub(super) fn bind(
 }
 
 /// Reads what was sealed. One without a label is 0.2.0's, or nobody's.
-pub(super) fn unbind(opened: Sealable, keys: &[SealerKey]) -> Result<OpenedSecret, Unopened> {
+pub(super) fn unbind(opened: Sealable, keys: &[SealerKey]) -> Result<OpenedSecret, UnsealError> {
     if !opened.bytes().starts_with(MARK) {
         return Ok(OpenedSecret { label: None, item: None, is_ours: false, secret: opened });
     }
     let mut parts = opened.bytes().splitn(3, |byte| *byte == b'\n');
     let (Some(line), Some(proof), Some(secret)) = (parts.next(), parts.next(), parts.next()) else {
-        return Err(Unopened::Content);
+        return Err(UnsealError::Content);
     };
-    let Head { label, item } = serde_json::from_slice(&line[MARK.len()..]).map_err(|_| Unopened::Content)?;
+    let Head { label, item } =
+        serde_json::from_slice(&line[MARK.len()..]).map_err(|_| UnsealError::Content)?;
     let proof = hex::decode(proof).unwrap_or_default();
     let proves = |key: &SealerKey| key.mac(line, secret).is_some_and(|mac| mac.verify_slice(&proof).is_ok());
     let is_ours = keys.iter().any(proves);
@@ -102,7 +103,7 @@ impl OpenedSecret {
     /// have sealed it.
     pub(super) fn checked(
         self,
-        row: &SealRow,
+        row: &ExpectedSeal,
         item: Option<&str>,
         proven: bool,
     ) -> Result<(Sealable, Option<SealLabel>)> {

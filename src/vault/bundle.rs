@@ -1,8 +1,8 @@
 //! Bundles: secrets that leave this host in a file, sealed to named recipients; and one that came here.
 
-use super::envelope::{Opener, Seal};
+use super::envelope::{Opener, Sealer};
 use super::sealed::{IdentityFile, opener, recipient};
-use crate::error::{Result, Unopened, VaultError};
+use crate::error::{Result, UnsealError, VaultError};
 use crate::model::flow::SealedBytes;
 use crate::model::secret::Sealable;
 use age::armor::{ArmoredReader, ArmoredWriter, Format};
@@ -20,7 +20,7 @@ pub fn is_sealed(bytes: &[u8]) -> bool {
 /// Seals to recipients; `armored`: as text that survives a mail.
 pub fn seal_to(recipients: &[String], secret: &Sealable, armored: bool) -> Result<Vec<u8>> {
     let to = recipients.iter().map(|text| recipient(text)).collect::<Result<Vec<_>>>()?;
-    let SealedBytes(bytes) = Seal::to(&to, None)?.close_bare(secret)?;
+    let SealedBytes(bytes) = Sealer::to(&to, None)?.close_bare(secret)?;
     if !armored {
         return Ok(bytes);
     }
@@ -44,7 +44,7 @@ pub fn open_with(identity: &IdentityFile, bytes: &[u8], whose: &str) -> Result<S
 pub fn unarmored(bytes: &[u8], whose: &str) -> Result<Vec<u8>> {
     let mut sealed = Vec::new();
     let read = ArmoredReader::new(bytes.trim_ascii_start()).read_to_end(&mut sealed);
-    read.map_err(|_| VaultError::Sealed { what: whose.into(), reason: Unopened::Armor })?;
+    read.map_err(|_| VaultError::Sealed { what: whose.into(), reason: UnsealError::Armor })?;
     Ok(sealed)
 }
 

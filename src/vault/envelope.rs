@@ -2,8 +2,8 @@
 
 use super::SealedBytes;
 use super::binding::{OpenedSecret, SealerKey, bind, unbind};
-use crate::error::{Result, Unopened, VaultError};
-use crate::model::seal::{SealLabel, SealRow};
+use crate::error::{Result, UnsealError, VaultError};
+use crate::model::seal::{ExpectedSeal, SealLabel};
 use crate::model::secret::Sealable;
 use age::x25519::{Identity, Recipient};
 use age::{DecryptError, Decryptor, Encryptor};
@@ -13,19 +13,19 @@ use std::sync::Arc;
 
 /// What takes the code and the answer of one question.
 pub struct Envelope {
-    pub code: Seal,
-    pub answer: Seal,
+    pub code: Sealer,
+    pub answer: Sealer,
 }
 
 /// Seals one secret: keys are agreed on and the header is made already.
 /// It holds the `Encryptor`, not its `StreamWriter`: that one reserves 64 KiB, and a bulk run has thousands open.
-pub struct Seal {
+pub struct Sealer {
     encryptor: Encryptor,
     /// Proves who sealed it.
     sealer: Option<SealerKey>,
 }
 
-impl Seal {
+impl Sealer {
     pub(super) fn to(recipients: &[Recipient], sealer: Option<&SealerKey>) -> Result<Self> {
         Encryptor::with_recipients(recipients.iter().map(|r| r as &dyn age::Recipient))
             .map(|encryptor| Self { encryptor, sealer: sealer.cloned() })
@@ -78,12 +78,16 @@ impl Opener {
     }
 
     /// Opens what was sealed for this row; refused where it was sealed for another.
-    pub fn open(&self, sealed: &SealedBytes, row: &SealRow) -> Result<Sealable> {
+    pub fn open(&self, sealed: &SealedBytes, row: &ExpectedSeal) -> Result<Sealable> {
         self.open_labeled(sealed, row).map(|(secret, _)| secret)
     }
 
     /// The same, with what the seal says of itself; 0.2.0's say nothing.
-    pub fn open_labeled(&self, sealed: &SealedBytes, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
+    pub fn open_labeled(
+        &self,
+        sealed: &SealedBytes,
+        row: &ExpectedSeal,
+    ) -> Result<(Sealable, Option<SealLabel>)> {
         self.unseal(sealed, &row.whose())?.checked(row, None, row.is_proven_by_its_seal(self.alone))
     }
 
@@ -111,9 +115,9 @@ impl Opener {
         };
         let mut secret = read().map_err(|e: DecryptError| {
             let reason = match e {
-                DecryptError::NoMatchingKeys => Unopened::OtherIdentity,
-                DecryptError::UnknownFormat => Unopened::NewerAge,
-                _ => Unopened::Damaged,
+                DecryptError::NoMatchingKeys => UnsealError::OtherIdentity,
+                DecryptError::UnknownFormat => UnsealError::NewerAge,
+                _ => UnsealError::Damaged,
             };
             VaultError::Sealed { what: whose.into(), reason }
         })?;
@@ -130,7 +134,7 @@ mod tests {
     fn a_flipped_or_cut_byte_anywhere_is_a_clean_error() {
         let identity = Identity::generate();
         let secret = Sealable::from_bytes(b"canary".to_vec());
-        let sealed = Seal::to(&[identity.to_public()], None).unwrap().close_bare(&secret).unwrap();
+        let sealed = Sealer::to(&[identity.to_public()], None).unwrap().close_bare(&secret).unwrap();
         let opener = Opener::with(vec![identity], true);
         assert_eq!(opener.open_bare(&sealed, "x").unwrap().bytes(), secret.bytes());
 
@@ -157,7 +161,7 @@ mod tests {
         let identity = Identity::generate();
         for length in [0, 1, 65_535, 65_536, 65_537, 200_000] {
             let secret = Sealable::from_bytes(vec![7; length]);
-            let sealed = Seal::to(&[identity.to_public()], None).unwrap().close_bare(&secret).unwrap();
+            let sealed = Sealer::to(&[identity.to_public()], None).unwrap().close_bare(&secret).unwrap();
             let opened = Opener::with(vec![identity.clone()], true).open_bare(&sealed, "x").unwrap();
             assert_eq!(opened.bytes(), secret.bytes());
         }

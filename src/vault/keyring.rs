@@ -1,12 +1,12 @@
 //! Secrets in the OS keyring: an item each, or several where the platform limits an item's size.
 
 use super::binding::{OpenedSecret, SealerKey, bind, unbind};
-use super::envelope::{Envelope, Opener, Seal};
+use super::envelope::{Envelope, Opener, Sealer};
 use super::parts::{self, SplitSecretHeader};
 use crate::error::clean;
-use crate::error::{Error, Result, Unopened, VaultError};
+use crate::error::{Error, Result, UnsealError, VaultError};
 use crate::model::flow::SecretPlace;
-use crate::model::seal::{SealLabel, SealRow};
+use crate::model::seal::{ExpectedSeal, SealLabel};
 use crate::model::secret::Sealable;
 use crate::system::{KeyringFault, KeyringStore, KeyringThread};
 use age::x25519::Identity;
@@ -65,7 +65,7 @@ impl Keyring {
         let identity = Identity::generate();
         let (to, sealer) = ([identity.to_public()], SealerKey::of(&identity));
         let envelope =
-            Envelope { code: Seal::to(&to, Some(&sealer))?, answer: Seal::to(&to, Some(&sealer))? };
+            Envelope { code: Sealer::to(&to, Some(&sealer))?, answer: Sealer::to(&to, Some(&sealer))? };
         let key = identity.to_string();
         let mut content = Vec::with_capacity(key.expose_secret().len() + 1 + memo.bytes().len());
         content.extend_from_slice(key.expose_secret().as_bytes());
@@ -74,7 +74,7 @@ impl Keyring {
         Ok((envelope, self.put(item, label, &Sealable::from_bytes(content))?))
     }
 
-    pub(super) fn unfold(&self, item: &str, row: &SealRow) -> Result<(Sealable, Opener)> {
+    pub(super) fn reopen_memo(&self, item: &str, row: &ExpectedSeal) -> Result<(Sealable, Opener)> {
         let content = self.get(item, row)?;
         let line = content.bytes().iter().position(|byte| *byte == b'\n');
         line.and_then(|end| {
@@ -92,22 +92,26 @@ impl Keyring {
         Ok(SecretPlace::Item(item.into()))
     }
 
-    pub(super) fn get(&self, item: &str, row: &SealRow) -> Result<Sealable> {
+    pub(super) fn get(&self, item: &str, row: &ExpectedSeal) -> Result<Sealable> {
         self.get_labeled(item, row).map(|(secret, _)| secret)
     }
 
-    pub(super) fn get_labeled(&self, item: &str, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
-        self.look(item, &row.whose())?.checked(row, Some(item), false)
+    pub(super) fn get_labeled(
+        &self,
+        item: &str,
+        row: &ExpectedSeal,
+    ) -> Result<(Sealable, Option<SealLabel>)> {
+        self.read_unchecked(item, &row.whose())?.checked(row, Some(item), false)
     }
 
     /// Reads an item whatever it was written for, and judges nothing.
-    pub(super) fn look(&self, item: &str, whose: &str) -> Result<OpenedSecret> {
+    pub(super) fn read_unchecked(&self, item: &str, whose: &str) -> Result<OpenedSecret> {
         let (account, what) = (item.to_owned(), whose.to_owned());
         let content = self.thread.ask("return a secret", move |store| {
             let mut secret = read(store, &account, &what)?;
             Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
         })?;
-        unbind(content, &[]).map_err(|reason: Unopened| broken(whose, reason.to_string()))
+        unbind(content, &[]).map_err(|reason: UnsealError| broken(whose, reason.to_string()))
     }
 
     /// The accounts that begin so, without the further parts of long secrets; `None` where the store can't search.

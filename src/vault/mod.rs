@@ -14,7 +14,7 @@ mod trial;
 #[doc(hidden)]
 pub use bundle::unarmored;
 pub use bundle::{is_sealed, open_with, seal_to};
-pub use envelope::{Envelope, Opener, Seal};
+pub use envelope::{Envelope, Opener, Sealer};
 pub use keyring::Keyring;
 pub use sealed::{
     IdentityFile, SealedVault, check_recipient, create_identity, find_or_create_identity, recipient_of,
@@ -22,7 +22,7 @@ pub use sealed::{
 
 use crate::error::{Result, VaultError};
 use crate::model::flow::{SealedBytes, SecretPlace};
-use crate::model::seal::{SealLabel, SealRow};
+use crate::model::seal::{ExpectedSeal, SealLabel};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
 use crate::system::{KeyringThread, Random};
@@ -121,10 +121,10 @@ impl Vault {
     }
 
     /// Reads the memo back after a crash, with what opens the envelope's content.
-    pub fn unfold(&self, memo: &SecretPlace, row: &SealRow) -> Result<(Sealable, Opener)> {
+    pub fn reopen_memo(&self, memo: &SecretPlace, row: &ExpectedSeal) -> Result<(Sealable, Opener)> {
         match (self, memo) {
-            (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.unfold(item, row),
-            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => sealed.unfold(blob, row),
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.reopen_memo(item, row),
+            (Self::Sealed(sealed), SecretPlace::Blob(blob)) => sealed.reopen_memo(blob, row),
             _ => self.misplaced(&row.whose()),
         }
     }
@@ -158,7 +158,7 @@ impl Vault {
         match self {
             Self::Keyring(_) => {
                 let (to, sealer) = (opener.recipients(), opener.sealer());
-                Ok(Envelope { code: Seal::to(&to, sealer)?, answer: Seal::to(&to, sealer)? })
+                Ok(Envelope { code: Sealer::to(&to, sealer)?, answer: Sealer::to(&to, sealer)? })
             }
             Self::Sealed(sealed) => sealed.another_envelope(),
         }
@@ -173,7 +173,7 @@ impl Vault {
     }
 
     /// Keeps a secret that only this host may ever read, whatever the recipients are: the client's own.
-    pub fn put_own(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
+    pub fn put_for_this_host(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         match self {
             Self::Keyring(keyring) => keyring.put(item, label, secret),
             Self::Sealed(sealed) => sealed.seal_own(label, secret).map(SecretPlace::Blob),
@@ -181,12 +181,16 @@ impl Vault {
     }
 
     /// Gives a secret back that was kept for this row; refused where it was kept for another.
-    pub fn get(&self, place: &SecretPlace, row: &SealRow) -> Result<Sealable> {
+    pub fn get(&self, place: &SecretPlace, row: &ExpectedSeal) -> Result<Sealable> {
         self.get_labeled(place, row).map(|(secret, _)| secret)
     }
 
     /// The same, with what was said of it when it was kept; 0.2.0 said nothing.
-    pub fn get_labeled(&self, place: &SecretPlace, row: &SealRow) -> Result<(Sealable, Option<SealLabel>)> {
+    pub fn get_labeled(
+        &self,
+        place: &SecretPlace,
+        row: &ExpectedSeal,
+    ) -> Result<(Sealable, Option<SealLabel>)> {
         match (self, place) {
             (Self::Keyring(keyring), SecretPlace::Item(item)) => keyring.get_labeled(item, row),
             (Self::Sealed(sealed), SecretPlace::Blob(blob)) => sealed.open_labeled(blob, row),
@@ -203,9 +207,11 @@ impl Vault {
     }
 
     /// What a person is asked about before it's kept anew for its row: a secret that was kept for another one as well.
-    pub fn look(&self, place: &SecretPlace, whose: &str) -> Result<FoundSecret> {
+    pub fn read_unchecked(&self, place: &SecretPlace, whose: &str) -> Result<FoundSecret> {
         let (unbound, is_item, alone) = match (self, place) {
-            (Self::Keyring(keyring), SecretPlace::Item(item)) => (keyring.look(item, whose)?, true, true),
+            (Self::Keyring(keyring), SecretPlace::Item(item)) => {
+                (keyring.read_unchecked(item, whose)?, true, true)
+            }
             (Self::Sealed(sealed), SecretPlace::Blob(blob)) => {
                 (sealed.unseal(blob, whose)?, false, sealed.opener()?.is_alone())
             }

@@ -2,11 +2,11 @@
 
 use super::SealedBytes;
 use super::binding::{OpenedSecret, SealerKey};
-use super::envelope::{Envelope, Opener, Seal};
+use super::envelope::{Envelope, Opener, Sealer};
 use crate::error::clean;
-use crate::error::{Error, Result, Unopened, VaultError};
+use crate::error::{Error, Result, UnsealError, VaultError};
 use crate::model::flow::SecretPlace;
-use crate::model::seal::{SealLabel, SealRow};
+use crate::model::seal::{ExpectedSeal, SealLabel};
 use crate::model::secret::Sealable;
 use crate::system::PassphrasePrompt;
 use crate::system::files::{self, FileSensitivity};
@@ -38,7 +38,7 @@ impl IdentityFile {
     }
 
     /// It's handed over by systemd: it may belong to root.
-    pub fn handed_over(self, credential: bool) -> Self {
+    pub fn from_systemd(self, credential: bool) -> Self {
         Self { credential, ..self }
     }
 
@@ -90,8 +90,8 @@ impl SealedVault {
             Ok(opened) if opened.bytes() == secret.bytes() => Ok(()),
             _ => Err(VaultError::Unfaithful),
         };
-        proven(Seal::to(std::slice::from_ref(&keys.own), None)?.close_bare(secret)?)?;
-        let sealed = Seal::to(&keys.recipients, None)?.close_bare(secret)?;
+        proven(Sealer::to(std::slice::from_ref(&keys.own), None)?.close_bare(secret)?)?;
+        let sealed = Sealer::to(&keys.recipients, None)?.close_bare(secret)?;
         if keys.opens_here {
             proven(sealed)?;
         }
@@ -123,15 +123,15 @@ impl SealedVault {
                 Err(e) => tracing::warn!("could not seal to a host in the ledger's list: {e}"),
             }
         }
-        Seal::to(&to, Some(&keys.sealer))?.close(label, memo)
+        Sealer::to(&to, Some(&keys.sealer))?.close(label, memo)
     }
 
     pub(super) fn another_envelope(&self) -> Result<Envelope> {
         let keys = self.keys()?;
         let sealer = Some(&keys.sealer);
         Ok(Envelope {
-            code: Seal::to(std::slice::from_ref(&keys.own), sealer)?,
-            answer: Seal::to(&keys.recipients, sealer)?,
+            code: Sealer::to(std::slice::from_ref(&keys.own), sealer)?,
+            answer: Sealer::to(&keys.recipients, sealer)?,
         })
     }
 
@@ -151,18 +151,18 @@ impl SealedVault {
         Ok(self.keys()?.opener.clone())
     }
 
-    pub(super) fn unfold(&self, memo: &SealedBytes, row: &SealRow) -> Result<(Sealable, Opener)> {
+    pub(super) fn reopen_memo(&self, memo: &SealedBytes, row: &ExpectedSeal) -> Result<(Sealable, Opener)> {
         Ok((self.open(memo, row)?, self.opener()?))
     }
 
     pub(super) fn seal(&self, label: &SealLabel, secret: &Sealable) -> Result<SealedBytes> {
         let keys = self.keys()?;
-        Seal::to(&keys.recipients, Some(&keys.sealer))?.close(label, secret)
+        Sealer::to(&keys.recipients, Some(&keys.sealer))?.close(label, secret)
     }
 
     pub(super) fn seal_own(&self, label: &SealLabel, secret: &Sealable) -> Result<SealedBytes> {
         let keys = self.keys()?;
-        Seal::to(std::slice::from_ref(&keys.own), Some(&keys.sealer))?.close(label, secret)
+        Sealer::to(std::slice::from_ref(&keys.own), Some(&keys.sealer))?.close(label, secret)
     }
 
     /// How many may read what is sealed here.
@@ -170,14 +170,14 @@ impl SealedVault {
         Ok(self.keys()?.recipients.len())
     }
 
-    pub(super) fn open(&self, sealed: &SealedBytes, row: &SealRow) -> Result<Sealable> {
+    pub(super) fn open(&self, sealed: &SealedBytes, row: &ExpectedSeal) -> Result<Sealable> {
         self.open_labeled(sealed, row).map(|(secret, _)| secret)
     }
 
     pub(super) fn open_labeled(
         &self,
         sealed: &SealedBytes,
-        row: &SealRow,
+        row: &ExpectedSeal,
     ) -> Result<(Sealable, Option<SealLabel>)> {
         self.or_foreign(|opener| opener.open_labeled(sealed, row))
     }
@@ -194,7 +194,7 @@ impl SealedVault {
     fn or_foreign<T>(&self, open: impl FnOnce(&Opener) -> Result<T>) -> Result<T> {
         let keys = self.keys()?;
         open(&keys.opener).map_err(|e| match e {
-            Error::Vault(VaultError::Sealed { what, reason: Unopened::OtherIdentity })
+            Error::Vault(VaultError::Sealed { what, reason: UnsealError::OtherIdentity })
                 if !keys.opens_here =>
             {
                 VaultError::Foreign { what, recipients: self.recipients.clone() }.into()
@@ -226,7 +226,7 @@ impl SealedVault {
 /// Makes a new identity in a file that must not exist yet, 0600; returns its recipient.
 pub fn create_identity(path: &Path) -> Result<String> {
     if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.exists()) {
-        files::provided_folder(folder)?;
+        files::ensure_folder(folder)?;
     }
     let identity = Identity::generate();
     let recipient = identity.to_public().to_string();
@@ -438,7 +438,7 @@ mod tests {
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = envelope.answer.close(&label(), &secret("answer")).unwrap();
         // Another process, after a crash.
-        let (again, opener) = host.vault(&[&host.recipient]).unfold(&memo, &row()).unwrap();
+        let (again, opener) = host.vault(&[&host.recipient]).reopen_memo(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), b"verifier");
         assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(opener.open(&answer, &row()).unwrap().bytes(), b"answer");
@@ -454,12 +454,12 @@ mod tests {
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = SecretPlace::Blob(envelope.answer.close(&label(), &secret("answer")).unwrap());
         let other = there.vault(&[]);
-        assert_eq!(vault.unfold(&memo, &row()).unwrap().1.open(&code, &row()).unwrap().bytes(), b"code");
+        assert_eq!(vault.reopen_memo(&memo, &row()).unwrap().1.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(other.get(&answer, &row()).unwrap().bytes(), b"answer");
         let foreign = message(vault.get(&answer, &row()));
         assert!(foreign.contains("OCM-1") && foreign.contains(&there.recipient), "{foreign}");
         for foreign in
-            [message(other.unfold(&memo, &row())), message(other.get(&SecretPlace::Blob(code), &row()))]
+            [message(other.reopen_memo(&memo, &row())), message(other.get(&SecretPlace::Blob(code), &row()))]
         {
             assert!(foreign.contains("OCM-1") && foreign.contains("another identity"), "{foreign}");
         }
@@ -473,13 +473,13 @@ mod tests {
             here.vault(&[&here.recipient]).envelope("memo", &label(), &secret("verifier"), &also).unwrap();
         for host in [&here, &there] {
             let vault = host.vault(&[&here.recipient]);
-            let (opened, opener) = vault.unfold(&memo, &row()).unwrap();
+            let (opened, opener) = vault.reopen_memo(&memo, &row()).unwrap();
             assert_eq!(opened.bytes(), b"verifier");
             let code =
                 vault.another_envelope(&opener).unwrap().code.close(&label(), &secret("code")).unwrap();
             assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         }
-        message(elsewhere.vault(&[]).unfold(&memo, &row()));
+        message(elsewhere.vault(&[]).reopen_memo(&memo, &row()));
     }
 
     #[test]
@@ -600,7 +600,7 @@ mod tests {
         let sealed = host.vault(&[]);
         assert!(message(sealed.get(&item, &row())).contains("is in the keyring vault"));
         message(sealed.forget(&item));
-        message(sealed.unfold(&item, &row()));
+        message(sealed.reopen_memo(&item, &row()));
         let blob = sealed.put("item", &label(), &secret("x")).unwrap();
         let keyring = Vault::keyring(crate::system::KeyringThread::of_the_platform());
         assert!(message(keyring.get(&blob, &row())).contains("is in the sealed vault"));

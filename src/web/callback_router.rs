@@ -9,7 +9,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::StateLocation;
 use crate::model::secret::{Fingerprint, Secret, fingerprint};
 use crate::oauth::{
-    AuthorizationRequest, Endpoints, ProviderClient, ReturnedAddress, callback_path, is_from_issuer, judge,
+    AuthorizationRequest, Endpoints, ProviderClient, ReturnedAddress, callback_path, code_of, is_from_issuer,
     read_callback,
 };
 use crate::web::listener::{Method, Request};
@@ -137,16 +137,16 @@ impl CallbackRouter {
         // defense: S2 S5 S49 state-names-the-question
         let Some(waiting) = state.and_then(|state| self.open.get_mut(&fingerprint(&state))) else {
             self.strays += 1;
-            request.answer(pages::stray());
+            request.answer(pages::belongs_to_no_flow());
             return None;
         };
         if waiting.over && !waiting.answered {
             request.answer(pages::too_late(&waiting.license));
             return None;
         }
-        let judged = judge(callback, waiting.license.clone(), &self.endpoints);
+        let judged = code_of(callback, waiting.license.clone(), &self.endpoints);
         if waiting.has_had(&judged) {
-            request.answer(pages::already(&waiting.license));
+            request.answer(pages::answered_before(&waiting.license));
             return None;
         }
         let reply = BrowserReply::of_operator(waiting.license.clone(), request);
@@ -174,7 +174,7 @@ impl CallbackRouter {
             let problem = "it isn't at the redirect address of this question";
             return Some(Err(ProviderError::Redirect { license, problem }.into()));
         }
-        let judged = judge(returned.callback.clone(), license.clone(), &self.endpoints);
+        let judged = code_of(returned.callback.clone(), license.clone(), &self.endpoints);
         if waiting.over || waiting.has_had(&judged) {
             return Some(Err(HandoffError::Used { license }.into()));
         }

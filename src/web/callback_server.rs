@@ -91,7 +91,7 @@ impl CallbackServer {
     ) -> Result<Self> {
         let unbound = socket::unbound(Some(bind.port()).filter(|port| *port != 0));
         let runtime = env.net()?;
-        threads::rehearse(threads::OF_A_CONSENT)?;
+        threads::rehearse(threads::THREADS_PER_CONSENT)?;
         let (sender, events) = channel();
         let reception = Arc::new(PublicCallbackGate::new(
             public.as_str().trim_end_matches('/').to_owned(),
@@ -120,8 +120,8 @@ impl CallbackServer {
     }
 
     /// The states of the open questions; `None`: they can't be read for the moment.
-    pub fn looked(&self, open: Option<Vec<Fingerprint>>) {
-        self.reception.looked(open);
+    pub fn set_open_flows(&self, open: Option<Vec<Fingerprint>>) {
+        self.reception.set_open_flows(open);
     }
 
     pub fn port(&self) -> u16 {
@@ -145,12 +145,12 @@ impl CallbackServer {
     }
 
     /// From now on codes are exchanged by another client: its secret was set.
-    pub fn takes(&mut self, client: ProviderClient) {
-        self.pool.takes(client);
+    pub fn set_client(&mut self, client: ProviderClient) {
+        self.pool.set_client(client);
     }
 
     /// Tries what an exchange will need while answers are taken; what is wrong with it comes as an event.
-    pub fn tries(&self, trial: impl Future<Output = Option<Error>> + Send + 'static) {
+    pub fn start_trial(&self, trial: impl Future<Output = Option<Error>> + Send + 'static) {
         let to = self.sender.clone();
         self.pool.runtime.spawn(async move { to.send(ServerEvent::Tried(trial.await.map(Box::new))) });
     }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
 use crate::model::secret::Secret;
-use crate::system::{READING, was_stopped_at};
+use crate::system::{READ_GRACE, was_stopped_at};
 use std::sync::mpsc::Receiver;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use std::time::Instant;
 pub(super) fn next_of<T>(events: &Receiver<T>, until: Instant) -> Option<T> {
     let in_time = events.recv_timeout(until.saturating_duration_since(Instant::now())).ok();
     in_time.or_else(|| match was_stopped_at(until) {
-        true => events.recv_timeout(READING).ok(),
+        true => events.recv_timeout(READ_GRACE).ok(),
         false => None,
     })
 }

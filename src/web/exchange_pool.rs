@@ -4,7 +4,7 @@ use crate::error::Result;
 use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
-use crate::oauth::{AT_ONCE, CodeExchange, ProviderClient};
+use crate::oauth::{CodeExchange, MAX_PARALLEL, ProviderClient};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use tokio::runtime::Handle;
@@ -26,11 +26,11 @@ pub(super) struct ExchangePool {
 
 impl ExchangePool {
     pub(super) fn new(runtime: Handle, client: ProviderClient) -> Self {
-        Self { runtime, client, free: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { runtime, client, free: Arc::new(Semaphore::new(MAX_PARALLEL)) }
     }
 
     /// From now on codes are exchanged by another client.
-    pub(super) fn takes(&mut self, client: ProviderClient) {
+    pub(super) fn set_client(&mut self, client: ProviderClient) {
         self.client = client;
     }
 

@@ -74,7 +74,7 @@ pub fn granted(reader: PageAudience, license: &str) -> Page {
 }
 
 /// Another admin granted than the one who was asked.
-pub fn held(reader: PageAudience, license: &str, granted_by: &str) -> Page {
+pub fn awaiting_approval(reader: PageAudience, license: &str, granted_by: &str) -> Page {
     page(
         200,
         "note",
@@ -132,7 +132,7 @@ pub fn being_finished(license: &str) -> Page {
 }
 
 /// The answer is kept, and the next command finishes it.
-pub fn kept(license: &str) -> Page {
+pub fn saved(license: &str) -> Page {
     page(
         200,
         "note",
@@ -174,7 +174,7 @@ pub fn too_late(license: &str) -> Page {
 }
 
 /// The same answer came again.
-pub fn already(license: &str) -> Page {
+pub fn answered_before(license: &str) -> Page {
     page(
         200,
         "note",
@@ -187,7 +187,7 @@ pub fn already(license: &str) -> Page {
 }
 
 /// An answer that belongs to no question of ours.
-pub fn stray() -> Page {
+pub fn belongs_to_no_flow() -> Page {
     page(
         400,
         "bad",
@@ -201,7 +201,7 @@ pub fn stray() -> Page {
 }
 
 /// An answer that came to a public address, and that no question waits for: why, for an admin.
-pub fn unasked(reason: &str) -> Page {
+pub fn no_open_link(reason: &str) -> Page {
     page(
         400,
         "bad",

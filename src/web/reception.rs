@@ -1,6 +1,6 @@
 //! What the front server of a public address is told: which answers are waited for, and the last word to monitors.
 
-use super::listener::{HealthWord, Page, PublicRequestPolicy, TokenBucket};
+use super::listener::{HealthAnswer, Page, PublicRequestPolicy, TokenBucket};
 use crate::error::excerpt;
 use crate::model::secret::{Fingerprint, fingerprint};
 use crate::oauth::ReturnedAddress;
@@ -85,7 +85,7 @@ impl PublicCallbackGate {
     }
 
     /// These are open now; `None`: that can't be told for the moment.
-    pub(super) fn looked(&self, open: Option<Vec<Fingerprint>>) {
+    pub(super) fn set_open_flows(&self, open: Option<Vec<Fingerprint>>) {
         let (mut known, now) = (lock(&self.known), Instant::now());
         (known.looked, known.asked) = (Some(now), false);
         let Some(open) = open else { return };
@@ -125,18 +125,18 @@ impl PublicRequestPolicy for PublicCallbackGate {
         leave.unwrap_or(false)
     }
 
-    fn health(&self) -> HealthWord {
+    fn health(&self) -> HealthAnswer {
         let (mut health, now) = (lock(&self.health), Instant::now());
         // defense: S62 monitors-hear-the-last-word
         if health.leave.take(MONITORS, now) {
-            return HealthWord::Ask;
+            return HealthAnswer::Ask;
         }
         let fresh = |(at, _): &&(Instant, Page)| now.saturating_duration_since(*at) < WORD_LASTS;
         health
             .last
             .as_ref()
             .filter(fresh)
-            .map_or(HealthWord::Ask, |(_, page)| HealthWord::Repeat(page.clone()))
+            .map_or(HealthAnswer::Ask, |(_, page)| HealthAnswer::Repeat(page.clone()))
     }
 
     fn no_word(&self) -> Page {
@@ -174,7 +174,7 @@ mod tests {
     fn an_answer_to_an_open_question_is_expected_wherever_its_state_stands() {
         let (it, _) = reception();
         assert!(it.wants_a_look());
-        it.looked(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
+        it.set_open_flows(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
         for target in [
             "/callback?code=c&state=s-1",
             "/callback?error=access_denied&state=s%2D2",
@@ -188,17 +188,17 @@ mod tests {
             assert!(!it.expects(target), "{target}");
         }
         // A question that was closed a moment ago is still known: its browser may ask again.
-        it.looked(Some(vec![]));
+        it.set_open_flows(Some(vec![]));
         assert!(it.expects("/callback?code=c&state=s-1"));
         // So is everything while the ledger can't be read.
-        it.looked(None);
+        it.set_open_flows(None);
         assert!(it.expects("/callback?code=c&state=s-1"));
     }
 
     #[test]
     fn one_answer_makes_no_storm() {
         let (it, _) = reception();
-        it.looked(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
+        it.set_open_flows(Some(vec![fingerprint("s-1"), fingerprint("s-2")]));
         let passed = (0..100).filter(|_| it.expects("/callback?state=s-1")).count();
         assert!((10..=12).contains(&passed), "{passed}");
         assert!(it.expects("/callback?state=s-2"));
@@ -207,7 +207,7 @@ mod tests {
     #[test]
     fn a_flood_of_monitors_hears_the_last_word_again() {
         let (it, _) = reception();
-        let asks = |it: &PublicCallbackGate| matches!(it.health(), HealthWord::Ask);
+        let asks = |it: &PublicCallbackGate| matches!(it.health(), HealthAnswer::Ask);
         assert!((0..10).all(|_| asks(&it)));
         // Before there was a word, there is none to repeat.
         assert!(asks(&it));
@@ -220,7 +220,7 @@ mod tests {
         let (it, _) = reception();
         let repeats = |_| {
             it.no_word();
-            matches!(it.health(), HealthWord::Repeat(_))
+            matches!(it.health(), HealthAnswer::Repeat(_))
         };
         assert!((0..1000).any(repeats));
     }

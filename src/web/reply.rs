@@ -42,7 +42,7 @@ impl BrowserReply {
     }
 
     pub fn no_question(self, e: &Error) {
-        let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::unasked);
+        let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::no_open_link);
         self.answer(page);
     }
 
@@ -53,9 +53,9 @@ impl BrowserReply {
     }
 
     /// It's kept, and the next command finishes it.
-    pub fn kept(self) {
+    pub fn saved(self) {
         let page = match self.reader {
-            PageAudience::Operator => pages::kept(&self.license),
+            PageAudience::Operator => pages::saved(&self.license),
             PageAudience::Admin => pages::being_finished(&self.license),
         };
         self.answer(page);
@@ -85,14 +85,14 @@ impl BrowserReply {
         self.answer(page);
     }
 
-    pub fn already(self) {
-        let page = pages::already(&self.license);
+    pub fn answered_before(self) {
+        let page = pages::answered_before(&self.license);
         self.answer(page);
     }
 
     /// Another admin's grant is held.
-    pub fn held(self, granted_by: &str) {
-        let page = pages::held(self.reader, &self.license, granted_by);
+    pub fn awaiting_approval(self, granted_by: &str) {
+        let page = pages::awaiting_approval(self.reader, &self.license, granted_by);
         self.answer(page);
     }
 
@@ -109,7 +109,7 @@ impl BrowserReply {
     fn told_an_operator(&self, error: &Error) -> Page {
         let reason = clean(&error.to_string());
         match error {
-            e if is_kept(e) => pages::kept(&self.license),
+            e if is_kept(e) => pages::saved(&self.license),
             e if e.answer_lost() => pages::uncertain(self.reader, &self.license, &reason),
             _ => pages::failed(self.reader, &self.license, &reason),
         }
@@ -119,7 +119,7 @@ impl BrowserReply {
         match public_words::end_of(error) {
             PublicOutcome::BeingFinished => pages::being_finished(&self.license),
             PublicOutcome::NotNow => pages::not_now(),
-            PublicOutcome::Already => pages::already(&self.license),
+            PublicOutcome::Already => pages::answered_before(&self.license),
             PublicOutcome::Uncertain(reason) => pages::uncertain(self.reader, &self.license, reason),
             PublicOutcome::Failed(reason) => pages::failed(self.reader, &self.license, reason),
         }

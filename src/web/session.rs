@@ -11,8 +11,10 @@ use crate::model::ids::FlowId;
 use crate::model::provider::RedirectHost;
 use crate::model::secret::Secret;
 use crate::oauth::{self, AuthorizationRequest, CodeExchange, ProviderClient, ReturnedAddress};
-use crate::system::{BrowserChoice, Env, KeyInputGuard, LaunchOutcome, TypedInput, presentable, threads};
-use crate::web::listener::{Host, Listener, Serving};
+use crate::system::{
+    BrowserChoice, Env, KeyInputGuard, LaunchOutcome, TypedInput, check_safe_to_open, threads,
+};
+use crate::web::listener::{Listener, LoopbackHost, Serving};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -33,13 +35,13 @@ impl ListeningSession {
     pub fn bind(env: &Env, client: ProviderClient, port: Option<u16>) -> Result<Self> {
         let provider = &client.provider;
         let host = match provider.redirect.host {
-            RedirectHost::Ipv4Literal => Host::Ipv4Literal,
-            RedirectHost::Localhost => Host::Localhost,
+            RedirectHost::Ipv4Literal => LoopbackHost::Ipv4Literal,
+            RedirectHost::Localhost => LoopbackHost::Localhost,
         };
         let wanted = port.or(provider.redirect.port).filter(|port| *port != 0);
         let unbound = socket::unbound(wanted);
         let runtime = env.net()?;
-        threads::rehearse(threads::OF_A_CONSENT)?;
+        threads::rehearse(threads::THREADS_PER_CONSENT)?;
         let (sender, events) = channel();
         let router = Arc::new(Mutex::new(CallbackRouter::new(&client)));
         let serve = |wanted: Option<u16>| {
@@ -103,7 +105,7 @@ impl ListeningSession {
         if *choice == BrowserChoice::None {
             return None;
         }
-        if let Err(why) = presentable(address) {
+        if let Err(why) = check_safe_to_open(address) {
             return Some(LaunchOutcome::Failed(why.into()));
         }
         let path = callback_router::lock(&self.router).launches.add(flow.clone(), address.to_owned());

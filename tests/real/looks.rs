@@ -5,7 +5,7 @@ use crate::support::{PROGRAM, Rig, outside};
 use biotrack_auth::config::Config;
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, AuthorizationWithFlows};
-use biotrack_auth::model::expiry::{days_left, horizon};
+use biotrack_auth::model::expiry::{days_left, latest_end_within};
 use biotrack_auth::model::ids::Generation;
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::selection::{self, Filter};
@@ -49,7 +49,7 @@ fn records() -> impl Strategy<Value = Vec<Authorization>> {
 
 fn verdict(
     rows: &[AuthorizationWithFlows],
-    beside: selection::QuietRecords,
+    beside: selection::UncountedRecords,
     provider: &Provider,
     now: Timestamp,
 ) -> (u8, String) {
@@ -81,18 +81,18 @@ proptest! {
             let meant = |of: Vec<AuthorizationWithFlows>| -> Vec<AuthorizationWithFlows> {
                 of.into_iter().filter(|it| narrowing.admits(&it.record, &provider, now)).collect()
             };
-            let near = ledger.standings_near(&provider.profile, horizon(now, window)).unwrap();
+            let near = ledger.standings_near(&provider.profile, latest_end_within(now, window)).unwrap();
             prop_assert_eq!(meant(near), meant(all.clone()));
         }
 
         let near = ledger
-            .near_and_beside(&provider.profile, horizon(now, SignedDuration::from_hours(20 * 24)))
+            .expiring_and_uncounted(&provider.profile, latest_end_within(now, SignedDuration::from_hours(20 * 24)))
             .unwrap();
         let counted = near.quiet.active + near.quiet.pending + near.quiet.deactivated;
         prop_assert_eq!(near.standings.len() + counted, all.len());
-        let whole = verdict(&all, selection::QuietRecords::default(), &provider, now);
+        let whole = verdict(&all, selection::UncountedRecords::default(), &provider, now);
         let days_left = near.quiet.first_end.map(|end| days_left(end, now, &provider.zone));
-        let quiet = selection::QuietRecords { days_left, ..near.quiet };
+        let quiet = selection::UncountedRecords { days_left, ..near.quiet };
         prop_assert_eq!(verdict(&near.standings, quiet, &provider, now), whole);
 
         for standing in &all {
@@ -103,7 +103,7 @@ proptest! {
             selectors.push("nobody".into());
             for selector in selectors {
                 let one = |among: &[AuthorizationWithFlows]| {
-                    selection::one(&selector, Some(""), among, |it| &it.record)
+                    selection::resolve_one(&selector, Some(""), among, |it| &it.record)
                         .map(|it| it.record.key.clone())
                         .map_err(|e| e.to_string())
                 };

@@ -3,8 +3,8 @@
 use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace};
 use crate::error::{Error, Result};
-use crate::model::authorization::next_of;
-use crate::model::ids::Key;
+use crate::model::authorization::command_with;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind, partial_of};
 use crate::model::provider::Provider;
 use crate::model::run_counts::RunCounts;
@@ -24,7 +24,7 @@ pub(super) fn partial(
         failed.iter().partition(|outcome| outcome.ending == OutcomeKind::AwaitingApproval);
     let renewing = |which: &[&Outcome], flags: &[&str]| {
         let keys: Vec<_> = which.iter().map(|outcome| &outcome.key).collect();
-        next_of("renew", flags, provider.other(), &keys)
+        command_with("renew", flags, provider.other(), &keys)
     };
     let take = (1..=NAMED).contains(&held.len()).then(|| renewing(&held, &["--awaiting"]));
     let ask = match to_ask.len() {
@@ -46,7 +46,7 @@ pub(super) fn answer(
     workspace: &Workspace<'_>,
     form: OutputFormat,
     outcomes: &[Outcome],
-    left: Vec<Key>,
+    left: Vec<LicenseId>,
     exit: u8,
     error: Option<&Error>,
 ) -> Result<()> {

@@ -3,7 +3,7 @@
 use super::answer::{answer, partial};
 use super::reporter::BulkReporter;
 use super::run::{ResumedRun, Run};
-use super::start::{before, left_over, skipped};
+use super::start::{before, finish_earlier, skipped};
 use crate::command::consent::{ConsentArgs, messages, say_what_comes};
 use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace, online};
@@ -39,7 +39,7 @@ pub(super) fn run<'a>(
     let places = resumed.as_ref().map_or_else(|| (0..plan.items.len()).collect(), |it| it.places.clone());
     let items: Vec<(usize, PlannedLicense)> = places.into_iter().zip(plan.items).collect();
     let mut outcomes = Vec::new();
-    let mut left_over = left_over(call, workspace, &known, &items);
+    let mut left_over = finish_earlier(call, workspace, &known, &items);
     let mut asked = Vec::with_capacity(items.len());
     for (at, (_, item)) in items.iter().enumerate() {
         match left_over.iter().position(|(found, _)| *found == at) {
@@ -100,7 +100,7 @@ pub(super) fn run<'a>(
     say_what_comes(call, &provider, &handed, life);
     for (at, it) in handed.iter().enumerate() {
         if handing.qr {
-            call.env.terminal.always(&format!("{}:", it.item.key));
+            call.env.terminal.print_always(&format!("{}:", it.item.key));
         }
         // One clipboard has room for all of them, once.
         handing.show(call, &it.address, (at + 1 == handed.len()).then(|| text.trim_end()));

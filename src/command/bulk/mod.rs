@@ -13,9 +13,9 @@ use super::form::OutputFormat;
 use super::hook_runner::HookRunner;
 use super::{Invocation, Workspace};
 use crate::consent::{ConsentRun, RunOptions};
-use crate::error::{Error, Kind, Result, clean};
+use crate::error::{Error, ErrorCode, Result, clean};
 use crate::ledger::{EventGrant, Ledger};
-use crate::model::authorization::next_of;
+use crate::model::authorization::command_with;
 use crate::model::consent::Fact;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::pace::Pace;
@@ -24,12 +24,12 @@ use crate::model::provider::Provider;
 use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
 use crate::model::spread::SpreadProposal;
-use crate::report::{PlanDocument, RunEvent, RunEventKind, Subject, plan};
+use crate::report::{EventLicense, PlanDocument, RunEvent, RunEventKind, plan};
 use crate::system::{BrowserChoice, is_there};
 use crate::web::{ListeningSession, Worklist, WorklistEntry, WorklistView};
 use answer::{answer, partial};
 use reporter::BulkReporter;
-use start::{before, left_over, skipped};
+use start::{before, finish_earlier, skipped};
 use std::time::Instant;
 use url::Url;
 
@@ -109,7 +109,7 @@ pub(super) fn run<'a>(
         watch.planned(item, known.get(&item.key));
     }
     before(&mut watch, &known, &plan.left_out);
-    let left_over = left_over(call, workspace, &known, &items);
+    let left_over = finish_earlier(call, workspace, &known, &items);
     // Who may click there is who has the address: a person at this terminal, or whom they gave it.
     let worklist = match attended || choice == BrowserChoice::None {
         true => Some(worklist(call, &provider, &mut session, &items)?),
@@ -127,7 +127,7 @@ pub(super) fn run<'a>(
         worklist,
     };
     let mut pace = Pace::new(tabs, attended, admins);
-    pace.heard(Instant::now());
+    pace.on_answer(Instant::now());
     let mut round = ConsentRun::new(
         call.env,
         &mut workspace.custody,
@@ -139,7 +139,7 @@ pub(super) fn run<'a>(
         &mut watch,
     );
     for (at, kept) in left_over {
-        round.known(at, kept);
+        round.stored(at, kept);
     }
     let ended = round.run();
     drop(keys);
@@ -154,14 +154,14 @@ pub(super) fn run<'a>(
         workspace.custody.ledger_mut().end_run(id)?;
     }
     let error = if ended.interrupted && !left.is_empty() {
-        Some(Error::Interrupted { next: Some(next_of("renew", &["--resume"], provider.other(), &[])) })
+        Some(Error::Interrupted { next: Some(command_with("renew", &["--resume"], provider.other(), &[])) })
     } else {
         ended.stopped.or_else(|| partial(call, &provider, verb, &outcomes))
     };
     let exit = match &error {
-        Some(Error::Interrupted { .. }) => Kind::Interrupted.exit(),
+        Some(Error::Interrupted { .. }) => ErrorCode::Interrupted.exit(),
         // What is left has failed of the same.
-        Some(e) if exit_of(&outcomes) != e.exit() && !outcomes.is_empty() => Kind::Partial.exit(),
+        Some(e) if exit_of(&outcomes) != e.exit() && !outcomes.is_empty() => ErrorCode::Partial.exit(),
         Some(e) => e.exit(),
         None => 0,
     };
@@ -211,7 +211,7 @@ fn worklist(
     if let Some(address) = session.worklist_address() {
         call.env
             .terminal
-            .always(&format!("Open the worklist in a browser on this machine:\n\n  {address}\n"));
+            .print_always(&format!("Open the worklist in a browser on this machine:\n\n  {address}\n"));
         // Where the answers come, and where the worklist is: the same port, unless the redirect's is always the same.
         let mut ports: Vec<_> = [session.redirect_uri(), address]
             .iter()
@@ -247,7 +247,7 @@ pub(super) fn dry_run(
                     Some(ledger) => ledger.event_key(&provider.profile, key, EventGrant::Now)?,
                     None => GrantEventKey::of(&provider.profile, key, None),
                 };
-                let subject = Subject { key, common: &common, standing: None, provider };
+                let subject = EventLicense { key, common: &common, standing: None, provider };
                 call.json_line(&RunEvent::about(happening, now, subject, Some(why.clone()), None))
             });
             let lines = lines.collect::<Result<String>>()?;

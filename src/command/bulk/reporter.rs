@@ -9,14 +9,14 @@ use crate::custody::Custody;
 use crate::error::{clean, licenses};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::duration::in_words;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::pace::{Pace, PauseReason, time_left};
 use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
 use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{RunEvent, RunEventKind, Subject};
+use crate::report::{EventLicense, RunEvent, RunEventKind};
 use crate::system::{LaunchOutcome, MovingLines};
 use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -30,12 +30,12 @@ pub(super) struct BulkReporter<'w> {
     provider: &'w Provider,
     /// Runs the hooks of what happens meanwhile.
     pub hooks: Option<HookRunner<'w>>,
-    common: HashMap<Key, GrantEventKey>,
+    common: HashMap<LicenseId, GrantEventKey>,
     verb: &'static str,
     /// A person's keys are read: they can be offered.
     pub reads_keys: bool,
     began: Instant,
-    open: BTreeMap<Key, (String, Instant)>,
+    open: BTreeMap<LicenseId, (String, Instant)>,
     waiting_of: BTreeMap<String, usize>,
     /// The state of the whole, where it's shown.
     lines: MovingLines,
@@ -46,11 +46,11 @@ impl<'w> BulkReporter<'w> {
     pub fn new(
         call: &'w Invocation<'w>,
         provider: &'w Provider,
-        common: HashMap<Key, GrantEventKey>,
+        common: HashMap<LicenseId, GrantEventKey>,
         verb: &'static str,
         total: usize,
     ) -> Self {
-        let lines = if total > 0 { call.env.terminal.moving() } else { MovingLines::hidden() };
+        let lines = if total > 0 { call.env.terminal.progress_lines() } else { MovingLines::hidden() };
         let (open, waiting_of) = (BTreeMap::new(), BTreeMap::new());
         Self {
             call,
@@ -74,7 +74,7 @@ impl<'w> BulkReporter<'w> {
     }
 
     /// One that isn't taken.
-    pub fn left_out(&mut self, key: &Key, standing: Option<&AuthorizationWithFlows>, why: &str) {
+    pub fn left_out(&mut self, key: &LicenseId, standing: Option<&AuthorizationWithFlows>, why: &str) {
         self.event(RunEventKind::Ended(OutcomeKind::Skipped), key, standing, Some(why.to_owned()), None);
         self.info(&format!("– {key}: skipped, {why}"));
     }
@@ -92,13 +92,13 @@ impl<'w> BulkReporter<'w> {
     fn event(
         &self,
         happening: RunEventKind,
-        key: &Key,
+        key: &LicenseId,
         standing: Option<&AuthorizationWithFlows>,
         why: Option<String>,
         address: Option<String>,
     ) {
         if let Some(common) = self.common.get(key) {
-            let subject = Subject { key, common, standing, provider: self.provider };
+            let subject = EventLicense { key, common, standing, provider: self.provider };
             self.write(&RunEvent::about(happening, self.call.env.clock.now(), subject, why, address));
         }
     }
@@ -115,7 +115,7 @@ impl<'w> BulkReporter<'w> {
     }
 
     fn always(&self, text: &str) {
-        self.call.env.terminal.always(text);
+        self.call.env.terminal.print_always(text);
     }
 
     /// The state of the whole, and what a person can do.
@@ -205,7 +205,7 @@ impl ProgressReporter for BulkReporter<'_> {
             let event = match why {
                 Some(why) => {
                     let (standing, provider) = (outcome.standing.as_ref(), self.provider);
-                    let subject = Subject { key: &item.key, common, standing, provider };
+                    let subject = EventLicense { key: &item.key, common, standing, provider };
                     let skipped = RunEventKind::Ended(OutcomeKind::Skipped);
                     RunEvent::about(skipped, now, subject, Some(why.to_owned()), None)
                 }
@@ -225,7 +225,7 @@ impl ProgressReporter for BulkReporter<'_> {
             }
             (OutcomeKind::HandedOff, _) => format!("→ {named}: a link was made"),
             (OutcomeKind::Skipped, _) => format!("– {named}: {}", why.unwrap_or("skipped")),
-            (_, Some(error)) => format!("✗ {named}: {}", error.about(item.key.license.as_str())),
+            (_, Some(error)) => format!("✗ {named}: {}", error.without_license(item.key.license.as_str())),
             (_, None) => format!("✗ {named}: {} failed", self.verb),
         });
     }

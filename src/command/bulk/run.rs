@@ -2,7 +2,7 @@
 
 use crate::command::form::OutputFormat;
 use crate::model::authorization::AuthorizationWithFlows;
-use crate::model::ids::{Key, RunId};
+use crate::model::ids::{LicenseId, RunId};
 use crate::model::plan::Plan;
 use std::collections::HashMap;
 
@@ -18,7 +18,7 @@ pub(in crate::command) struct Run {
 }
 
 /// A profile's records with their open questions, by license.
-pub(in crate::command) type RecordsByLicense = HashMap<Key, AuthorizationWithFlows>;
+pub(in crate::command) type RecordsByLicense = HashMap<LicenseId, AuthorizationWithFlows>;
 
 /// A run in the ledger that is gone on with.
 pub(in crate::command) struct ResumedRun {

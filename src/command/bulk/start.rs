@@ -11,7 +11,7 @@ use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::{LeftOut, PlannedLicense};
 
 /// What earlier runs left of these licenses is finished before anyone is asked: a code lives minutes.
-pub(super) fn left_over(
+pub(super) fn finish_earlier(
     call: &Invocation<'_>,
     workspace: &mut Workspace<'_>,
     known: &RecordsByLicense,

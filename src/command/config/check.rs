@@ -4,14 +4,14 @@ use super::globals::{Globals, answer_json};
 use crate::config::{Config, missing};
 use crate::error::clean;
 use crate::error::{Error, Report, Result};
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use serde::Serialize;
 
 /// What was found.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct CheckDocument {
     schema: u8,
     path: String,
     profiles: Vec<String>,
@@ -29,7 +29,7 @@ pub fn run(globals: Globals, env: &Env) -> Result<u8> {
     let problems: Vec<_> = problems.into_iter().map(|problem| Error::from(problem).report()).collect();
     let exit = if problems.is_empty() { 0 } else { 2 };
     if globals.json {
-        answer_json(env, &Answer { schema: SCHEMA, path, profiles, problems })?;
+        answer_json(env, &CheckDocument { schema: DOCUMENT_VERSION, path, profiles, problems })?;
         return Ok(exit);
     }
     let mut lines: String = problems

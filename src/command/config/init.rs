@@ -11,7 +11,7 @@ use crate::model::provider::Provider;
 use crate::model::secret::Secret;
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::{Env, files};
 use clap::ValueEnum;
 use serde::Serialize;
@@ -51,7 +51,7 @@ pub struct Args {
 /// What was made.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct InitDocument {
     schema: u8,
     profile: String,
     path: String,
@@ -124,7 +124,14 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
             .collect();
         answer_json(
             env,
-            &Answer { schema: SCHEMA, profile: new.name, path, vault: kind, missing, secret_missing },
+            &InitDocument {
+                schema: DOCUMENT_VERSION,
+                profile: new.name,
+                path,
+                vault: kind,
+                missing,
+                secret_missing,
+            },
         )?;
     }
     Ok(0)

@@ -6,7 +6,7 @@ use crate::custody::move_ledger;
 use crate::error::{Error, Result, clean, counted, licenses};
 use crate::model::server::LedgerPlace;
 use crate::model::vault_kind::VaultKind;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -32,7 +32,7 @@ pub struct MoveArgs {
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct LedgerDocument {
     schema: u8,
     ledger: String,
     /// The number of records.
@@ -69,7 +69,10 @@ pub fn run(Action::Move(args): &Action, globals: Globals, env: &Env) -> Result<u
         counted(links, "history entry", "history entries")
     ));
     if globals.json {
-        answer_json(env, &Answer { schema: SCHEMA, ledger: clean(&args.to), records, links })?;
+        answer_json(
+            env,
+            &LedgerDocument { schema: DOCUMENT_VERSION, ledger: clean(&args.to), records, links },
+        )?;
     }
     Ok(0)
 }

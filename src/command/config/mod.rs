@@ -16,7 +16,7 @@ mod vaults;
 pub use globals::Globals;
 
 use crate::error::{Result, clean};
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use globals::answer_json;
 use serde::Serialize;
@@ -142,7 +142,7 @@ pub struct PathAnswer {
 fn path(globals: Globals, env: &Env) -> Result<u8> {
     let path = clean(&env.paths.config.display().to_string());
     if globals.json {
-        answer_json(env, &PathAnswer { schema: SCHEMA, path })?;
+        answer_json(env, &PathAnswer { schema: DOCUMENT_VERSION, path })?;
     } else {
         env.terminal.answer(&format!("{path}\n"))?;
     }

@@ -7,7 +7,7 @@ use crate::config::{Config, NewVault, change_vault};
 use crate::custody::{SealLabeler, reseal};
 use crate::error::{Error, Result, clean, counted};
 use crate::model::vault_kind::VaultKind;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use crate::vault::{check_recipient, recipient_of};
 use serde::Serialize;
@@ -50,7 +50,7 @@ pub struct RecipientArgs {
 /// The recipients.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct RecipientsDocument {
     schema: u8,
     recipients: Vec<ShownRecipient>,
     /// How many token sets were resealed.
@@ -106,7 +106,7 @@ fn run_once(action: &Action, globals: Globals, env: &Env) -> Result<u8> {
         }
     };
     if !wanted.contains(&own) {
-        env.terminal.always(
+        env.terminal.print_always(
             "Note: this host is not one of the recipients, so commands that read tokens (refresh, revoke) fail here.",
         );
     }
@@ -149,7 +149,7 @@ fn taken_off_the_list(recipients: &[String], config: &Config, env: &Env) -> Resu
     }
     let mut ledger = open_ledger(env, config)?;
     for host in &hosts {
-        if let Some(name) = ledger.host_is_gone(host.trim())? {
+        if let Some(name) = ledger.unlist_host(host.trim())? {
             env.terminal.info(&format!(
                 "{} is no longer listed as a listening host: new hand-offs aren't sealed to it. It is listed again when it runs listen.",
                 clean(&name)
@@ -196,7 +196,11 @@ fn told(recipients: &[String], own: &str, resealed: usize, globals: Globals, env
         let shown = |it: &String| ShownRecipient { recipient: it.clone(), own: it == own };
         answer_json(
             env,
-            &Answer { schema: SCHEMA, recipients: recipients.iter().map(shown).collect(), resealed },
+            &RecipientsDocument {
+                schema: DOCUMENT_VERSION,
+                recipients: recipients.iter().map(shown).collect(),
+                resealed,
+            },
         )?;
         return Ok(0);
     }

@@ -3,7 +3,7 @@
 use super::globals::{Globals, answer_json};
 use crate::config::{SettingChange, set_setting};
 use crate::error::{Error, Result, clean};
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub struct Args {
 /// What was set.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct SetDocument {
     schema: u8,
     path: String,
     /// The full key; `profiles.NAME.KEY` for a profile's setting.
@@ -53,7 +53,10 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         let json = |value: &Option<toml::Value>| value.as_ref().and_then(|it| serde_json::to_value(it).ok());
         let path = clean(&env.paths.config.display().to_string());
         let value = json(&after).unwrap_or_default();
-        answer_json(env, &Answer { schema: SCHEMA, path, key, before: json(&before), value, changed })?;
+        answer_json(
+            env,
+            &SetDocument { schema: DOCUMENT_VERSION, path, key, before: json(&before), value, changed },
+        )?;
     }
     Ok(0)
 }

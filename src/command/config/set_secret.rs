@@ -6,14 +6,14 @@ use crate::config::{Config, needs_secret};
 use crate::error::{Error, Result};
 use crate::model::secret::Secret;
 use crate::model::vault_kind::VaultKind;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use serde::Serialize;
 
 /// Where the secret is now.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct SetSecretDocument {
     schema: u8,
     profile: String,
     vault: VaultKind,
@@ -35,7 +35,7 @@ pub fn run(globals: Globals, env: &Env) -> Result<u8> {
     vaults::keep(env, vault, &config.recipients, &provider, &secret)?;
     env.terminal.info(&format!("The client secret of {profile} is in the vault ({vault})."));
     if globals.json {
-        answer_json(env, &Answer { schema: SCHEMA, profile, vault })?;
+        answer_json(env, &SetSecretDocument { schema: DOCUMENT_VERSION, profile, vault })?;
     }
     Ok(0)
 }

@@ -4,7 +4,7 @@ use super::globals::{Globals, answer_json};
 use crate::config::{Config, EffectiveSetting, Origin};
 use crate::error::Result;
 use crate::error::clean;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use serde::Serialize;
 
@@ -19,7 +19,7 @@ pub struct Args {
 /// The settings of one profile.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct ShowDocument {
     schema: u8,
     profile: String,
     settings: Vec<ShownSetting>,
@@ -51,7 +51,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
                 origin: setting.origin.to_string(),
             })
             .collect();
-        answer_json(env, &Answer { schema: SCHEMA, profile, settings })?;
+        answer_json(env, &ShowDocument { schema: DOCUMENT_VERSION, profile, settings })?;
     } else {
         env.terminal.answer(&aligned(&settings, args.origin))?;
     }

@@ -9,7 +9,7 @@ use crate::custody::{ResealSummary, SealLabeler, note_new_seals, renew_seals};
 use crate::error::{Error, Result, clean, counted};
 use crate::ledger::Ledger;
 use crate::model::vault_kind::VaultKind;
-use crate::report::SCHEMA;
+use crate::report::DOCUMENT_VERSION;
 use crate::system::Env;
 use crate::vault::Vault;
 use crate::vault::find_or_create_identity;
@@ -30,7 +30,7 @@ pub struct Args {
 /// What was moved.
 #[derive(Debug, Serialize, schemars::JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Answer {
+pub struct VaultDocument {
     schema: u8,
     vault: VaultKind,
     /// How many secrets moved.
@@ -63,7 +63,7 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     };
     let from = vault(env, other, &recipients);
     let mut ledger = open_ledger(env, &config)?;
-    ledger.shows_that_we_live()?;
+    ledger.mark_alive()?;
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let seals = SealLabeler::of(&ledger, config.registrations());
@@ -80,7 +80,13 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         let path = clean(&env.paths.config.display().to_string());
         answer_json(
             env,
-            &Answer { schema: SCHEMA, vault: args.kind, moved, renewed: renewed.renewed, path },
+            &VaultDocument {
+                schema: DOCUMENT_VERSION,
+                vault: args.kind,
+                moved,
+                renewed: renewed.renewed,
+                path,
+            },
         )?;
     }
     Ok(u8::from(!renewed.refused.is_empty()))
@@ -96,7 +102,7 @@ fn renewed(
     env: &Env,
 ) -> Result<ResealSummary> {
     let mut agree = |question: &str| {
-        env.terminal.agreed(args.yes, question, || format!("take secrets over ({question})"))
+        env.terminal.require_yes(args.yes, question, || format!("take secrets over ({question})"))
     };
     let renewed = renew_seals(ledger, vault, seals, env.clock.now(), Some(&mut agree))?;
     if renewed.left == 0 {
@@ -113,12 +119,12 @@ fn told(renewed: &ResealSummary, env: &Env) {
     if renewed.left > 0 {
         let secrets =
             counted(renewed.left, "secret from an older version is", "secrets from an older version are");
-        env.terminal.always(&format!(
+        env.terminal.print_always(&format!(
             "Note: {secrets} left, sealed to other hosts or recipients, or part of an open consent. Run this command on the other hosts, too."
         ));
     }
     for refused in &renewed.refused {
-        env.terminal.always(&format!("Not used: {refused}."));
+        env.terminal.print_always(&format!("Not used: {refused}."));
     }
 }
 

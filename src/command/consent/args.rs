@@ -149,15 +149,15 @@ impl HandOffArgs {
         if self.qr {
             match qr(address, !terminal.color_err()) {
                 Some(code) => {
-                    terminal.picture(&code);
+                    terminal.print_picture(&code);
                     let (rows, high) = (terminal.rows(), code.lines().count() + 1);
                     if let Some(rows) = rows.map(usize::from).filter(|rows| *rows < high) {
-                        terminal.always(&format!(
+                        terminal.print_always(&format!(
                             "The QR code has {high} rows, but this terminal has {rows}: enlarge the window or use a smaller font, then scan the code."
                         ));
                     }
                 }
-                None => terminal.always("The address is too long for a QR code."),
+                None => terminal.print_always("The address is too long for a QR code."),
             }
         }
         if let Some(copied) = copied.filter(|_| self.copy) {

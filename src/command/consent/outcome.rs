@@ -29,7 +29,7 @@ pub(super) fn outcome_of_left(
     any_user: bool,
 ) -> Outcome {
     if let StoreOutcome::Live { remarks } = &kept {
-        remarks.iter().for_each(|remark| call.env.terminal.always(remark));
+        remarks.iter().for_each(|remark| call.env.terminal.print_always(remark));
     }
     outcome_of(&mut workspace.custody, item, Ok(kept), |_| any_user)
 }

@@ -73,15 +73,16 @@ impl ProgressReporter for SingleReporter<'_> {
     fn opened(&mut self, item: &PlannedLicense, address: &str, how: OpenMethod, until: Instant) {
         let terminal = &self.call.env.terminal;
         terminal.info(&consent_card(self.provider, &item.key, &item.username));
-        terminal.always(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
+        terminal.print_always(&format!("Open this address in a browser on this machine:\n\n  {address}\n"));
         self.handing_off.show(self.call, address, Some(address));
         let advice = from_afar(self.call.env, waiting_port(address).as_slice());
         match how {
             OpenMethod::Browser(LaunchOutcome::Failed(why)) => {
                 let why = clean(&why);
                 // defense: S25 no-browser-is-no-end
-                terminal
-                    .always(&format!("No browser could be opened ({why}). Open the address above by hand."));
+                terminal.print_always(&format!(
+                    "No browser could be opened ({why}). Open the address above by hand."
+                ));
             }
             // Where there is no display, what was started shows nothing.
             OpenMethod::Browser(LaunchOutcome::Started) if advice.is_some() => {}
@@ -99,7 +100,7 @@ impl ProgressReporter for SingleReporter<'_> {
             terminal.info(&format!("The page must say: {}.", self.facts(item)));
         }
         self.until = until;
-        self.waiting = terminal.moving();
+        self.waiting = terminal.progress_lines();
         self.show(WAITING);
     }
 
@@ -112,7 +113,7 @@ impl ProgressReporter for SingleReporter<'_> {
     }
 
     fn remarks(&mut self, _: &PlannedLicense, remarks: &[String]) {
-        remarks.iter().for_each(|remark| self.call.env.terminal.always(remark));
+        remarks.iter().for_each(|remark| self.call.env.terminal.print_always(remark));
     }
 
     fn ended(&mut self, _: &PlannedLicense, _: &Outcome, _: Option<&str>) {

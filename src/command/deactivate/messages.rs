@@ -4,7 +4,7 @@ use super::targets::DeactivationScope;
 use crate::custody::Revocation;
 use crate::error::{Error, ProviderError, licenses};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::run_counts::RunCounts;
 
 /// What will be given up of one license, after "to".
@@ -66,15 +66,15 @@ pub(super) fn nothing(awaiting: bool) -> &'static str {
 }
 
 /// One of which nothing is left to give up.
-pub(super) fn nothing_left(key: &Key, awaiting: bool) -> String {
+pub(super) fn nothing_left(key: &LicenseId, awaiting: bool) -> String {
     match awaiting {
         true => format!("No grant for {} awaits approval: nothing to do.\n", key.license),
         false => format!("{} is already deactivated: nothing to do.\n", key.license),
     }
 }
 
-pub(super) fn failed(key: &Key, e: &Error) -> String {
-    format!("{} could not be deactivated: {}.\n", key.license, e.about(key.license.as_str()))
+pub(super) fn failed(key: &LicenseId, e: &Error) -> String {
+    format!("{} could not be deactivated: {}.\n", key.license, e.without_license(key.license.as_str()))
 }
 
 /// What came of several, in a line.
@@ -87,7 +87,7 @@ pub(super) fn sum(counts: RunCounts) -> String {
 pub(in super::super) const LOST: &str = "BioTrack's answer to a grant was lost: the grant may still be valid, and there is no token to revoke it with; the admin can remove it.";
 
 /// The two results, apart. `in_doubt`: an answer of the provider had been lost.
-pub(super) fn results(key: &Key, revocation: &Revocation, in_doubt: bool) -> String {
+pub(super) fn results(key: &LicenseId, revocation: &Revocation, in_doubt: bool) -> String {
     let here = format!("{} is deactivated here; its history is kept.", key.license);
     let there = match revocation {
         Revocation::Revoked => "At BioTrack: revoked.",
@@ -124,7 +124,7 @@ const NOT_ASKED: &str = "At BioTrack: not revoked (--local-only); the grant stay
 /// The same of what stood beside the license's own grant, which `lives` or doesn't; `again`: the command that tries its
 /// revocation once more.
 pub(super) fn discarded(
-    key: &Key,
+    key: &LicenseId,
     extent: &DeactivationScope,
     revocation: &Revocation,
     lives: bool,

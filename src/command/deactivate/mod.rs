@@ -8,11 +8,13 @@ mod warnings;
 use super::context::reading;
 use super::form::{self, OutputFormat};
 use super::{Invocation, Workspace, online, outcome_or_error};
-use crate::custody::{DeactivationResult, RecoveryOutcome, Revocation, RevocationMode, has_left};
+use crate::custody::{
+    DeactivationResult, RecoveryOutcome, Revocation, RevocationMode, has_something_to_revoke,
+};
 use crate::error::{Error, LedgerError, ProviderError, Result, clean};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows, discard_waiting, selector};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::model::selection;
@@ -158,7 +160,7 @@ fn warn<'s>(
     call: &Invocation<'_>,
 ) -> Result<Vec<(&'s AuthorizationWithFlows, DeactivationScope)>> {
     let going: Vec<_> = chosen.iter().filter_map(|it| Some((it.standing, it.extent.clone()?))).collect();
-    let doubted = ledger.doubted(&provider.profile)?;
+    let doubted = ledger.possibly_spent(&provider.profile)?;
     warnings::of(&going, standings, &doubted, provider, call.env.clock.now())
         .iter()
         .for_each(|warning| call.env.terminal.info(warning));
@@ -199,12 +201,12 @@ fn chosen<'s>(
 ) -> Result<Vec<DeactivationTarget<'s>>> {
     let awaiting = if args.awaiting { ledger.awaiting(&provider.profile, None)? } else { Vec::new() };
     let left = |standing: &AuthorizationWithFlows| match standing.record.deactivated_at {
-        Some(_) => has_left(ledger, standing),
+        Some(_) => has_something_to_revoke(ledger, standing),
         None => Ok(true),
     };
     let named = match args.selectors[..] {
         [] => standings.iter().collect(),
-        _ => selection::several(&args.selectors, &provider.profile, standings, |it| &it.record)?,
+        _ => selection::resolve_all(&args.selectors, &provider.profile, standings, |it| &it.record)?,
     };
     let mut chosen = Vec::with_capacity(named.len());
     for standing in named {
@@ -277,7 +279,7 @@ fn give_up_all<'a>(
             }
             Some(extent) => give_up(args, call, workspace, key, extent, &mut reach),
         };
-        let ended = ended.map_err(|e| e.of_license(&selector(key, workspace.provider.other())));
+        let ended = ended.map_err(|e| e.for_license(&selector(key, workspace.provider.other())));
         let (outcome, said) = match ended {
             Ok(ended) => ended,
             Err(e) if going > 1 => {
@@ -347,7 +349,7 @@ fn give_up<'a>(
     args: &Args,
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
-    key: &Key,
+    key: &LicenseId,
     extent: &DeactivationScope,
     reach: &mut Option<RevocationTarget>,
 ) -> Result<(Outcome, String)> {
@@ -361,10 +363,10 @@ fn give_up<'a>(
     let custody = &mut workspace.custody;
     let before = custody.standing(key)?;
     let recovered = match reach {
-        RevocationTarget::Nobody => custody.abandon(key)?,
+        RevocationTarget::Nobody => custody.close_abandoned(key)?,
         RevocationTarget::Provider { .. } => custody.recover(key)?,
         // Given up here all the same; what an earlier run left must be finished first, though.
-        RevocationTarget::Away(_) if before.as_ref().is_some_and(|it| !it.is_asking()) => Vec::new(),
+        RevocationTarget::Away(_) if before.as_ref().is_some_and(|it| !it.has_open_flow()) => Vec::new(),
         RevocationTarget::Away(why) => return Err(why.clone().into()),
     };
     let reason = clean(args.reason.trim());
@@ -398,7 +400,7 @@ fn discard<'a>(
     args: &Args,
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
-    key: &Key,
+    key: &LicenseId,
     extent: &DeactivationScope,
     reach: &mut RevocationTarget,
 ) -> Result<(Outcome, String)> {
@@ -428,7 +430,7 @@ fn discard<'a>(
     reach.learn(&revocation);
     let standing = custody.standing(key)?;
     let again = standing.as_ref().map(|it| discard_waiting(&it.record, workspace.provider.other_profile));
-    let lives = standing.as_ref().is_some_and(|it| it.record.lives(call.env.clock.now()));
+    let lives = standing.as_ref().is_some_and(|it| it.record.has_valid_grant(call.env.clock.now()));
     let said = messages::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());
     let mut outcome = Outcome::of(key.clone(), OutcomeKind::Unchanged, standing);
     if let Revocation::Pending(e) = revocation {

@@ -7,12 +7,12 @@ use super::targets::DeactivationTarget;
 use crate::error::{Error, Result, licenses};
 use crate::ledger::Ledger;
 use crate::model::authorization::AuthorizationWithFlows;
-use crate::model::ids::{Key, Ubi};
+use crate::model::ids::{LicenseId, Ubi};
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of, partial_of};
 use crate::model::provider::Provider;
 use crate::model::reminder::GrantEventKey;
 use crate::model::run_counts::RunCounts;
-use crate::report::{RunEvent, RunEventKind, Subject, results};
+use crate::report::{EventLicense, RunEvent, RunEventKind, results};
 use std::collections::{BTreeSet, HashMap};
 
 pub(super) struct DeactivateReporter<'c, 'a> {
@@ -20,7 +20,7 @@ pub(super) struct DeactivateReporter<'c, 'a> {
     call: &'c Invocation<'a>,
     provider: &'c Provider,
     planned: usize,
-    common: HashMap<Key, GrantEventKey>,
+    common: HashMap<LicenseId, GrantEventKey>,
     /// Only what awaits approval is meant.
     awaiting: bool,
     /// Nothing is done: it's told what would be.
@@ -73,7 +73,7 @@ impl<'c, 'a> DeactivateReporter<'c, 'a> {
             };
             let Some(common) = self.common.get(&record.key) else { continue };
             let (provider, standing) = (self.provider, Some(it.standing));
-            let subject = Subject { key: &record.key, common, standing, provider };
+            let subject = EventLicense { key: &record.key, common, standing, provider };
             let at = self.call.env.clock.now();
             self.event(&RunEvent::about(RunEventKind::Planned, at, subject, Some(why), None))?;
         }

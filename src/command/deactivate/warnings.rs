@@ -4,7 +4,7 @@ use super::messages::names;
 use super::targets::DeactivationScope;
 use crate::error::{first_few, licenses};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows, State};
-use crate::model::ids::{Key, same_account};
+use crate::model::ids::{LicenseId, same_account};
 use crate::model::provider::{Provider, RevocationScope};
 use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,7 +20,7 @@ const BUSINESS_HOURS: std::ops::Range<i8> = 8..22;
 pub(super) fn of(
     going: &[(&AuthorizationWithFlows, DeactivationScope)],
     all: &[AuthorizationWithFlows],
-    doubted: &BTreeSet<Key>,
+    doubted: &BTreeSet<LicenseId>,
     provider: &Provider,
     now: Timestamp,
 ) -> Vec<String> {
@@ -71,7 +71,7 @@ fn stops_reporting(
 /// Whose newest tokens aren't here.
 fn may_miss(
     going: &[(&AuthorizationWithFlows, DeactivationScope)],
-    doubted: &BTreeSet<Key>,
+    doubted: &BTreeSet<LicenseId>,
 ) -> Option<String> {
     let missed = going.iter().map(|(it, _)| &it.record.key).filter(|key| doubted.contains(key));
     let missed: Vec<_> = missed.map(|key| key.license.to_string()).collect();
@@ -122,11 +122,13 @@ fn shared_with_waiting(
     all: &[AuthorizationWithFlows],
     now: Timestamp,
 ) -> impl Iterator<Item = String> {
-    let alone = going.iter().filter(move |(it, _)| !it.record.lives(now));
+    let alone = going.iter().filter(move |(it, _)| !it.record.has_valid_grant(now));
     alone.filter_map(move |(it, extent)| {
         let DeactivationScope::Awaiting(grant) = extent else { return None };
-        let others =
-            all.iter().map(|it| &it.record).filter(|other| other.key != it.record.key && other.lives(now));
+        let others = all
+            .iter()
+            .map(|it| &it.record)
+            .filter(|other| other.key != it.record.key && other.has_valid_grant(now));
         let sharing: Vec<_> = others
             .filter(|other| same_account(account(other), &grant.granted_by))
             .map(|other| other.key.to_string())

@@ -4,7 +4,7 @@ use super::Examination;
 use crate::command::{blind_spots, ledger_of, ledger_place, missing};
 use crate::error::{Error, LedgerError, clean, counted, first_few};
 use crate::ledger::{Ledger, Migration, SCHEMA};
-use crate::model::authorization::{AuthorizationWithFlows, Condition, next_of};
+use crate::model::authorization::{AuthorizationWithFlows, Condition, command_with};
 use crate::model::instant::for_machines;
 use crate::model::server::LedgerPlace;
 use crate::system::files::{self, FileSensitivity};
@@ -55,7 +55,8 @@ impl Examination<'_, '_> {
                 for_machines(host.listened),
                 clean(&host.recipient),
             );
-            let remove = next_of("config", &["recipients", "remove", host.recipient.as_str()], None, &[]);
+            let remove =
+                command_with("config", &["recipients", "remove", host.recipient.as_str()], None, &[]);
             self.note("hosts", found, Some(format!("To stop that: {remove}")));
         }
         Ok(())
@@ -104,7 +105,7 @@ impl Examination<'_, '_> {
                 self.note("ledger", found, None);
             }
         }
-        if let Some(why) = ledger.a_failover_loses()? {
+        if let Some(why) = ledger.failover_risk()? {
             let found = format!(
                 "replication isn't synchronous ({why}): a failover may lose the last commits, including recently refreshed tokens"
             );
@@ -133,14 +134,14 @@ impl Examination<'_, '_> {
         self.blind_spots(ledger)?;
         for profile in ledger.profiles()? {
             self.unstored(&ledger.standings(&profile)?);
-            let doubted = ledger.doubted(&profile)?;
+            let doubted = ledger.possibly_spent(&profile)?;
             if !doubted.is_empty() {
                 let found = format!(
                     "refresh tokens that may already be used, because the ledger went back in time: {}",
                     first_few(&doubted.iter().map(|key| key.license.as_str()).collect::<Vec<_>>(), 10)
                 );
                 let renew =
-                    next_of("renew", &[], Some(&profile), &doubted.iter().take(10).collect::<Vec<_>>());
+                    command_with("renew", &[], Some(&profile), &doubted.iter().take(10).collect::<Vec<_>>());
                 let fix = format!(
                     "Ask the admins to grant access again: {renew}; or try the tokens: biotrack-auth import --adopt"
                 );
@@ -203,7 +204,7 @@ impl Examination<'_, '_> {
         let paths = &self.call.env.paths;
         if files::check_private_folder(&paths.data).is_err()
             && self.fix
-            && files::provided_folder(&paths.data).is_ok()
+            && files::ensure_folder(&paths.data).is_ok()
         {
             self.fixed("files", "the data folder was open to other users; its mode is now 0700");
         }
@@ -283,7 +284,7 @@ impl Examination<'_, '_> {
     }
 
     fn room(&mut self) {
-        match files::room(&self.call.env.paths.data) {
+        match files::free_bytes(&self.call.env.paths.data) {
             Some(free) if free < LEAST_ROOM => {
                 let found = format!("only {} KiB are free for the ledger", free / 1024);
                 self.problem("disk", found, "Free some space: no consent starts on a full disk.");

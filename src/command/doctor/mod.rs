@@ -10,7 +10,7 @@ use super::Invocation;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::model::provider::Provider;
-use crate::report::{DoctorDocument, Finding, Health};
+use crate::report::{DoctorDocument, Finding, FindingLevel};
 use std::sync::Arc;
 
 /// Check what works here, and say how to fix what doesn't
@@ -42,30 +42,30 @@ struct Examination<'c, 'e> {
 
 impl Examination<'_, '_> {
     fn well(&mut self, check: &'static str, found: impl Into<String>) {
-        self.findings.push(Finding { check, health: Health::Well, found: found.into(), fix: None });
+        self.findings.push(Finding { check, health: FindingLevel::Well, found: found.into(), fix: None });
     }
 
     fn note(&mut self, check: &'static str, found: impl Into<String>, fix: Option<String>) {
-        self.findings.push(Finding { check, health: Health::Note, found: found.into(), fix });
+        self.findings.push(Finding { check, health: FindingLevel::Note, found: found.into(), fix });
     }
 
     fn fixed(&mut self, check: &'static str, found: impl Into<String>) {
-        self.findings.push(Finding { check, health: Health::Fixed, found: found.into(), fix: None });
+        self.findings.push(Finding { check, health: FindingLevel::Fixed, found: found.into(), fix: None });
     }
 
     fn problem(&mut self, check: &'static str, found: impl Into<String>, fix: impl Into<String>) {
         let fix = Some(fix.into());
-        self.findings.push(Finding { check, health: Health::Problem, found: found.into(), fix });
+        self.findings.push(Finding { check, health: FindingLevel::Problem, found: found.into(), fix });
     }
 
     /// Reports an error as a problem, unless an earlier check has reported the same one: a file that several checks need is
     /// named once.
     fn failed(&mut self, check: &'static str, error: &Error) {
         let found = error.to_string();
-        if self.findings.iter().any(|it| matches!(it.health, Health::Problem) && it.found == found) {
+        if self.findings.iter().any(|it| matches!(it.health, FindingLevel::Problem) && it.found == found) {
             return;
         }
-        self.findings.push(Finding { check, health: Health::Problem, found, fix: error.hint() });
+        self.findings.push(Finding { check, health: FindingLevel::Problem, found, fix: error.hint() });
     }
 
     /// The words that a suggested command needs to act on this profile.

@@ -5,7 +5,7 @@ use crate::config;
 use crate::error::{Error, Result};
 use crate::model::duration::in_words;
 use crate::model::provider::{Pkce, Provider};
-use crate::oauth::{Endpoints, SKEW, prepare, silent_endpoints};
+use crate::oauth::{CLOCK_SKEW_TOLERATED, Endpoints, prepare, silent_endpoints};
 use crate::system::{HttpOptions, Proxy, ProxyRules};
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl Examination<'_, '_> {
         }
         match endpoints.skew {
             // defense: S40 doctor-tells-of-clocks
-            Some(skew) if skew.abs() > SKEW => {
+            Some(skew) if skew.abs() > CLOCK_SKEW_TOLERATED => {
                 let way = if skew.is_negative() { "behind" } else { "ahead of" };
                 let found = format!("the provider's clock is {} {way} this machine's", in_words(skew.abs()));
                 self.problem("clock", found, "Set this machine's clock (NTP): expiries depend on it.");

@@ -3,11 +3,11 @@
 use super::Examination;
 use crate::config::{Config, needs_secret};
 use crate::custody::{SealLabeler, client_secret_place, is_out_of_place, recipients_differ};
-use crate::error::{Error, LedgerError, Result, Unopened, VaultError, counted, first_few, shell};
+use crate::error::{Error, LedgerError, Result, UnsealError, VaultError, counted, first_few, shell};
 use crate::ledger::{Ledger, SecretLocation, SecretOwner};
-use crate::model::authorization::next_of;
+use crate::model::authorization::command_with;
 use crate::model::flow::{SecretPlace, SecretRole};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::vault_kind::VaultKind;
 use crate::vault::{Vault, recipient_of};
 use std::collections::BTreeSet;
@@ -160,7 +160,7 @@ impl Examination<'_, '_> {
                         odd.push(e);
                         true
                     }
-                    Err(Error::Vault(VaultError::Sealed { reason: Unopened::OtherIdentity, .. })) => {
+                    Err(Error::Vault(VaultError::Sealed { reason: UnsealError::OtherIdentity, .. })) => {
                         foreign += 1;
                         true
                     }
@@ -213,7 +213,7 @@ impl Examination<'_, '_> {
 
     fn one_missing(&mut self, secret: &SecretLocation) {
         let named = self.named();
-        let quoted = |key: &Key| shell([key.to_string().as_str()]);
+        let quoted = |key: &LicenseId| shell([key.to_string().as_str()]);
         match &secret.owner {
             SecretOwner::Tokens { key, role: SecretRole::Live | SecretRole::Held, .. }
             | SecretOwner::Memo { key, .. } => {
@@ -261,7 +261,7 @@ impl Examination<'_, '_> {
             let licenses: Vec<_> = without.iter().map(|key| key.license.as_str()).collect();
             let found = format!("{records} no tokens here: {}", first_few(&licenses, NAMED));
             let keys: Vec<_> = without.iter().take(NAMED).collect();
-            let renew = next_of("renew", &[], provider.other(), &keys);
+            let renew = command_with("renew", &[], provider.other(), &keys);
             self.problem("vault", found, format!("Ask their admins to grant access again: {renew}"));
         }
         Ok(())
@@ -316,7 +316,7 @@ impl Examination<'_, '_> {
 
     /// What a move away from the keyring left in it.
     fn left(&mut self, ledger: &Ledger) -> Result<()> {
-        let left = ledger.left_items()?;
+        let left = ledger.items_to_delete()?;
         if !left.is_empty() {
             let found = format!("{} items are left in the keyring from an interrupted move", left.len());
             self.problem("vault", found, "To finish the move: biotrack-auth config vault sealed");

@@ -32,7 +32,7 @@ impl<'s> AwaitingPlan<'s> {
         let awaiting = ledger.awaiting(profile, None)?;
         let named = match &args.selectors[..] {
             [] => standings.iter().collect(),
-            selectors => selection::several(selectors, profile, standings, |it| &it.record)?,
+            selectors => selection::resolve_all(selectors, profile, standings, |it| &it.record)?,
         };
         let mut meant = Self { grants: Vec::new(), nothing: Vec::new() };
         for standing in named {
@@ -104,7 +104,7 @@ pub(super) fn accept<'a>(
             [(only, _)] => format!("Accept {}'s grant for {}?", only.granted_by, only.key.license),
             several => format!("Accept these {} grants?", several.len()),
         };
-        terminal.agreed(args.yes, &question, || match &meant.grants[..] {
+        terminal.require_yes(args.yes, &question, || match &meant.grants[..] {
             [(only, _)] => format!("to accept {}'s grant for {}", only.granted_by, only.key.license),
             several => format!("to accept the grants that await approval of {}", licenses(several.len())),
         })?;

@@ -28,7 +28,8 @@ pub(super) fn renew<'a>(
         .for_each(|warning| terminal.info(warning));
     let question =
         format!("Really end the current grant of {} before {} grants access?", key.license, item.username);
-    terminal.agreed(args.yes, &question, || format!("to end the current grant of {} first", key.license))?;
+    terminal
+        .require_yes(args.yes, &question, || format!("to end the current grant of {} first", key.license))?;
     let client = online::connect(call, &provider, &workspace.custody)?;
     workspace.custody.connect(client);
     workspace.custody.probe()?;
@@ -46,7 +47,7 @@ pub(super) fn renew<'a>(
     }
     let reason = format!("ended before {} grants", item.username);
     let asking = RevocationMode::Provider(RetryPolicy::REVOCATION);
-    let given_up = workspace.custody.break_first(key, &item.username, asking, &reason)?;
+    let given_up = workspace.custody.revoke_before_renewal(key, &item.username, asking, &reason)?;
     if deactivate::is_in_doubt(record, &recovered, &given_up) {
         terminal.info(deactivate::LOST);
     }

@@ -44,7 +44,8 @@ fn renew_one<'a>(
 ) -> Result<u8> {
     let provider = workspace.provider.clone();
     let standings = workspace.custody.ledger().find_by_selectors(&provider.profile, &args.selectors)?;
-    let record = &selection::one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
+    let record =
+        &selection::resolve_one(selector, Some(&provider.profile), &standings, |it| &it.record)?.record;
     renew_record(record, &standings, args, call, workspace)
         .or_else(|e| workspace.refused(call, &record.key, e))
 }
@@ -57,8 +58,8 @@ fn renew_record<'a>(
     workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
     let provider = workspace.provider.clone();
-    fits(record.asked_for(), Some(record), &provider, call.env.clock.now())?;
-    let mut item = PlannedLicense::of(record, record.asked_for(), String::new());
+    fits(record.next_purpose(), Some(record), &provider, call.env.clock.now())?;
+    let mut item = PlannedLicense::of(record, record.next_purpose(), String::new());
     ask_another(args, std::slice::from_mut(&mut item), standings, call)?;
     if args.break_first {
         let all = workspace.custody.ledger().standings(&provider.profile)?;
@@ -156,7 +157,7 @@ fn ask_another(
             )
         }
     };
-    call.env.terminal.agreed(args.yes, &question, || match count {
+    call.env.terminal.require_yes(args.yes, &question, || match count {
         1 => format!("to ask {new} about {} from now on", first.key.license),
         _ => format!("to ask other admins about {count} licenses"),
     })

@@ -4,7 +4,7 @@ use crate::command::bulk::ResumedRun;
 use crate::command::{Invocation, Workspace};
 use crate::consent::{still_fits, why_not};
 use crate::error::{Result, licenses};
-use crate::ledger::{Ledger, LeftRun};
+use crate::ledger::{Ledger, UnfinishedRun};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::plan::{LeftOut, Plan, Progress};
 use crate::model::provider::Provider;
@@ -21,7 +21,12 @@ struct RemainingRun {
 }
 
 impl RemainingRun {
-    fn of(run: LeftRun, standings: &[AuthorizationWithFlows], provider: &Provider, now: Timestamp) -> Self {
+    fn of(
+        run: UnfinishedRun,
+        standings: &[AuthorizationWithFlows],
+        provider: &Provider,
+        now: Timestamp,
+    ) -> Self {
         let mut found = Self::default();
         for (place, mut item) in run.items {
             let record = standings.iter().map(|it| &it.record).find(|record| record.key == item.key);

@@ -10,7 +10,7 @@ use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
 use crate::model::rows::{RenewalRow, renewals};
 use crate::model::selection::{self, Filter};
-use crate::model::spread::{SpreadLicense, SpreadProposal, spread};
+use crate::model::spread::{SpreadLicense, SpreadProposal, spread_renewals};
 use jiff::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -36,7 +36,7 @@ pub(super) fn plan(
         return Ok((plan.ordered(), None));
     }
     let fleet: Vec<_> = standings.iter().map(|it| SpreadLicense::at(now, &it.record, provider)).collect();
-    let proposal = spread(now, &provider.zone, provider.lifetime, provider.due_window, &fleet);
+    let proposal = spread_renewals(now, &provider.zone, provider.lifetime, provider.due_window, &fleet);
     match args.spread {
         true => Ok((field.spread(plan, &proposal, &narrowing).ordered(), None)),
         // It's worked out with the profile's own window.
@@ -112,7 +112,7 @@ impl Candidates<'_> {
             Some(by) => format!("{why}; a grant from {by} awaits approval (--awaiting)"),
             None => why,
         };
-        PlannedLicense::of(record, record.asked_for(), why)
+        PlannedLicense::of(record, record.next_purpose(), why)
     }
 
     /// Those that selectors name, each once; one that can't be renewed refuses them all.
@@ -120,9 +120,11 @@ impl Candidates<'_> {
         let (mut plan, mut seen) = (Plan::default(), HashSet::new());
         for selector in selectors {
             let record =
-                &selection::one(selector, Some(&self.provider.profile), self.standings, |it| &it.record)?
-                    .record;
-            fits(record.asked_for(), Some(record), self.provider, self.now)?;
+                &selection::resolve_one(selector, Some(&self.provider.profile), self.standings, |it| {
+                    &it.record
+                })?
+                .record;
+            fits(record.next_purpose(), Some(record), self.provider, self.now)?;
             if seen.insert(&record.key) && narrowing.admits(record, self.provider, self.now) {
                 plan.items.push(self.planned(record));
             }
@@ -171,7 +173,7 @@ impl Candidates<'_> {
                 && narrowed.admits(record, self.provider, self.now)
             {
                 plan.left_out.retain(|left| left.key != record.key);
-                plan.items.push(PlannedLicense::of(record, record.asked_for(), (*why).clone()));
+                plan.items.push(PlannedLicense::of(record, record.next_purpose(), (*why).clone()));
             }
         }
         plan
@@ -187,7 +189,8 @@ impl Candidates<'_> {
                     if let Some(line) = seen.insert(&record.key, row.line) {
                         let problem = format!("repeats {} of line {line}", record.key);
                         complaints.push(RowProblem { line: Some(row.line), column: None, problem });
-                    } else if let Err(e) = fits(record.asked_for(), Some(record), self.provider, self.now) {
+                    } else if let Err(e) = fits(record.next_purpose(), Some(record), self.provider, self.now)
+                    {
                         plan.left_out.push(LeftOut { key: record.key.clone(), why: why_not(&e) });
                     } else if narrowing.admits(record, self.provider, self.now) {
                         let mut item = self.planned(record);
@@ -213,7 +216,7 @@ impl Candidates<'_> {
             Some(ubi) => format!("{ubi}/{}", row.license),
             None => row.license.to_string(),
         };
-        selection::one(&selector, Some(&self.provider.profile), self.standings, |it| &it.record)
+        selection::resolve_one(&selector, Some(&self.provider.profile), self.standings, |it| &it.record)
             .map(|it| &it.record)
     }
 }

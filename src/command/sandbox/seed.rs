@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::RecordCommit;
 use crate::model::history::{HistoryEvent, HistoryEventKind};
-use crate::model::ids::{Key, License, StoreName, Tag, Ubi, Username};
-use crate::report::SCHEMA;
+use crate::model::ids::{License, LicenseId, StoreName, Tag, Ubi, Username};
+use crate::report::DOCUMENT_VERSION;
 use jiff::{SignedDuration, Timestamp};
 
 /// Fill the ledger with made-up authorizations, for tests and training
@@ -72,7 +72,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
     let asked = args.count;
     let profile = provider.profile.clone();
     let text = match call.json {
-        true => call.json_text(&Seeded { schema: SCHEMA, profile, asked, made })?,
+        true => call.json_text(&Seeded { schema: DOCUMENT_VERSION, profile, asked, made })?,
         false => format!("{made} of {asked} made-up authorizations added to profile {profile}.\n"),
     };
     call.env.terminal.answer(&text)?;
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
 /// The same ones every time, so that a second run adds nothing twice. Of 20, 2 have lapsed, 3 are due, 1 is pending,
 /// 1 deactivated, and the others are active.
 fn made_up(profile: &str, at: u32, now: Timestamp) -> Result<RecordCommit> {
-    let key = Key {
+    let key = LicenseId {
         ubi: Ubi::parse(&format!("604{:06}", at / 5))?,
         license: License::parse(&format!("{}-X{at:06}-D{}", 101 + at % 7, 1 + at % 3))?,
     };

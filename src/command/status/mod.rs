@@ -94,9 +94,9 @@ pub(super) fn run(args: Args, call: &Invocation<'_>) -> Result<u8> {
 }
 
 /// Writes an answer: a long one is never whole in memory.
-type Answer<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
+type WriteReport<'a> = Box<dyn FnOnce(&mut dyn Write) -> io::Result<()> + 'a>;
 
-fn whole<'a>(text: impl Into<String>) -> Answer<'a> {
+fn whole<'a>(text: impl Into<String>) -> WriteReport<'a> {
     let text = text.into();
     Box::new(move |out| out.write_all(text.as_bytes()))
 }
@@ -159,7 +159,7 @@ fn for_people<'a>(
     rows: &'a [ReportRow<'_>],
     view: &'a View,
     named: bool,
-) -> Result<Answer<'a>> {
+) -> Result<WriteReport<'a>> {
     let narrowed = args.due.is_some() || !args.states.is_empty() || args.tag.is_some() || args.user.is_some();
     Ok(match rows {
         // So that cron mails only when someone must act.
@@ -172,7 +172,7 @@ fn for_people<'a>(
     })
 }
 
-fn deliver(args: &Args, call: &Invocation<'_>, answer: Answer<'_>) -> Result<()> {
+fn deliver(args: &Args, call: &Invocation<'_>, answer: WriteReport<'_>) -> Result<()> {
     const FOR_ALL: u32 = 0o644;
     let Some(file) = args.output.as_ref().filter(|file| file.as_os_str() != "-") else {
         return call.env.terminal.answer_by(answer);

@@ -4,10 +4,10 @@ use super::args::Args;
 use crate::error::{Error, Result, clean};
 use crate::ledger::Ledger;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
-use crate::model::expiry::{days_left, horizon};
-use crate::model::ids::Key;
+use crate::model::expiry::{days_left, latest_end_within};
+use crate::model::ids::LicenseId;
 use crate::model::provider::Provider;
-use crate::model::selection::{self, Filter, QuietRecords, mentions};
+use crate::model::selection::{self, Filter, UncountedRecords, contains_text};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
 
@@ -32,7 +32,7 @@ pub(super) struct StatusReader<'a> {
 /// What was meant.
 pub(super) struct StatusMatches<'p> {
     pub found: Vec<FoundRecords<'p>>,
-    pub beside: QuietRecords,
+    pub beside: UncountedRecords,
     /// The texts that name no record, and stand in those that are shown.
     pub guessed: BTreeSet<String>,
 }
@@ -53,12 +53,12 @@ impl<'a> StatusReader<'a> {
         narrowings: &[Filter],
         checked: Option<SignedDuration>,
     ) -> Result<StatusMatches<'a>> {
-        let (mut found, mut beside) = (Vec::new(), QuietRecords::default());
+        let (mut found, mut beside) = (Vec::new(), UncountedRecords::default());
         for (provider, narrowing) in self.providers.iter().zip(narrowings) {
             let (standings, quiet) = self.read(provider, narrowing, checked)?;
             found.push(FoundRecords { provider, standings });
             let days_left = quiet.first_end.map(|end| days_left(end, self.now, &provider.zone));
-            beside = beside.and(QuietRecords { days_left, ..quiet });
+            beside = beside.and(UncountedRecords { days_left, ..quiet });
         }
         let guessed = self.keep_named(&mut found)?;
         for (FoundRecords { provider, standings }, narrowing) in found.iter_mut().zip(narrowings) {
@@ -72,21 +72,24 @@ impl<'a> StatusReader<'a> {
         provider: &Provider,
         narrowing: &Filter,
         checked: Option<SignedDuration>,
-    ) -> Result<(Vec<AuthorizationWithFlows>, QuietRecords)> {
+    ) -> Result<(Vec<AuthorizationWithFlows>, UncountedRecords)> {
         let (ledger, profile) = (self.ledger, &provider.profile);
         if !self.args.selectors.is_empty() {
-            return Ok((ledger.find_by_selectors(profile, &self.args.selectors)?, QuietRecords::default()));
+            return Ok((
+                ledger.find_by_selectors(profile, &self.args.selectors)?,
+                UncountedRecords::default(),
+            ));
         }
-        let until = |window| horizon(self.now, window);
+        let until = |window| latest_end_within(self.now, window);
         if let Some(window) = checked.filter(|_| narrowing.is_none()) {
-            let near = ledger.near_and_beside(profile, until(window.max(provider.due_window)))?;
+            let near = ledger.expiring_and_uncounted(profile, until(window.max(provider.due_window)))?;
             return Ok((near.standings, near.quiet));
         }
         let standings = match narrowing.window(provider) {
             Some(window) => ledger.standings_near(profile, until(window))?,
             None => ledger.standings(profile)?,
         };
-        Ok((standings, QuietRecords::default()))
+        Ok((standings, UncountedRecords::default()))
     }
 
     /// Of those that may have been meant, the ones that were named. In the table a text that names none shows every record
@@ -99,16 +102,16 @@ impl<'a> StatusReader<'a> {
         }
         let all: Vec<&Authorization> =
             found.iter().flat_map(|it| &it.standings).map(|it| &it.record).collect();
-        let mut named: BTreeSet<(String, Key)> = BTreeSet::new();
+        let mut named: BTreeSet<(String, LicenseId)> = BTreeSet::new();
         let mut take = |it: &Authorization| {
             named.insert((it.profile.clone(), it.key.clone()));
         };
         for selector in selectors {
-            match selection::one(selector, self.profile, &all, |it| it) {
+            match selection::resolve_one(selector, self.profile, &all, |it| it) {
                 Ok(it) => take(it),
                 Err(e @ Error::NotFound { .. }) => {
                     let like: Vec<_> =
-                        all.iter().filter(|it| self.guesses && mentions(selector, it)).collect();
+                        all.iter().filter(|it| self.guesses && contains_text(selector, it)).collect();
                     if like.is_empty() {
                         return Err(e);
                     }

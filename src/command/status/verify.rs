@@ -6,7 +6,7 @@ use crate::command::{Invocation, Workspace, online};
 use crate::custody::IntrospectionSummary;
 use crate::error::{Error, Result, clean, counted, first_few};
 use crate::model::authorization::{Authorization, State};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 
 /// How many are named in a note.
 const NAMED: usize = 10;
@@ -21,7 +21,7 @@ pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>
             matches!(state, State::Active | State::Due) && !record.held_elsewhere
         };
         let records = standings.iter().map(|it| &it.record);
-        let keys: Vec<Key> = records.filter(living).map(|record| record.key.clone()).collect();
+        let keys: Vec<LicenseId> = records.filter(living).map(|record| record.key.clone()).collect();
         if keys.is_empty() {
             continue;
         }
@@ -39,12 +39,16 @@ pub(super) fn look(args: &Args, call: &Invocation<'_>, shown: &[FoundRecords<'_>
     Ok(())
 }
 
-fn ask<'a>(call: &Invocation<'a>, workspace: Workspace<'a>, keys: &[Key]) -> Result<IntrospectionSummary> {
+fn ask<'a>(
+    call: &Invocation<'a>,
+    workspace: Workspace<'a>,
+    keys: &[LicenseId],
+) -> Result<IntrospectionSummary> {
     let mut looked = IntrospectionSummary::default();
     workspace.work(call, |workspace| {
         let client = online::connect(call, &workspace.provider, &workspace.custody)?;
         workspace.custody.connect(client);
-        let progress = call.env.terminal.moving();
+        let progress = call.env.terminal.progress_lines();
         looked = workspace.custody.introspect_all(keys, |done| {
             progress.show(format!("Checking grants {done}/{}", keys.len()));
         })?;

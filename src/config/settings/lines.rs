@@ -28,7 +28,9 @@ pub(in crate::config) fn preset_lines(preset: Preset) -> Vec<CommentedSetting> {
         let value = by.given.shown(setting.kind.form())?;
         Some(CommentedSetting { key: setting.key_of(by), value, remark: by.remark.into() })
     };
-    profile().flat_map(|setting| setting.by(preset).filter_map(move |by| line(setting, by))).collect()
+    profile()
+        .flat_map(|setting| setting.preset_values(preset).filter_map(move |by| line(setting, by)))
+        .collect()
 }
 
 /// The defaults' lines, each with what it says.

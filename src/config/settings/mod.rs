@@ -16,4 +16,4 @@ pub(super) use setting::{QueryRule, Setting, SettingKind, ValueForm};
 pub use tables::preset_gives;
 pub(super) use tables::{defaults, preset_layer, profile};
 #[cfg(test)]
-pub(super) use {own::OWN, provider::PROVIDER, setting::DeclaredValue};
+pub(super) use {own::INSTALLATION, provider::PROVIDER, setting::DeclaredValue};

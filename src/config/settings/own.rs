@@ -6,7 +6,7 @@ use super::setting::Setting;
 use super::setting::SettingKind::{Base, File, Time, TimeOrZero};
 use crate::model::provider::Provider;
 
-pub(in crate::config) const OWN: &[Setting<Provider>] = &[
+pub(in crate::config) const INSTALLATION: &[Setting<Provider>] = &[
     Setting {
         key: "redirect.public_url",
         doc: "The address in front of `listen`, for admin users elsewhere.",

@@ -125,7 +125,7 @@ impl<T> Setting<T> {
     }
 
     /// What a preset gives for it: several parameters, perhaps.
-    pub fn by(&self, preset: Preset) -> impl Iterator<Item = &'static PresetDefaults> {
+    pub fn preset_values(&self, preset: Preset) -> impl Iterator<Item = &'static PresetDefaults> {
         self.presets.iter().filter(move |it| it.presets.contains(&preset))
     }
 

@@ -1,6 +1,6 @@
 //! The tables as a whole: a profile's settings in their order, and what defaults and presets give.
 
-use super::own::OWN;
+use super::own::INSTALLATION;
 use super::provider::PROVIDER;
 use super::setting::Setting;
 use crate::config::layer::{Layer, Origin};
@@ -9,7 +9,7 @@ use crate::model::provider::Provider;
 
 /// A profile's settings, in the order in which they are shown: the provider's, then this installation's own.
 pub(in crate::config) fn profile() -> impl Iterator<Item = &'static Setting<Provider>> {
-    PROVIDER.iter().chain(OWN)
+    PROVIDER.iter().chain(INSTALLATION)
 }
 
 /// The defaults of some settings.
@@ -27,7 +27,7 @@ pub(in crate::config) fn defaults<T: 'static>(settings: impl Iterator<Item = &'s
 pub(in crate::config) fn preset_layer(preset: Preset) -> Layer {
     let mut layer = Layer::default();
     for setting in profile() {
-        for by in setting.by(preset) {
+        for by in setting.preset_values(preset) {
             if let Some(value) = by.given.value(setting.kind.form()) {
                 layer.set(setting.key_of(by), value, Origin::Preset(preset.name()));
             }

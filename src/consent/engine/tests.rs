@@ -150,7 +150,7 @@ fn nothing_but_its_grant_or_a_refusal_closes_a_flow() {
 fn driven(starter: Starter, events: &[FlowEvent]) -> (FlowEngine, FlowId, Vec<&'static [FlowEffect]>) {
     let (mut engine, flow, now) = (FlowEngine::new(starter), FlowId("flow".into()), Instant::now());
     engine.asked(flow.clone(), 0, "https://biotrack.example/grant".into(), Some(now));
-    engine.came(&flow, Secret::new("a code"), BrowserReply::nobody("L-1".into()), now);
+    engine.code_arrived(&flow, Secret::new("a code"), BrowserReply::nobody("L-1".into()), now);
     let effects = events.iter().map(|event| {
         let effects = engine.on(&flow, *event, now);
         effects.iter().filter(|it| **it == FlowEffect::Queue).for_each(|_| engine.queue(&flow));

@@ -5,7 +5,7 @@ use super::Listening;
 use crate::consent::recovery::finish_left_over;
 use crate::custody::RecoveryOutcome;
 use crate::error::{Error, HandoffError, Result, VaultError};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ impl Listening<'_, '_> {
         if self.upkeep.listed.elapsed() >= SELDOM {
             self.upkeep.listed = Instant::now();
             // Hand-offs are sealed to hosts that were heard of as listeners not too long ago.
-            if let Err(e) = self.flows.custody.listens() {
+            if let Err(e) = self.flows.custody.list_this_host() {
                 tracing::info!("could not list this host as listening in the ledger: {e}");
             }
             self.rehearse();
@@ -47,7 +47,7 @@ impl Listening<'_, '_> {
             about.inspect_err(|e| tracing::info!("no license to test the client with: {e}")).ok().flatten();
         let about = about.as_ref().map(|(key, username)| (key, username));
         match self.flows.custody.rehearsal(about) {
-            Ok(rehearsal) => self.flows.server.tries(rehearsal.problem()),
+            Ok(rehearsal) => self.flows.server.start_trial(rehearsal.problem()),
             Err(e) => tracing::info!("could not test the endpoints that exchanges need: {e}"),
         }
     }
@@ -75,7 +75,7 @@ impl Listening<'_, '_> {
             self.upkeep.secret.clone_from(&found);
             let client = ProviderClient { secret: found, ..self.flows.client.clone() };
             self.flows.custody.connect(client.clone());
-            self.flows.server.takes(client);
+            self.flows.server.set_client(client);
             self.flows.retry_with_client();
         }
     }
@@ -121,7 +121,7 @@ impl Listening<'_, '_> {
         }
     }
 
-    fn lost(&self, key: &Key) -> Error {
+    fn lost(&self, key: &LicenseId) -> Error {
         let license = key.license.to_string();
         match self.flows.custody.next_consent(key) {
             Ok(next) => HandoffError::LeftUncertain { license, next }.into(),
@@ -163,10 +163,10 @@ impl Listening<'_, '_> {
     }
 
     /// Once for each reason.
-    fn tell_unfinished(&mut self, key: &Key, e: &Error) {
+    fn tell_unfinished(&mut self, key: &LicenseId, e: &Error) {
         let why = e.to_string();
         if self.upkeep.told.get(key) != Some(&why) {
-            self.reporter.untaken(e);
+            self.reporter.not_taken(e);
             self.upkeep.told.insert(key.clone(), why);
         }
     }

@@ -1,6 +1,6 @@
 //! What a server has still to do, and when: what couldn't be finished, and what is looked at now and then.
 
-use crate::model::ids::{FlowId, Key};
+use crate::model::ids::{FlowId, LicenseId};
 use crate::model::plan::PlannedLicense;
 use crate::model::secret::Secret;
 use crate::oauth::ProviderClient;
@@ -22,7 +22,7 @@ pub(super) struct RetrySchedule {
     /// When that is tried again, and how long it was waited for.
     again: Option<(Instant, Duration)>,
     /// What was said of what couldn't be finished, by license.
-    pub(super) told: BTreeMap<Key, String>,
+    pub(super) told: BTreeMap<LicenseId, String>,
     /// When the ledger was last told that this host listens.
     pub(super) listed: Instant,
     /// What was wrong when it was last tried what exchanges need.

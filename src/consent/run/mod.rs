@@ -13,8 +13,8 @@ use super::flows::{Flows, wanted_later_in_words};
 use super::link::IssuedLink;
 use super::outcome::{asking_again, outcome_of};
 use crate::custody::{Custody, NewFlow, RecordUpdate, StoreOutcome};
-use crate::error::{Error, LedgerError, Result, UnusedCode};
-use crate::model::authorization::{Authorization, next_of, take_the_answer};
+use crate::error::{CodeStillUsable, Error, LedgerError, Result};
+use crate::model::authorization::{Authorization, command_with, complete_command};
 use crate::model::duration::in_words;
 use crate::model::flow::Purpose;
 use crate::model::granted::Granted;
@@ -165,7 +165,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// What was found out of a license before the run began.
-    pub fn known(&mut self, at: usize, kept: Result<StoreOutcome>) {
+    pub fn stored(&mut self, at: usize, kept: Result<StoreOutcome>) {
         match kept {
             Err(e) => self.leave_or_settle(at, e),
             kept => self.settle(at, kept),
@@ -421,7 +421,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 return Err(LedgerError::Changed { license }.into());
             }
             still_fits(item, known.as_ref(), &provider, now)?;
-            Ok(item.on(known, &provider.profile))
+            Ok(item.record_while_asked(known, &provider.profile))
         });
         Ok(NewFlow { ask, record, purpose: item.purpose, deadline, handed_off: false })
     }
@@ -456,22 +456,22 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let several = self.several();
         let (mut wrong_client, mut wanted_later) = (None, Vec::new());
         for (flow, result) in &answers {
-            if !several && matches!(unused(result), Some(UnusedCode::WantedLater(_))) {
+            if !several && matches!(unused(result), Some(CodeStillUsable::WantedLater(_))) {
                 wanted_later.push(flow.clone());
             }
             match result {
                 _ if !several || self.flows.item(flow).is_none() => {}
                 // The others would fare no better: nobody else is asked to consent in vain.
-                Err(Error::Provider(e)) if unused(result) == Some(UnusedCode::WrongClient) => {
+                Err(Error::Provider(e)) if unused(result) == Some(CodeStillUsable::WrongClient) => {
                     wrong_client = Some(e.clone());
                 }
                 Err(e) if e.is_outage() => self.trouble(e),
-                _ => self.pace.well(Instant::now()),
+                _ => self.pace.on_success(Instant::now()),
             }
         }
         if let Some(error) = wrong_client {
             // What is left is gone on with, the code that is kept first.
-            let next = next_of("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
+            let next = command_with("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
             self.stop(Some(Error::NoGrant { license: None, error: Box::new(error), next }));
         }
         self.flows.exchanged(answers);
@@ -495,12 +495,13 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let provider = self.flows.custody.provider().clone();
         let silent = self.flows.end_lapsed(|at| {
             let license = items[at].1.key.license.to_string();
-            let (complete, next) = (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
+            let (complete, next) =
+                (complete_command(provider.other()), asking_again(&items[at].1, &provider));
             Error::Timeout { license, minutes: minutes.clone(), strays, complete, next }
         });
         self.settle_what_is_over();
         for _ in 0..silent {
-            self.pace.silence();
+            self.pace.on_silence();
         }
     }
 
@@ -611,7 +612,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         let (items, provider) = (self.items, self.flows.custody.provider().clone());
         self.flows.stop(|at| {
             let (complete, again) =
-                (take_the_answer(provider.other()), asking_again(&items[at].1, &provider));
+                (complete_command(provider.other()), asking_again(&items[at].1, &provider));
             let next = format!("{again}\nIf Grant Access was clicked, run within 10 minutes: {complete}");
             Error::Interrupted { next: Some(next) }
         });
@@ -630,7 +631,7 @@ fn untaken_in_words(e: &Error) -> String {
 }
 
 /// Why the code of an exchange is as good as before, where it is.
-fn unused(result: &Result<Granted>) -> Option<UnusedCode> {
+fn unused(result: &Result<Granted>) -> Option<CodeStillUsable> {
     result.as_ref().err().and_then(Error::unused_code)
 }
 
@@ -666,7 +667,7 @@ fn detail(outcome: &Outcome, why: Option<&str>) -> String {
     let granted_by = outcome.standing.as_ref().and_then(|it| it.record.granted_by.clone());
     match (outcome.ending, &outcome.error) {
         (OutcomeKind::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
-        (_, Some(error)) => error.about(outcome.key.license.as_str()),
+        (_, Some(error)) => error.without_license(outcome.key.license.as_str()),
         (OutcomeKind::HandedOff, _) => "a link is open; paste its answer above".into(),
         _ => why.unwrap_or_default().to_owned(),
     }

@@ -9,7 +9,7 @@ impl ConsentRun<'_, '_> {
     pub(super) fn trouble(&mut self, e: &Error) {
         let unreachable = matches!(e, Error::Provider(ProviderError::Unreachable { .. }));
         let jitter = self.jitter();
-        self.pace.trouble(Instant::now(), unreachable, e.retry_after(), jitter);
+        self.pace.on_trouble(Instant::now(), unreachable, e.retry_after(), jitter);
         self.give_up_waiting(e);
     }
 
@@ -25,7 +25,7 @@ impl ConsentRun<'_, '_> {
     pub(super) fn looked(&mut self, found: Result<()>) {
         let jitter = self.jitter();
         let wish = found.as_ref().err().and_then(Error::retry_after);
-        self.pace.looked(Instant::now(), found.is_ok(), wish, jitter);
+        self.pace.on_look(Instant::now(), found.is_ok(), wish, jitter);
         match found {
             Err(e) => self.give_up_waiting(&e),
             Ok(()) => self.flows.retry_deferred(Instant::now()),

@@ -10,7 +10,7 @@ use crate::ledger::file_system::{check_locks, no_locks};
 use crate::ledger::meta;
 use crate::ledger::migrations;
 use crate::ledger::move_state::elsewhere;
-use crate::ledger::schema::{KNOWN, Migration, NOTHING, fits};
+use crate::ledger::schema::{Migration, NOTHING, SCHEMA_VERSION, fits};
 use crate::system::{Paths, Random, StepObserver, WatchedStep, files};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle, OpenFlags, Transaction, TransactionBehavior};
@@ -76,7 +76,7 @@ impl LedgerFile {
         }
         let unopened =
             |e: Error| Error::from(LedgerError::Open { path: place.clone(), reason: e.to_string() });
-        files::provided_folder(&paths.data).map_err(unopened)?;
+        files::ensure_folder(&paths.data).map_err(unopened)?;
         refuse_emptied(paths, &place)?;
         files::open_private(&file).map_err(unopened)?;
         // defense: S30 beside-the-ledger
@@ -95,7 +95,7 @@ impl LedgerFile {
             return Err(missing());
         }
         let mut migration = None;
-        if found < KNOWN {
+        if found < SCHEMA_VERSION {
             if found != NOTHING {
                 file.stays()?;
             }
@@ -129,10 +129,10 @@ impl LedgerFile {
                 migrations::make(Db::Sqlite(&tx), id)?;
                 None
             }
-            from if from < KNOWN => {
+            from if from < SCHEMA_VERSION => {
                 let copy = safety_copy::make(&paths.ledger(), from)?;
                 migrations::migrate(Db::Sqlite(&tx), from)?;
-                Some(Migration { from, to: KNOWN, copy: Some(copy.display().to_string()) })
+                Some(Migration { from, to: SCHEMA_VERSION, copy: Some(copy.display().to_string()) })
             }
             from => {
                 fits(&self.place, from)?;
@@ -161,7 +161,7 @@ impl LedgerFile {
             let reason = "it's a database, but not a ledger".to_owned();
             return Err(LedgerError::Damaged { path: self.place.clone(), reason }.into());
         }
-        if found > KNOWN {
+        if found > SCHEMA_VERSION {
             fits(&self.place, found)?;
         }
         Ok(found)

@@ -16,7 +16,7 @@ pub fn try_place(paths: &Paths) -> Result<()> {
         let (path, reason) = (ledger.display().to_string(), e.to_string());
         Error::from(LedgerError::Open { path, reason })
     };
-    files::provided_folder(&paths.data).map_err(unusable)?;
+    files::ensure_folder(&paths.data).map_err(unusable)?;
     let trial = paths.data.join(format!("trial-{}", OsRandom.name()?));
     let file = files::create_private(&trial).map_err(unusable)?;
     let tried = file.try_lock().map_err(|e| no_locks(&ledger, &e.into()).into());

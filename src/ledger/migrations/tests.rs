@@ -1,6 +1,6 @@
 //! The list of steps, and what they do to a ledger in a file. On a server they are tried with a real one.
 
-use super::{KNOWN, STEPS};
+use super::{SCHEMA_VERSION, STEPS};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::Ledger;
 use crate::ledger::engine::{LedgerFile, OpenMode};
@@ -141,14 +141,18 @@ fn every_script_is_a_step_under_its_own_number() {
 fn every_older_schema_becomes_what_a_new_ledger_has_and_is_kept_as_it_was() {
     let new = Home::empty();
     new.open().unwrap();
-    assert_eq!((schema(&new.ledger()), new.copies()), (KNOWN, names(&[])), "nothing is there to be copied");
-    for number in 1..KNOWN {
+    assert_eq!(
+        (schema(&new.ledger()), new.copies()),
+        (SCHEMA_VERSION, names(&[])),
+        "nothing is there to be copied"
+    );
+    for number in 1..SCHEMA_VERSION {
         for open in [|home: &Home| home.open().map(drop), |home: &Home| home.read().map(drop)] {
             let home = Home::with_schema(number);
             let before = made_of(&home.ledger());
             open(&home).unwrap();
             let copy = format!("ledger.db.schema-{number}");
-            assert_eq!((schema(&home.ledger()), home.copies()), (KNOWN, names(&[&copy])));
+            assert_eq!((schema(&home.ledger()), home.copies()), (SCHEMA_VERSION, names(&[&copy])));
             assert_eq!(made_of(&home.ledger()), made_of(&new.ledger()), "from schema {number}");
             assert_eq!(records(&home.ledger()), ["L-1"]);
             let copy = home.file(&copy);
@@ -200,7 +204,10 @@ fn the_copy_is_private_holds_what_was_in_the_log_and_serves_the_older_program_ag
     assert!(fs::metadata(home.file("ledger.db-wal")).unwrap().len() > 0);
     let migrated = Ledger::migrate(&home.env(), &LedgerPlace::File).unwrap().unwrap();
     let copy = home.file("ledger.db.schema-7");
-    assert_eq!((migrated.from, migrated.to, migrated.copy), (7, KNOWN, Some(copy.display().to_string())));
+    assert_eq!(
+        (migrated.from, migrated.to, migrated.copy),
+        (7, SCHEMA_VERSION, Some(copy.display().to_string()))
+    );
     assert_eq!(fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
     assert_eq!((schema(&copy), records(&copy)), (7, vec!["L-2".to_owned()]));
     let mode: String =
@@ -214,7 +221,7 @@ fn the_copy_is_private_holds_what_was_in_the_log_and_serves_the_older_program_ag
     }
     fs::copy(&copy, home.ledger()).unwrap();
     home.open().unwrap();
-    assert_eq!((schema(&home.ledger()), records(&home.ledger())), (KNOWN, vec!["L-2".to_owned()]));
+    assert_eq!((schema(&home.ledger()), records(&home.ledger())), (SCHEMA_VERSION, vec!["L-2".to_owned()]));
 }
 
 #[test]
@@ -255,7 +262,7 @@ fn without_a_copy_nothing_is_migrated_and_it_is_said_why() {
     let refused = home.read().map(drop).unwrap_err();
     assert_eq!(refused.exit(), 7);
     let said = refused.to_string();
-    assert!(said.contains("schema 7") && said.contains(&format!("schema {KNOWN}")), "{said}");
+    assert!(said.contains("schema 7") && said.contains(&format!("schema {SCHEMA_VERSION}")), "{said}");
     assert!(said.contains("ledger.db.copy"), "{said}");
     assert!(fs::read(home.ledger()).unwrap() == before);
 }
@@ -266,7 +273,7 @@ fn a_look_that_must_change_nothing_names_an_older_schema() {
     let before = home.settled();
     let refused = Ledger::read_current(&home.env(), &LedgerPlace::File).map(drop).unwrap_err();
     assert!(
-        matches!(refused, Error::Ledger(LedgerError::Older { found: 6, known: KNOWN, .. })),
+        matches!(refused, Error::Ledger(LedgerError::Older { found: 6, known: SCHEMA_VERSION, .. })),
         "{refused:?}"
     );
     assert!(fs::read(home.ledger()).unwrap() == before);
@@ -275,8 +282,8 @@ fn a_look_that_must_change_nothing_names_an_older_schema() {
 
 #[test]
 fn a_newer_schema_is_refused_by_name_however_it_is_opened_and_nothing_is_written() {
-    let home = Home::with_schema(KNOWN);
-    home.db().pragma_update(None, "user_version", KNOWN + 1).unwrap();
+    let home = Home::with_schema(SCHEMA_VERSION);
+    home.db().pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
     let before = home.settled();
     for refused in [
         home.open().map(drop),
@@ -286,8 +293,11 @@ fn a_newer_schema_is_refused_by_name_however_it_is_opened_and_nothing_is_written
     ] {
         let refused = refused.unwrap_err();
         let said = refused.to_string();
-        assert!(said.contains("ledger.db") && said.contains(&format!("schema {}", KNOWN + 1)), "{said}");
-        assert!(said.contains(&format!("supports {KNOWN}")), "{said}");
+        assert!(
+            said.contains("ledger.db") && said.contains(&format!("schema {}", SCHEMA_VERSION + 1)),
+            "{said}"
+        );
+        assert!(said.contains(&format!("supports {SCHEMA_VERSION}")), "{said}");
         assert!(refused.hint().unwrap().contains("Install the newer version"), "{refused:?}");
         assert_eq!(refused.exit(), 7);
     }
@@ -300,14 +310,14 @@ fn who_has_it_open_while_a_newer_program_migrates_it_neither_writes_nor_reads_an
     let home = Home::empty();
     let mut ledger = home.open().unwrap();
     let reader = home.read().unwrap().unwrap();
-    home.db().pragma_update(None, "user_version", KNOWN + 1).unwrap();
+    home.db().pragma_update(None, "user_version", SCHEMA_VERSION + 1).unwrap();
     let before = home.settled();
     let newer = |refused: Error| {
         assert!(matches!(refused, Error::Ledger(LedgerError::Newer { .. })), "{refused:?}");
     };
     newer(ledger.items_forgotten(&["item".into()]).unwrap_err());
-    newer(ledger.leave(&crate::model::ids::FlowId("flow".into())).unwrap_err());
-    newer(ledger.is_usable().unwrap_err());
+    newer(ledger.release_own(&crate::model::ids::FlowId("flow".into())).unwrap_err());
+    newer(ledger.check_usable().unwrap_err());
     newer(reader.standings("ny").unwrap_err());
     newer(reader.verify_history().unwrap_err());
     assert!(home.settled() == before);
@@ -338,6 +348,6 @@ fn several_at_the_same_moment_migrate_it_once() {
             });
         }
     });
-    assert_eq!((schema(&home.ledger()), home.copies()), (KNOWN, names(&["ledger.db.schema-1"])));
+    assert_eq!((schema(&home.ledger()), home.copies()), (SCHEMA_VERSION, names(&["ledger.db.schema-1"])));
     assert_eq!(records(&home.ledger()), ["L-1"]);
 }

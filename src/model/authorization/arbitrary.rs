@@ -2,9 +2,9 @@
 
 use super::Authorization;
 use crate::error::Error;
-use crate::model::column::{ColumnKind, ColumnValue, Source};
+use crate::model::column::{ColumnKind, ColumnReader, ColumnValue};
 use crate::model::ids::License;
-use crate::model::odd_cell::{OddText, odd};
+use crate::model::odd_cell::{OddText, suspicious_text};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -35,7 +35,7 @@ impl Made {
 /// Values in the order of the columns.
 struct Row(std::vec::IntoIter<Made>, Made);
 
-impl Source for Row {
+impl ColumnReader for Row {
     fn value(&mut self, _: &'static str, _: ColumnKind) -> Option<ColumnValue<'_>> {
         self.1 = self.0.next()?;
         Some(self.1.value())
@@ -51,7 +51,9 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof!["[=+@'\\-\t]{1,3}[ -~]{1,20}", "\\PC{1,30}", "[a-c;\\\\\",' ]{1,20}", "[A-Z0-9-]{1,12}"]
         .prop_filter("a name", |text| License::parse(text).is_ok_and(|it| it.as_str() == text))
         .prop_filter("what a file may hold", |text| {
-            ["license", "username"].iter().all(|column| !matches!(odd(column, text), Some(OddText::Wrong(_))))
+            ["license", "username"]
+                .iter()
+                .all(|column| !matches!(suspicious_text(column, text), Some(OddText::Wrong(_))))
         })
 }
 

@@ -3,10 +3,10 @@
 //!
 //! A new column is a line of that table, a migration for each engine of the ledger, and what shows it to people.
 
-use crate::model::column::{ColumnKind, ColumnType, ColumnValue, Source};
-use crate::model::grant_before::GrantBefore;
+use crate::model::column::{ColumnKind, ColumnReader, ColumnType, ColumnValue};
+use crate::model::grant_before::PreviousGrant;
 use crate::model::ids::{
-    Contact, Generation, Key, License, OcmLicense, Revision, StoreName, Tag, Ubi, Username,
+    Contact, Generation, License, LicenseId, OcmLicense, Revision, StoreName, Tag, Ubi, Username,
 };
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ pub enum ColumnScope {
     /// It is known of the grant. A file has all of these or none.
     Fact,
     /// The same, but reports tell the state that follows from it, and not when that began.
-    Fate,
+    EndFact,
     /// It concerns this ledger alone, and never leaves it.
     Own,
 }
@@ -100,7 +100,7 @@ macro_rules! record {
             /// The profile it belongs to.
             pub profile: String,
             /// UBI and license.
-            pub key: Key,
+            pub key: LicenseId,
             $( $(#[doc = $doc])+ pub $name: $type, )+
         }
 
@@ -117,18 +117,18 @@ macro_rules! record {
             pub const NAMES: &str = concat!("profile, ubi, license" $(, ", ", stringify!($name))+);
 
             /// A license that is asked for the first time.
-            pub fn asked(profile: &str, key: Key, username: Username) -> Self {
+            pub fn asked(profile: &str, key: LicenseId, username: Username) -> Self {
                 Self { profile: profile.to_owned(), key, $( $name: at_first!($name, username), )+ }
             }
 
             /// A record out of its columns; `None` where one of them can't be had, which the source knows then. All are
             /// read before one is missed, so that each bad one can be named.
-            pub fn read(from: &mut impl Source) -> Option<Self> {
+            pub fn read(from: &mut impl ColumnReader) -> Option<Self> {
                 let profile = from.read("profile");
                 let ubi = from.read("ubi");
                 let license = from.read("license");
                 $( let $name = from.read(stringify!($name)); )+
-                let key = Key { ubi: ubi?, license: license? };
+                let key = LicenseId { ubi: ubi?, license: license? };
                 Some(Self { profile: profile?, key, $( $name: $name?, )+ })
             }
         }
@@ -160,13 +160,13 @@ record! {
     /// The facts that the provider did not confirm, in words.
     unconfirmed:           Vec<String>           [Fact];
     /// When it was deactivated.
-    deactivated_at:        Option<Timestamp>     [Fate];
+    deactivated_at:        Option<Timestamp>     [EndFact];
     /// When the provider said that the grant is invalid.
-    invalid_at:            Option<Timestamp>     [Fate];
+    invalid_at:            Option<Timestamp>     [EndFact];
     /// When an access token of it was last handed out. Noted once a day at most.
     last_used_at:          Option<Timestamp>     [Fact];
     /// What the record said of the grant that the living one replaced, as long as that one waits for its proof.
-    grant_before:          Option<GrantBefore>   [Own];
+    grant_before:          Option<PreviousGrant>   [Own];
     /// Since when it's unknown whether a question took effect.
     uncertain_at:          Option<Timestamp>     [Own];
     /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.
@@ -202,7 +202,7 @@ mod tests {
         }
     }
 
-    impl Source for PartialRecord<'_> {
+    impl ColumnReader for PartialRecord<'_> {
         fn value(&mut self, column: &'static str, kind: ColumnKind) -> Option<ColumnValue<'_>> {
             self.asked.push(column);
             let declared = Authorization::COLUMNS.iter().find(|it| it.name == column).unwrap();
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_license_asked_for_the_first_time_says_whom_to_ask_and_nothing_else() {
-        let key = Key { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
+        let key = LicenseId { ubi: "604001".parse().unwrap(), license: "L-1".parse().unwrap() };
         let record = Authorization::asked("ny", key, "ann@example.com".parse().unwrap());
         for column in Authorization::COLUMNS {
             match column.value(&record) {

@@ -2,23 +2,23 @@
 
 use super::columns::Authorization;
 use crate::error::shell;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::provider::{ClientAuth, Provider};
 
 /// A command on one record, by its unmistakable `UBI/LICENSE`; with `--profile` where it isn't the default one.
-pub fn next(command: &str, record: &Authorization, other_profile: bool) -> String {
-    next_of(command, &[], other_profile.then_some(&record.profile), &[&record.key])
+pub fn command_for(command: &str, record: &Authorization, other_profile: bool) -> String {
+    command_with(command, &[], other_profile.then_some(&record.profile), &[&record.key])
 }
 
 /// The same on several records, or on a profile as a whole, with flags.
-pub fn next_of(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key]) -> String {
+pub fn command_with(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&LicenseId]) -> String {
     line(command, flags, profile, keys, &[])
 }
 
 /// The command that gives the vault another client secret; none where the profile's is published, or it has none.
-pub fn set_secret(provider: &Provider) -> Option<String> {
+pub fn set_secret_command(provider: &Provider) -> Option<String> {
     let is_ours = provider.published_secret.is_none() && provider.client_auth != ClientAuth::None;
-    is_ours.then(|| next_of("config", &["set-secret"], provider.other(), &[]))
+    is_ours.then(|| command_with("config", &["set-secret"], provider.other(), &[]))
 }
 
 /// The same with its flags behind the records, which reads better, where nothing hinders that.
@@ -26,7 +26,13 @@ fn flagged(command: &str, record: &Authorization, other_profile: bool, flags: &[
     line(command, &[], other_profile.then_some(&record.profile), &[&record.key], flags)
 }
 
-fn line(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key], behind: &[&str]) -> String {
+fn line(
+    command: &str,
+    flags: &[&str],
+    profile: Option<&String>,
+    keys: &[&LicenseId],
+    behind: &[&str],
+) -> String {
     let selectors: Vec<_> = keys.iter().map(ToString::to_string).collect();
     let mut words = vec!["biotrack-auth", command];
     words.extend(profile.iter().flat_map(|profile| ["--profile", profile]));
@@ -44,7 +50,7 @@ fn line(command: &str, flags: &[&str], profile: Option<&String>, keys: &[&Key], 
 }
 
 /// What names a record behind a command and its flags, for a hint that has a command of its own.
-pub fn selector(key: &Key, profile: Option<&String>) -> String {
+pub fn selector(key: &LicenseId, profile: Option<&String>) -> String {
     let selector = key.to_string();
     let mut words: Vec<&str> = profile.iter().flat_map(|profile| ["--profile", profile]).collect();
     if selector.starts_with('-') {
@@ -84,15 +90,15 @@ pub fn hand_out_again(record: &Authorization, other_profile: bool) -> String {
 }
 
 /// The command that takes an answer which somebody sends back.
-pub fn take_the_answer(profile: Option<&String>) -> String {
-    next_of("complete", &["-"], profile, &[])
+pub fn complete_command(profile: Option<&String>) -> String {
+    command_with("complete", &["-"], profile, &[])
 }
 
 /// The command that asks about a record's license once more.
-pub fn ask_again(record: &Authorization, other_profile: bool) -> String {
+pub fn ask_again_command(record: &Authorization, other_profile: bool) -> String {
     match is_first(record) {
         true => register_again(record, other_profile),
-        false => next("renew", record, other_profile),
+        false => command_for("renew", record, other_profile),
     }
 }
 
@@ -118,7 +124,7 @@ fn register(record: &Authorization, other_profile: bool, behind: &[&str]) -> Str
     ]
     .map(|(flag, value)| (flag, value, format!("{flag}{value}")));
     for (flag, value, joined) in &flags {
-        if *flag == "--ubi=" && key.ubi.known().is_none() {
+        if *flag == "--ubi=" && key.ubi.number().is_none() {
             continue;
         }
         if value.starts_with('-') {
@@ -144,7 +150,7 @@ mod tests {
             ("-604001", "-- -L", "-- ann@example.com"),
             ("--", "--", "--"),
         ] {
-            let key = Key { ubi: Ubi::parse(ubi).unwrap(), license: License::parse(license).unwrap() };
+            let key = LicenseId { ubi: Ubi::parse(ubi).unwrap(), license: License::parse(license).unwrap() };
             let record = Authorization::asked("ny", key.clone(), Username::parse(user).unwrap());
             let whole = key.to_string();
             for (command, flag) in [

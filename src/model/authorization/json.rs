@@ -30,7 +30,7 @@ impl ReportedRecord<'_> {
     ) -> Result<(), M::Error> {
         for column in columns(ColumnScope::is_reported).filter(|column| is_wanted(column.name)) {
             let value = match column.name {
-                UBI if self.0.key.ubi.known().is_none() => ColumnValue::Nothing,
+                UBI if self.0.key.ubi.number().is_none() => ColumnValue::Nothing,
                 _ => column.value(&self.0),
             };
             members.serialize_entry(column.name, &value)?;

@@ -1,11 +1,11 @@
 //! What happens, as it happens: a line for each license of a run, and what hooks get.
 
-use super::form::SCHEMA;
+use super::form::DOCUMENT_VERSION;
 use super::record::AuthorizationJson;
 use super::results::ResultJson;
 use crate::error::{Error, Report};
 use crate::model::authorization::AuthorizationWithFlows;
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::instant::whole_second;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
@@ -62,8 +62,8 @@ pub struct RunEvent {
 
 /// Which license an event of a run is about.
 #[derive(Debug, Clone, Copy)]
-pub struct Subject<'a> {
-    pub key: &'a Key,
+pub struct EventLicense<'a> {
+    pub key: &'a LicenseId,
     pub common: &'a GrantEventKey,
     pub standing: Option<&'a AuthorizationWithFlows>,
     pub provider: &'a Provider,
@@ -74,17 +74,17 @@ impl RunEvent {
     pub fn about(
         event: RunEventKind,
         at: Timestamp,
-        subject: Subject<'_>,
+        subject: EventLicense<'_>,
         why: Option<String>,
         authorize_url: Option<String>,
     ) -> Self {
-        let Subject { key, common, standing, provider } = subject;
+        let EventLicense { key, common, standing, provider } = subject;
         let outcome = match event {
             RunEventKind::Ended(ending) => Some(ending),
             RunEventKind::Planned | RunEventKind::Opened | RunEventKind::Summary => None,
         };
         Self {
-            ubi: key.ubi.known().map(str::to_owned),
+            ubi: key.ubi.number().map(str::to_owned),
             license: Some(key.license.to_string()),
             outcome,
             exit: outcome.map(|_| 0),
@@ -125,7 +125,7 @@ impl RunEvent {
     /// What every event says, and nothing else yet.
     fn bare(event: RunEventKind, at: Timestamp, common: Option<&GrantEventKey>) -> Self {
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             event,
             at: whole_second(at),
             id: EventId::of_run(common, event.word(), at),
@@ -209,12 +209,12 @@ impl HookEvent {
         };
         let key = &row.standing.record.key;
         Self {
-            schema: SCHEMA,
+            schema: DOCUMENT_VERSION,
             event: occasion,
             at: whole_second(at),
             id,
             key: common,
-            ubi: key.ubi.known().map(str::to_owned),
+            ubi: key.ubi.number().map(str::to_owned),
             license: key.license.to_string(),
             outcome,
             exit: outcome.map(|_| error.as_ref().map_or(0, |error| error.exit)),
@@ -250,7 +250,7 @@ impl HookDigest {
     /// Of several events of one occasion.
     pub fn of(event: HookEventKind, at: Timestamp, events: Vec<HookEvent>) -> Self {
         let id = EventId::of_digest(events.iter().map(HookEvent::id));
-        Self { schema: SCHEMA, event, at: whole_second(at), id, events }
+        Self { schema: DOCUMENT_VERSION, event, at: whole_second(at), id, events }
     }
 
     /// What tells it from all others.
@@ -280,6 +280,6 @@ pub struct Reminders {
 
 impl Reminders {
     pub fn of(dry_run: bool, reminders: Vec<HookEvent>, succeeded: usize, failed: usize) -> Self {
-        Self { schema: SCHEMA, dry_run, reminders, succeeded, failed }
+        Self { schema: DOCUMENT_VERSION, dry_run, reminders, succeeded, failed }
     }
 }

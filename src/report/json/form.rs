@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
 
-pub const SCHEMA: u8 = 2;
+pub const DOCUMENT_VERSION: u8 = 2;
 
 /// One record as a line of JSON, with the schema's number.
 pub(in crate::report) fn line(record: &impl Serialize) -> Result<String, serde_json::Error> {
@@ -14,7 +14,7 @@ pub(in crate::report) fn line(record: &impl Serialize) -> Result<String, serde_j
         #[serde(flatten)]
         record: &'r T,
     }
-    Ok(serde_json::to_string(&Line { schema: SCHEMA, record })? + "\n")
+    Ok(serde_json::to_string(&Line { schema: DOCUMENT_VERSION, record })? + "\n")
 }
 
 /// The JSON Schema of one of the documents, as it's shipped.

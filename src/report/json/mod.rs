@@ -8,9 +8,9 @@ mod status;
 mod token;
 mod weeks;
 
-pub use events::{HookCause, HookDigest, HookEvent, Reminders, RunEvent, RunEventKind, Subject};
+pub use events::{EventLicense, HookCause, HookDigest, HookEvent, Reminders, RunEvent, RunEventKind};
 pub(super) use form::line;
-pub use form::{SCHEMA, schema};
+pub use form::{DOCUMENT_VERSION, schema};
 pub use record::{AuthorizationJson, Expires, InHand, Invitation, VerificationMethod};
 pub use results::{ErrorDocument, ResultJson, Results, results};
 pub use status::{StatusDocument, Summary, document, lines};

@@ -1,9 +1,9 @@
 //! What commands that change something print, and what any prints that fails.
 
-use super::form::SCHEMA;
+use super::form::DOCUMENT_VERSION;
 use super::record::AuthorizationJson;
 use crate::error::{Error, Report};
-use crate::model::ids::Key;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::provider::Provider;
 use crate::report::row::ReportRow;
@@ -36,9 +36,9 @@ pub struct ResultJson {
 
 impl Results {
     /// With those whose turn didn't come before the command ended so.
-    pub fn with_left(mut self, left: impl IntoIterator<Item = Key>, error: &Error) -> Self {
+    pub fn with_left(mut self, left: impl IntoIterator<Item = LicenseId>, error: &Error) -> Self {
         self.results.extend(left.into_iter().map(|key| ResultJson {
-            ubi: key.ubi.known().map(str::to_owned),
+            ubi: key.ubi.number().map(str::to_owned),
             license: key.license.to_string(),
             outcome: OutcomeKind::Skipped,
             exit: error.exit(),
@@ -53,7 +53,7 @@ impl Results {
 impl ResultJson {
     pub(super) fn of(outcome: &Outcome, provider: &Provider, now: Timestamp) -> Self {
         Self {
-            ubi: outcome.key.ubi.known().map(str::to_owned),
+            ubi: outcome.key.ubi.number().map(str::to_owned),
             license: outcome.key.license.to_string(),
             outcome: outcome.ending,
             exit: outcome.error.as_ref().map_or(0, Error::exit),
@@ -78,12 +78,12 @@ pub struct ErrorDocument {
 impl ErrorDocument {
     /// The document of an error, with the code that the process ends with.
     pub fn of(error: &Error, exit: u8) -> Self {
-        Self { schema: SCHEMA, error: Report { exit, ..error.report() } }
+        Self { schema: DOCUMENT_VERSION, error: Report { exit, ..error.report() } }
     }
 }
 
 /// The document of a command that changes something.
 pub fn results(outcomes: &[Outcome], provider: &Provider, now: Timestamp) -> Results {
     let results = outcomes.iter().map(|outcome| ResultJson::of(outcome, provider, now)).collect();
-    Results { schema: SCHEMA, results }
+    Results { schema: DOCUMENT_VERSION, results }
 }

@@ -1,11 +1,11 @@
 //! What `status` prints: the summary, each authorization, and the coming weeks.
 
-use super::form::{SCHEMA, line};
+use super::form::{DOCUMENT_VERSION, line};
 use super::record::AuthorizationJson;
 use super::weeks::{Week, weeks};
 use crate::model::authorization::State;
 use crate::model::instant::whole_second;
-use crate::model::selection::QuietRecords;
+use crate::model::selection::UncountedRecords;
 use crate::report::row::{ReportRow, View};
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -74,7 +74,7 @@ impl Summary {
     pub fn count(&mut self, row: &ReportRow<'_>) {
         self.total += 1;
         self.attention += usize::from(row.needs_attention());
-        self.single_admin += usize::from(row.standing.record.lives(row.now));
+        self.single_admin += usize::from(row.standing.record.has_valid_grant(row.now));
         *match row.state {
             State::Active => &mut self.active,
             State::Due => &mut self.due,
@@ -86,7 +86,7 @@ impl Summary {
     }
 
     /// With those that a look has left out.
-    pub fn beside(self, quiet: QuietRecords) -> Self {
+    pub fn with_uncounted(self, quiet: UncountedRecords) -> Self {
         Self {
             active: self.active + quiet.active,
             pending: self.pending + quiet.pending,
@@ -111,7 +111,7 @@ impl Summary {
 
 pub fn document<'a>(rows: &'a [ReportRow<'a>], view: &View) -> StatusDocument<'a> {
     StatusDocument {
-        schema: SCHEMA,
+        schema: DOCUMENT_VERSION,
         generated_at: whole_second(view.now),
         profile: view.profile.clone(),
         summary: Summary::of(rows),

@@ -1,6 +1,6 @@
 //! What `token` prints: the one document that holds a secret.
 
-use super::form::SCHEMA;
+use super::form::DOCUMENT_VERSION;
 use crate::model::authorization::Authorization;
 use crate::model::instant::whole_second;
 use jiff::Timestamp;
@@ -37,9 +37,9 @@ pub fn token_document<'t>(
     refreshed: bool,
 ) -> TokenDocument<'t> {
     TokenDocument {
-        schema: SCHEMA,
+        schema: DOCUMENT_VERSION,
         profile: &record.profile,
-        ubi: record.key.ubi.known(),
+        ubi: record.key.ubi.number(),
         license: record.key.license.as_str(),
         token,
         token_type,

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 /// How many bytes are free on the disk under a path, for this user; `None` where the system doesn't say.
-pub fn room(path: &Path) -> Option<u64> {
+pub fn free_bytes(path: &Path) -> Option<u64> {
     #[cfg(unix)]
     {
         let existing = path.ancestors().find(|it| it.exists())?;

@@ -16,7 +16,7 @@ mod judge;
 
 #[cfg(windows)]
 pub use access_list::{FolderAccess, close, look};
-pub use disk::{no_locks_in, remote_file_system, room, unlockable};
+pub use disk::{free_bytes, no_locks_in, remote_file_system, unlockable};
 pub use judge::FileSensitivity;
 
 use super::random::{OsRandom, Random};
@@ -170,13 +170,13 @@ fn aside(name: &OsStr) -> Result<OsString> {
 
 /// Makes the folder, and those above it, 0700; closes one of ours that is open to others; refuses one that is a link,
 /// another user's, or shared.
-pub fn private_folder(path: &Path) -> Result<()> {
+pub fn ensure_private_folder(path: &Path) -> Result<()> {
     prepared(path, Links::Refused)
 }
 
 /// The same for a folder that a person or the system names: it may be a link, where it, and where it leads, are ours or
 /// root's, as systemd's to the state of a dynamic user.
-pub fn provided_folder(path: &Path) -> Result<()> {
+pub fn ensure_folder(path: &Path) -> Result<()> {
     prepared(path, Links::Followed)
 }
 
@@ -700,13 +700,13 @@ mod tests {
     fn a_folder_that_everybody_shares_is_never_closed() {
         let (_all, ours, _) = two();
         set_mode(&ours, 0o1777);
-        assert!(private_folder(&ours).unwrap_err().to_string().contains("share"));
+        assert!(ensure_private_folder(&ours).unwrap_err().to_string().contains("share"));
         assert!(check_private_folder(&ours).is_err());
         assert_eq!(mode(&ours), 0o1777);
         // A file of ours in it is safe.
         assert_eq!(text(open_provided(&ours.join("file"), FileSensitivity::Secret).unwrap()), "ours");
         set_mode(&ours, 0o755);
-        private_folder(&ours).unwrap();
+        ensure_private_folder(&ours).unwrap();
         assert_eq!(mode(&ours), 0o700);
     }
 
@@ -718,21 +718,21 @@ mod tests {
         symlink("../link", &second).unwrap();
         set_mode(&ours, 0o755);
         for named in [&link, &second] {
-            assert!(private_folder(named).is_err());
+            assert!(ensure_private_folder(named).is_err());
             check_usable_folder(named).unwrap();
         }
         assert_eq!(mode(&ours), 0o755, "a look changed it");
-        provided_folder(&link).unwrap();
+        ensure_folder(&link).unwrap();
         assert_eq!(mode(&ours), 0o700);
         check_private_folder(&second).unwrap();
         symlink("nowhere", all.path().join("dangling")).unwrap();
-        let dangling = provided_folder(&all.path().join("dangling")).unwrap_err().to_string();
+        let dangling = ensure_folder(&all.path().join("dangling")).unwrap_err().to_string();
         assert!(dangling.contains("nowhere, which doesn't exist"), "{dangling}");
         symlink("circle", all.path().join("circle")).unwrap();
-        assert!(provided_folder(&all.path().join("circle")).is_err());
+        assert!(ensure_folder(&all.path().join("circle")).is_err());
         // Where others can lay a link, it's nobody's word.
         set_mode(all.path(), 0o777);
-        assert!(provided_folder(&link).unwrap_err().to_string().contains("every user can change it"));
+        assert!(ensure_folder(&link).unwrap_err().to_string().contains("every user can change it"));
     }
 
     #[test]

@@ -224,13 +224,3 @@ fn reason(e: &keyring::Error) -> String {
         None => excerpt(text.lines().next().unwrap_or_default(), 200),
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_search_names_the_service() {
-        assert!(OURS.iter().all(|(_, sought)| sought.contains(SERVICE)));
-    }
-}

@@ -3,7 +3,7 @@
 use super::head::{self, HeadVerdict};
 use super::in_flight_requests::{InFlightGuard, InFlightRequests};
 use super::page::Page;
-use super::public_side::{HealthWord, PublicPortState, RequestSource};
+use super::public_side::{HealthAnswer, PublicPortState, RequestSource};
 use super::request::{Answer, ConnectionEnds, Method, Request};
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
@@ -223,7 +223,7 @@ impl FrontServer {
             return self.pass_on(client, method, target, progress).await;
         };
         if visitor == RequestSource::Monitor
-            && let HealthWord::Repeat(page) = exposed.side.health()
+            && let HealthAnswer::Repeat(page) = exposed.side.health()
         {
             return send(client, &page.print(false)).await;
         }

@@ -14,7 +14,7 @@ mod trusted_proxies;
 
 pub use limits::TokenBucket;
 pub use page::{Page, policy_hash};
-pub use public_side::{HealthWord, PublicRequestPolicy};
+pub use public_side::{HealthAnswer, PublicRequestPolicy};
 pub use request::{Method, Request};
 pub use trusted_proxies::TrustedProxies;
 
@@ -43,7 +43,7 @@ const TRIES: usize = 64;
 
 /// The name the redirect address carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Host {
+pub enum LoopbackHost {
     /// `127.0.0.1`.
     Ipv4Literal,
     /// `localhost`: both `127.0.0.1` and `[::1]`, on one port; a machine without IPv6 has the first alone.
@@ -62,7 +62,7 @@ pub struct Listener {
 
 impl Listener {
     /// Takes the port, any free one for `None`. A port in use is [`io::ErrorKind::AddrInUse`].
-    pub fn bind(host: Host, port: Option<u16>) -> io::Result<Listener> {
+    pub fn bind(host: LoopbackHost, port: Option<u16>) -> io::Result<Listener> {
         let mut tries = if port.is_some() { 1 } else { TRIES };
         loop {
             tries -= 1;
@@ -73,14 +73,14 @@ impl Listener {
         }
     }
 
-    fn bind_once(host: Host, port: u16) -> io::Result<Listener> {
+    fn bind_once(host: LoopbackHost, port: u16) -> io::Result<Listener> {
         // defense: S15 loopback-alone-listens
         // defense: S16 the-port-that-was-asked-for
         let ipv4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port))?;
         let port = ipv4.local_addr()?.port();
         let mut sockets = vec![ipv4];
         let mut hosts = vec!["127.0.0.1"];
-        if host == Host::Localhost {
+        if host == LoopbackHost::Localhost {
             hosts.insert(0, "localhost");
             match TcpListener::bind((Ipv6Addr::LOCALHOST, port)) {
                 Ok(ipv6) => {

@@ -1,6 +1,6 @@
 //! Prints an answer: a page under headers that never vary.
 
-use crate::system::presentable;
+use crate::system::check_safe_to_open;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
 use tiny_http::{HTTPVersion, Header, Response, StatusCode};
@@ -57,7 +57,7 @@ impl Page {
 
     /// Sends the browser on. Why not, where the address is none that a browser of ours would be sent to.
     pub fn see_other(address: &str) -> Result<Page, &'static str> {
-        presentable(address)?;
+        check_safe_to_open(address)?;
         Ok(Page { location: Some(address.to_owned()), ..Page::html(303, "") })
     }
 

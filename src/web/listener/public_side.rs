@@ -24,14 +24,14 @@ const MONITORS: usize = 8;
 pub trait PublicRequestPolicy: Send + Sync {
     /// Whether a request for this brings the answer to a question that is open.
     fn expects(&self, target: &str) -> bool;
-    fn health(&self) -> HealthWord;
+    fn health(&self) -> HealthAnswer;
     /// What a monitor is to be told where nobody answered it in time.
     fn no_word(&self) -> Page;
     /// Somebody asked for another host than the public one.
     fn refused_host(&self, host: &str);
 }
 
-pub enum HealthWord {
+pub enum HealthAnswer {
     /// It asks for itself.
     Ask,
     /// The last word, once more.

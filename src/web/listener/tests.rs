@@ -32,22 +32,22 @@ fn page(html: impl Into<String>) -> Page {
 }
 
 impl Rig {
-    fn new(host: Host) -> Rig {
+    fn new(host: LoopbackHost) -> Rig {
         Rig::within(front_server::HEAD_TIME, host)
     }
 
     /// The handler only passes on.
-    fn within(head_time: Duration, host: Host) -> Rig {
+    fn within(head_time: Duration, host: LoopbackHost) -> Rig {
         let (sender, requests) = mpsc::channel();
         Rig::with(head_time, host, requests, move |request| drop(sender.send(request)))
     }
 
     /// The handler answers at once, naming the path.
-    fn echo(host: Host) -> Rig {
+    fn echo(host: LoopbackHost) -> Rig {
         Rig::echo_within(front_server::HEAD_TIME, host)
     }
 
-    fn echo_within(head_time: Duration, host: Host) -> Rig {
+    fn echo_within(head_time: Duration, host: LoopbackHost) -> Rig {
         let handle = |request: Request| {
             let html = format!("you asked for {}", request.path);
             request.answer(page(html));
@@ -57,7 +57,7 @@ impl Rig {
 
     fn with(
         head_time: Duration,
-        host: Host,
+        host: LoopbackHost,
         requests: mpsc::Receiver<Request>,
         handle: impl FnMut(Request) + Send + 'static,
     ) -> Rig {
@@ -126,7 +126,7 @@ fn callback(port: u16) {
 #[cfg(target_os = "linux")]
 #[test]
 fn s15_nothing_but_loopback_listens() {
-    for host in [Host::Ipv4Literal, Host::Localhost] {
+    for host in [LoopbackHost::Ipv4Literal, LoopbackHost::Localhost] {
         let rig = Rig::echo(host);
         let mut found = Vec::new();
         for table in ["/proc/net/tcp", "/proc/net/tcp6"] {
@@ -139,7 +139,7 @@ fn s15_nothing_but_loopback_listens() {
                 }
             }
         }
-        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() && host == Host::Localhost;
+        let ipv6 = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() && host == LoopbackHost::Localhost;
         let mut expected = vec!["0100007F".to_owned()];
         expected.extend(ipv6.then(|| "00000000000000000000000001000000".to_owned()));
         assert_eq!(found, expected);
@@ -148,7 +148,7 @@ fn s15_nothing_but_loopback_listens() {
 
 #[test]
 fn localhost_answers_in_both_families() {
-    let rig = Rig::echo(Host::Localhost);
+    let rig = Rig::echo(LoopbackHost::Localhost);
     for family in [SocketAddr::from((Ipv4Addr::LOCALHOST, rig.port)), (Ipv6Addr::LOCALHOST, rig.port).into()]
     {
         if family.is_ipv6() && TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_err() {
@@ -164,13 +164,14 @@ fn localhost_answers_in_both_families() {
 
 #[test]
 fn s16_a_taken_port_is_in_use_in_either_family() {
-    let taken = Listener::bind(Host::Ipv4Literal, None).unwrap();
-    for host in [Host::Ipv4Literal, Host::Localhost] {
+    let taken = Listener::bind(LoopbackHost::Ipv4Literal, None).unwrap();
+    for host in [LoopbackHost::Ipv4Literal, LoopbackHost::Localhost] {
         let error = Listener::bind(host, Some(taken.port())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
     if let Ok(taken) = TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
-        let error = Listener::bind(Host::Localhost, Some(taken.local_addr().unwrap().port())).unwrap_err();
+        let error =
+            Listener::bind(LoopbackHost::Localhost, Some(taken.local_addr().unwrap().port())).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
     }
 }
@@ -178,7 +179,7 @@ fn s16_a_taken_port_is_in_use_in_either_family() {
 #[test]
 fn s16_the_socket_bound_is_the_socket_served() {
     let runtime = runtime();
-    let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+    let listener = Listener::bind(LoopbackHost::Ipv4Literal, None).unwrap();
     let port = listener.port();
     // It waits in the socket's queue, which a second bind would have lost.
     let mut early = connect(port);
@@ -189,7 +190,7 @@ fn s16_the_socket_bound_is_the_socket_served() {
 
 #[test]
 fn s17_what_is_not_the_callback_leaves_the_flow_alone() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::echo(LoopbackHost::Ipv4Literal);
     for path in ["/favicon.ico", "/", "/other", "//evil.example", "/callback%00"] {
         assert!(all(rig.ask(path)).ends_with(&format!("you asked for {path}")));
     }
@@ -207,7 +208,7 @@ fn s17_what_is_not_the_callback_leaves_the_flow_alone() {
 
 #[test]
 fn s20_another_name_for_us_is_misdirected() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::echo(LoopbackHost::Ipv4Literal);
     assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: OURS\r\n\r\n"), 200);
     assert_eq!(rig.status("GET / HTTP/1.1\r\n\r\n"), 400);
     assert_eq!(rig.status("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"), 421);
@@ -223,7 +224,7 @@ fn s20_another_name_for_us_is_misdirected() {
 
 #[test]
 fn the_handler_gets_the_target_as_sent() {
-    let rig = Rig::new(Host::Ipv4Literal);
+    let rig = Rig::new(LoopbackHost::Ipv4Literal);
     let browser = rig.ask("/call%62ack?code=a%2Fb&state=c?d");
     let request = rig.next();
     assert_eq!(request.path, "/call%62ack");
@@ -238,7 +239,7 @@ fn the_handler_gets_the_target_as_sent() {
 
 #[test]
 fn a_request_held_blocks_no_other() {
-    let rig = Rig::new(Host::Ipv4Literal);
+    let rig = Rig::new(LoopbackHost::Ipv4Literal);
     let held: Vec<_> = (0..20).map(|_| (rig.ask("/held"), rig.next())).collect();
     let browser = rig.ask("/other");
     rig.next().answer(page("other"));
@@ -251,7 +252,7 @@ fn a_request_held_blocks_no_other() {
 
 #[test]
 fn an_answer_may_come_long_after_the_heads_deadline() {
-    let rig = Rig::within(Duration::from_millis(50), Host::Ipv4Literal);
+    let rig = Rig::within(Duration::from_millis(50), LoopbackHost::Ipv4Literal);
     let browser = rig.ask("/callback");
     let request = rig.next();
     // An idle connection opened now and ended by its deadline shows that the deadline passed.
@@ -262,7 +263,7 @@ fn an_answer_may_come_long_after_the_heads_deadline() {
 
 #[test]
 fn a_page_of_any_size_holds_up_nobody_and_arrives_whole() {
-    let rig = Rig::new(Host::Ipv4Literal);
+    let rig = Rig::new(LoopbackHost::Ipv4Literal);
     let html = "0123456789".repeat(300_000);
     // These read nothing until all are answered.
     let browsers: Vec<_> = (0..30).map(|_| rig.ask("/")).collect();
@@ -276,7 +277,7 @@ fn a_page_of_any_size_holds_up_nobody_and_arrives_whole() {
 
 #[test]
 fn where_the_handler_is_gone_a_browser_is_told_at_once() {
-    let rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, mpsc::channel().1, |request| {
+    let rig = Rig::with(front_server::HEAD_TIME, LoopbackHost::Ipv4Literal, mpsc::channel().1, |request| {
         assert_ne!(request.path, "/bug", "a panic, which ends the handler's thread");
         request.answer(page("well"));
     });
@@ -288,7 +289,7 @@ fn where_the_handler_is_gone_a_browser_is_told_at_once() {
 
 #[test]
 fn a_post_from_a_page_of_ours_reaches_the_handler_as_one() {
-    let rig = Rig::new(Host::Ipv4Literal);
+    let rig = Rig::new(LoopbackHost::Ipv4Literal);
     let head = get(rig.port, "/x").replace("GET", "POST");
     let ours = format!("Origin: http://127.0.0.1:{}\r\nContent-Length: 0\r\nAccept", rig.port);
     let browser = rig.send(head.replace("Accept", &ours));
@@ -310,7 +311,7 @@ fn a_page_answered_arrives_though_the_port_closes_at_once() {
     for round in 0..200 {
         let html = "whole".repeat(if round % 2 == 0 { 2_000 } else { 20_000 });
         let (sender, requests) = mpsc::channel();
-        let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+        let listener = Listener::bind(LoopbackHost::Ipv4Literal, None).unwrap();
         let port = listener.port();
         let serving = listener.serve(runtime.handle(), move |request| drop(sender.send(request))).unwrap();
         let mut browser = connect(port);
@@ -327,7 +328,7 @@ fn a_page_still_being_copied_arrives_though_the_port_closes_at_once() {
     // More than the kernel holds, to a browser slower than we are. The kernel makes room in large steps,
     // so only some of these sizes end in the midst of a wait.
     for size in (6_000_000..7_500_000).step_by(75_000) {
-        let mut rig = Rig::new(Host::Ipv4Literal);
+        let mut rig = Rig::new(LoopbackHost::Ipv4Literal);
         let html = "x".repeat(size);
         let socket = tokio::net::TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(16 * 1024).unwrap();
@@ -350,7 +351,7 @@ fn a_page_still_being_copied_arrives_though_the_port_closes_at_once() {
 
 #[test]
 fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
-    let mut rig = Rig::new(Host::Ipv4Literal);
+    let mut rig = Rig::new(LoopbackHost::Ipv4Literal);
     let browser = rig.ask("/callback");
     let held = rig.next();
     rig.serving = None;
@@ -362,7 +363,7 @@ fn a_request_left_unanswered_holds_up_nothing_and_gets_a_word() {
 fn a_handler_that_never_returns_does_not_stop_the_end() {
     let (block, never) = mpsc::channel::<()>();
     let (sender, handled) = mpsc::channel();
-    let mut rig = Rig::with(front_server::HEAD_TIME, Host::Ipv4Literal, handled, move |request| {
+    let mut rig = Rig::with(front_server::HEAD_TIME, LoopbackHost::Ipv4Literal, handled, move |request| {
         let _ = sender.send(request);
         let _ = never.recv();
     });
@@ -393,7 +394,7 @@ fn s23_the_ports_are_closed_after_the_drop() {
 #[test]
 #[ignore = "run by s23_the_ports_are_closed_after_the_drop, alone"]
 fn ports_close_run_alone_by_its_parent() {
-    for host in [Host::Ipv4Literal, Host::Localhost] {
+    for host in [LoopbackHost::Ipv4Literal, LoopbackHost::Localhost] {
         let mut rig = Rig::echo(host);
         let idle = rig.connect();
         let half = rig.send("GET /callb");
@@ -418,7 +419,7 @@ fn the_end_holds_when_the_runtime_went_first() {
 #[test]
 #[ignore = "run by the_end_holds_when_the_runtime_went_first, alone"]
 fn without_runtime_run_alone_by_its_parent() {
-    let mut rig = Rig::echo(Host::Ipv4Literal);
+    let mut rig = Rig::echo(LoopbackHost::Ipv4Literal);
     callback(rig.port);
     let runtime = std::mem::replace(&mut rig.runtime, runtime());
     runtime.shutdown_background();

@@ -1,9 +1,9 @@
 //! Asks the page over a real listener, as its script does and as whoever means it ill.
 
 use super::*;
-use crate::model::ids::{Key, License, StoreName, Ubi, Username};
+use crate::model::ids::{License, LicenseId, StoreName, Ubi, Username};
 use crate::system::OsRandom;
-use crate::web::listener::{Host, Listener, Serving};
+use crate::web::listener::{Listener, LoopbackHost, Serving};
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -24,7 +24,7 @@ struct Rig {
 
 fn entry(license: &str, why: &str) -> WorklistEntry {
     WorklistEntry {
-        key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
+        key: LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
         username: Username::parse("ann@example.com").unwrap(),
         name: None,
         ocm_license: None,
@@ -47,7 +47,7 @@ impl Rig {
         let worklist = Worklist::new(&OsRandom, view).unwrap();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let listener = Listener::bind(Host::Ipv4Literal, None).unwrap();
+        let listener = Listener::bind(LoopbackHost::Ipv4Literal, None).unwrap();
         let port = listener.port();
         let (sender, steps) = channel();
         let page = worklist.clone();

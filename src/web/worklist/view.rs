@@ -1,11 +1,11 @@
 //! What the worklist shows of a run, as the command gives it.
 
-use crate::model::ids::{Key, OcmLicense, StoreName, Username};
+use crate::model::ids::{LicenseId, OcmLicense, StoreName, Username};
 
 /// What the page shows of one license. All of it is text, which the page escapes.
 #[derive(Debug, Clone)]
 pub struct WorklistEntry {
-    pub key: Key,
+    pub key: LicenseId,
     pub username: Username,
     pub name: Option<StoreName>,
     pub ocm_license: Option<OcmLicense>,

@@ -129,7 +129,7 @@ fn a_code_that_only_the_spool_knows_to_be_sent_is_never_sent_again() {
     rig.world().ledger_refuses(false);
     process(&rig, |it| drop(it.recover("L-1").unwrap()));
     let code = biotrack_auth::model::secret::fingerprint(sent.unwrap().expose());
-    assert!(rig.ledger().sent_before(&code).unwrap().is_some());
+    assert!(rig.ledger().flow_that_sent(&code).unwrap().is_some());
 }
 
 #[test]

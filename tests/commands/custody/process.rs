@@ -4,7 +4,7 @@ use crate::rig::{ADMIN, PROFILE, Rig, key};
 use biotrack_auth::consent::answer;
 use biotrack_auth::custody::{
     AccessToken, CachedToken, Custody, FoundFlow, IntrospectionSummary, NewFlow, RecordedFlow,
-    RecoveryOutcome, Revocation, RevocationMode, SealedExport, StoreOutcome, has_left,
+    RecoveryOutcome, Revocation, RevocationMode, SealedExport, StoreOutcome, has_something_to_revoke,
 };
 use biotrack_auth::error::{Error, Result};
 use biotrack_auth::model::authorization::Authorization;
@@ -145,13 +145,13 @@ impl Process<'_> {
         flow: &FlowId,
         code: &Secret,
     ) -> Result<Logged<(FlowId, CodeExchange)>> {
-        self.custody.arrived(flow, code)?;
+        self.custody.record_code(flow, code)?;
         self.custody.sending(flow, code)
     }
 
     /// A code came.
     pub(super) fn arrives(&mut self, flow: &FlowId, code: &Secret) -> Result<()> {
-        self.custody.arrived(flow, code)
+        self.custody.record_code(flow, code)
     }
 
     /// It's about to leave.
@@ -191,7 +191,7 @@ impl Process<'_> {
 
     /// A question has ended without a grant.
     pub(super) fn ended(&mut self, flow: &FlowId, error: Error) -> Error {
-        self.custody.ended(flow, error)
+        self.custody.record_end(flow, error)
     }
 
     /// Nobody waits for a question's answer any more.
@@ -224,7 +224,7 @@ impl Process<'_> {
 
     /// The same of a license that is canceled without asking the provider.
     pub(super) fn abandon(&mut self, license: &str) -> Result<()> {
-        self.custody.abandon(&key(license)).map(drop)
+        self.custody.close_abandoned(&key(license)).map(drop)
     }
 
     /// Whether a person isn't needed for what a dead process left.
@@ -241,7 +241,11 @@ impl Process<'_> {
 
     /// Whether anything of a license is still to be given up.
     pub(super) fn has_left(&self, license: &str) -> bool {
-        has_left(self.custody.ledger(), &self.custody.standing(&key(license)).unwrap().unwrap()).unwrap()
+        has_something_to_revoke(
+            self.custody.ledger(),
+            &self.custody.standing(&key(license)).unwrap().unwrap(),
+        )
+        .unwrap()
     }
 
     /// Clears away what newer grants replaced.
@@ -262,7 +266,7 @@ impl Process<'_> {
 
     /// Whether ledger and vault can be used now.
     pub(super) fn is_well(&mut self) -> Result<()> {
-        self.custody.is_well()
+        self.custody.check_well()
     }
 
     /// Asks the provider whether the grants of licenses live.

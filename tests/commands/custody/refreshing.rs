@@ -127,7 +127,8 @@ fn that_a_refresh_token_is_sent_is_on_the_disk_before_it_is_with_all_that_its_an
             let rig = Rig::of(world);
             let flow = flows(&rig, "L-1").pop().unwrap();
             let memo = flow.memo.clone().unwrap();
-            let readable = rig.vault_of(&memo).unfold(&memo, &rig.seals().row_of_verifier(&flow)).is_ok();
+            let readable =
+                rig.vault_of(&memo).reopen_memo(&memo, &rig.seals().row_of_verifier(&flow)).is_ok();
             let spools = std::fs::read_dir(rig.file("spool")).unwrap().count();
             *noted.lock().unwrap() = Some((flow.purpose, flow.stage, readable, spools));
         });

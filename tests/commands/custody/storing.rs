@@ -52,7 +52,7 @@ fn way(world: &World) -> Way {
         memo_is_kept: flow.is_some_and(|flow| {
             let row = rig.seals().row_of_verifier(&flow);
             let memo = flow.memo.unwrap();
-            rig.vault_of(&memo).unfold(&memo, &row).is_ok()
+            rig.vault_of(&memo).reopen_memo(&memo, &row).is_ok()
         }),
         spool_has_room: spools.count() == 1,
         live: kept(&rig, "L-1").len(),
@@ -122,7 +122,7 @@ fn an_unsent_code_is_sealed_in_the_journal() {
     let (memo_row, code_row) = (rig.seals().row_of_verifier(&flow), rig.seals().row_of_code(&flow));
     let FlowStage::Arrived(sealed) = flow.stage else { panic!("{flow:?}") };
     let memo = flow.memo.unwrap();
-    let (_, opener) = rig.vault_of(&memo).unfold(&memo, &memo_row).unwrap();
+    let (_, opener) = rig.vault_of(&memo).reopen_memo(&memo, &memo_row).unwrap();
     assert_eq!(opener.open(&sealed, &code_row).unwrap().bytes(), b"\"code-1\"");
 }
 

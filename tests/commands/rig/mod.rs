@@ -48,7 +48,7 @@ use biotrack_auth::custody::{Custody, SealLabeler};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::{Authorization, AuthorizationWithFlows};
 use biotrack_auth::model::flow::SecretPlace;
-use biotrack_auth::model::ids::{Key, License, Ubi, Username};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi, Username};
 use biotrack_auth::model::provider::Provider;
 use biotrack_auth::model::vault_kind::VaultKind;
 use biotrack_auth::system::{
@@ -554,8 +554,8 @@ pub fn register(license: &str) -> String {
 }
 
 /// A license's key.
-pub fn key(license: &str) -> Key {
-    Key { ubi: Ubi::parse(UBI).unwrap(), license: License::parse(license).unwrap() }
+pub fn key(license: &str) -> LicenseId {
+    LicenseId { ubi: Ubi::parse(UBI).unwrap(), license: License::parse(license).unwrap() }
 }
 
 /// A program that the server needs, in the machine's own environment.

@@ -16,7 +16,7 @@ use biotrack_auth::ledger::{Ledger, SecretLocation, SecretOwner};
 use biotrack_auth::model::authorization::{AuthorizationWithFlows, Condition, State};
 use biotrack_auth::model::flow::{Flow, FlowStage, SecretPlace, SecretRole};
 use biotrack_auth::model::granted::Granted;
-use biotrack_auth::model::ids::Key;
+use biotrack_auth::model::ids::LicenseId;
 use biotrack_auth::model::provider::RevocationScope;
 use std::collections::BTreeMap;
 
@@ -217,7 +217,7 @@ fn kept(rig: &Rig, secret: &SecretLocation) -> Option<Kept> {
 }
 
 /// A token set, as a process of this home reads it.
-fn tokens(rig: &Rig, key: &Key, secret: &SecretLocation) -> Option<Granted> {
+fn tokens(rig: &Rig, key: &LicenseId, secret: &SecretLocation) -> Option<Granted> {
     let read = rig.vault_of(&secret.place).get(&secret.place, &rig.seals().row_of(secret)).ok()?;
     Granted::from_sealable(&read, key).ok()
 }

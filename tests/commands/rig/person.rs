@@ -147,7 +147,7 @@ impl Person {
     pub(super) fn terminal(&self, out: &Captured, err: &Captured) -> Terminal {
         let input = ScriptedInput { script: self.script.clone(), echo: err.clone() };
         let terminal =
-            Terminal::captured(Box::new(out.clone()), Box::new(err.clone())).reading(Arc::new(input));
+            Terminal::captured(Box::new(out.clone()), Box::new(err.clone())).with_input(Arc::new(input));
         match self.there {
             true => terminal.with_person(self.columns.unwrap_or(100)),
             false => terminal,

@@ -5,7 +5,7 @@ use super::accessible::{is_for_everybody, tabbed};
 use crate::support::Rig;
 use biotrack_auth::config::Config;
 use biotrack_auth::model::granted::AwaitingGrant;
-use biotrack_auth::model::ids::{Key, License, OcmLicense, StoreName, Ubi, Username};
+use biotrack_auth::model::ids::{License, LicenseId, OcmLicense, StoreName, Ubi, Username};
 use biotrack_auth::model::plan::Progress;
 use biotrack_auth::oauth;
 use biotrack_auth::oauth::ProviderClient;
@@ -31,7 +31,7 @@ struct Shown {
 /// One license as the page shows it.
 fn entry(admin: &str, license: &str, name: Option<&str>) -> WorklistEntry {
     WorklistEntry {
-        key: Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
+        key: LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() },
         username: Username::parse(admin).unwrap(),
         name: name.map(|name| StoreName::parse(name).unwrap()),
         ocm_license: Some(OcmLicense::parse(&format!("OCM-{license}")).unwrap()),
@@ -474,7 +474,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
 
 /// Bob's grant of a license of Ann's, which awaits approval.
 fn bobs(license: &str, id: i64) -> AwaitingGrant {
-    let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+    let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
     AwaitingGrant { key, granted_by: "bob@example.com".into(), id }
 }
 

@@ -8,7 +8,7 @@ use crate::support::seed::store;
 use crate::support::stored::hashed;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::SecretRole;
-use biotrack_auth::model::ids::{Key, License, Ubi, Username};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi, Username};
 use biotrack_auth::sandbox::{Mishap, MishapRule};
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -28,14 +28,14 @@ const FAULTS: [Mishap; 5] =
 const ROUNDS: usize = 20;
 
 /// A license by its number; five share an admin.
-fn key(at: usize) -> Key {
-    Key {
+fn key(at: usize) -> LicenseId {
+    LicenseId {
         ubi: Ubi::parse(&format!("604{:06}", at / 5)).unwrap(),
         license: License::parse(&format!("101-X{at:06}-D1")).unwrap(),
     }
 }
 
-fn name(key: &Key) -> Name {
+fn name(key: &LicenseId) -> Name {
     (key.ubi.to_string(), key.license.to_string())
 }
 
@@ -77,7 +77,7 @@ struct Trial {
     rig: Rig,
     crowd: Crowd,
     will: fn(&str) -> Will,
-    keys: Vec<Key>,
+    keys: Vec<LicenseId>,
     before: BTreeMap<Name, Value>,
     heard: Receiver<Heard>,
     ear: Sender<Heard>,
@@ -94,7 +94,7 @@ impl Trial {
         let rig = Rig::with_shares(SEED, faults);
         let keys: Vec<_> = (0..many).map(key).collect();
         let now = rig.env().clock.now();
-        let record = |(at, key): (usize, &Key)| {
+        let record = |(at, key): (usize, &LicenseId)| {
             let days = if at % 2 == 0 { -3 } else { 5 };
             let ends = now + SignedDuration::from_hours(days * 24 + 12);
             let username = format!("admin{}@store.example", at / 5);

@@ -15,7 +15,7 @@ fn refuses_everything(vault: &Vault, known: &SecretPlace, as_it_is: impl Fn(&Vau
     for fault in [
         fault(vault.get(known, &row())),
         fault(vault.get(&unknown, &row())),
-        fault(vault.unfold(known, &row())),
+        fault(vault.reopen_memo(known, &row())),
         fault(vault.forget(known)),
         fault(vault.forget(&unknown)),
         fault(vault.put(&item(2), &label(), &secret("new"))),

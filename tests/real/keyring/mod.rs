@@ -13,8 +13,8 @@ mod unlocked;
 
 use biotrack_auth::error::{Error, Result, VaultError};
 use biotrack_auth::model::flow::SecretRole;
-use biotrack_auth::model::ids::{Generation, Key, License, Ubi};
-use biotrack_auth::model::seal::{SealKind, SealLabel, SealRow};
+use biotrack_auth::model::ids::{Generation, License, LicenseId, Ubi};
+use biotrack_auth::model::seal::{ExpectedSeal, SealKind, SealLabel};
 use biotrack_auth::model::secret::Sealable;
 
 /// An item's name, with a license of every odd sign that a license may hold.
@@ -24,7 +24,7 @@ fn item(generation: u32) -> String {
 
 /// A row, and what is sealed for it.
 fn place() -> SealLabel {
-    let key = Key { ubi: Ubi::parse("6011").unwrap(), license: License::parse("OCM-1").unwrap() };
+    let key = LicenseId { ubi: Ubi::parse("6011").unwrap(), license: License::parse("OCM-1").unwrap() };
     SealLabel::place("bM3x-ledger", "ny-sandbox", None, Some(&key))
 }
 
@@ -32,8 +32,8 @@ fn label() -> SealLabel {
     place().of(SealKind::Tokens, Generation(1), None)
 }
 
-fn row() -> SealRow {
-    SealRow::of_tokens(place(), SecretRole::Live, Generation(1))
+fn row() -> ExpectedSeal {
+    ExpectedSeal::of_tokens(place(), SecretRole::Live, Generation(1))
 }
 
 fn secret(text: &str) -> Sealable {

@@ -32,7 +32,7 @@ fn a_long_secret_comes_back_from_its_parts() {
 
         let (envelope, memo) = vault.envelope(&item(2), &label(), &secret(&long()), &[]).unwrap();
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
-        let (again, opener) = vault.unfold(&memo, &row()).unwrap();
+        let (again, opener) = vault.reopen_memo(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), long().as_bytes());
         assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
     });

@@ -51,19 +51,20 @@ fn an_envelope_opens_after_a_crash() {
         assert_eq!(accounts(), [item(1)], "memo and identity are one item");
         let code = envelope.code.close(&label(), &secret("code")).unwrap();
         let answer = envelope.answer.close(&label(), &secret("answer")).unwrap();
-        let (again, opener) = Vault::keyring(KeyringThread::of_the_platform()).unfold(&memo, &row()).unwrap();
+        let (again, opener) =
+            Vault::keyring(KeyringThread::of_the_platform()).reopen_memo(&memo, &row()).unwrap();
         assert_eq!(again.bytes(), b"verifier\nstate");
         assert_eq!(opener.open(&code, &row()).unwrap().bytes(), b"code");
         assert_eq!(opener.open(&answer, &row()).unwrap().bytes(), b"answer");
 
         let other = vault.envelope(&item(2), &label(), &secret("verifier"), &[]).unwrap().1;
-        let (_, opener) = vault.unfold(&other, &row()).unwrap();
+        let (_, opener) = vault.reopen_memo(&other, &row()).unwrap();
         assert!(
             matches!(fault(opener.open(&code, &row())), VaultError::Sealed { what, .. } if what == "OCM-1")
         );
         let place = vault.put(&item(3), &label(), &secret("{\"no\":\"envelope\"}")).unwrap();
         assert!(
-            matches!(fault(vault.unfold(&place, &row())), VaultError::Broken { what, .. } if what == "OCM-1")
+            matches!(fault(vault.reopen_memo(&place, &row())), VaultError::Broken { what, .. } if what == "OCM-1")
         );
     });
 }

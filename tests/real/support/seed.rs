@@ -3,12 +3,12 @@
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::authorization::Authorization;
 use biotrack_auth::model::flow::RecordCommit;
-use biotrack_auth::model::ids::{Key, License, Ubi, Username};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi, Username};
 use jiff::{SignedDuration, Timestamp};
 
 /// A store whose grant of 100 days ends at this instant.
 pub fn store(license: &str, expires: &str) -> Authorization {
-    let key = Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
+    let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() };
     let expires: Timestamp = expires.parse().unwrap();
     Authorization {
         created_at: Some(expires - SignedDuration::from_hours(2400)),

@@ -8,7 +8,7 @@ use biotrack_auth::model::flow::{
     RecordCommit, SealedBytes, SecretPlace, SecretRole, SecretsChange, StoredSecret,
 };
 use biotrack_auth::model::granted::Granted;
-use biotrack_auth::model::ids::{Key, License, Ubi};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi};
 use biotrack_auth::model::seal::SealKind;
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::model::server::LedgerPlace;
@@ -23,8 +23,8 @@ use std::path::PathBuf;
 pub const PROFILE: &str = "local-sandbox";
 
 /// The key of a license as [`super::register`] asks for it.
-pub fn key(license: &str) -> Key {
-    Key { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() }
+pub fn key(license: &str) -> LicenseId {
+    LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse(license).unwrap() }
 }
 
 /// As the sandbox's log names a secret.
@@ -115,18 +115,18 @@ impl Rig {
     }
 
     /// The same of many licenses, in their order.
-    pub fn all_grants(&self, keys: &[Key], role: SecretRole) -> Vec<Vec<Granted>> {
+    pub fn all_grants(&self, keys: &[LicenseId], role: SecretRole) -> Vec<Vec<Granted>> {
         let env = self.env();
         let Some(ledger) = self.read_ledger() else { return vec![Vec::new(); keys.len()] };
         let (sealed, seals) = (Vault::sealed(&env.paths.identity, Vec::new()), self.seals_of(&ledger));
-        let open = |key: &Key, secret: StoredSecret| {
+        let open = |key: &LicenseId, secret: StoredSecret| {
             let kept = match &secret.place {
                 SecretPlace::Item(item) => kept_in_keyring(item),
                 SecretPlace::Blob(_) => sealed.get(&secret.place, &seals.row(PROFILE, key, &secret)).unwrap(),
             };
             Granted::from_sealable(&kept, key).unwrap_or_else(|e| panic!("{secret:?}: {e}"))
         };
-        let of = |key: &Key| {
+        let of = |key: &LicenseId| {
             let secrets = ledger.secrets(PROFILE, key, role).unwrap().into_iter();
             secrets.map(|secret| open(key, secret)).collect()
         };

@@ -6,7 +6,7 @@ use crate::support::crowd::{Crowd, Will};
 use crate::support::seed::{seed, store};
 use crate::support::team::Server;
 use biotrack_auth::model::authorization::Authorization;
-use biotrack_auth::model::ids::{Key, License, Ubi, Username};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi, Username};
 use jiff::SignedDuration;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -20,8 +20,8 @@ fn many() -> usize {
     if std::env::var_os("BIOTRACK_TEST_ALL").is_some() { 2_000 } else { 240 }
 }
 
-fn key(at: usize) -> Key {
-    Key {
+fn key(at: usize) -> LicenseId {
+    LicenseId {
         ubi: Ubi::parse(&format!("604{:06}", at / 5)).unwrap(),
         license: License::parse(&format!("101-X{at:06}-D1")).unwrap(),
     }

@@ -104,16 +104,16 @@ fn a_password_that_was_changed_is_read_again_by_a_process_that_runs_on() {
     let (before, _) = address.split_once("&passfile=").unwrap();
     team.is_at(0, &format!("{before}&passfile={}", passwords.display()));
     let mut ledger = team.ledger(0);
-    ledger.is_usable().unwrap();
+    ledger.check_usable().unwrap();
     server.says(&database, &format!("ALTER ROLE {role} PASSWORD 'another'"));
     let end = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{role}'");
     server.says(&database, &end);
     team.rig.until(|| {
-        ledger.is_usable().is_err_and(|e| e.to_string().contains("password authentication failed"))
+        ledger.check_usable().is_err_and(|e| e.to_string().contains("password authentication failed"))
     });
     has("another");
     // A server that has just refused isn't asked again for a moment.
-    team.rig.until(|| ledger.is_usable().is_ok());
+    team.rig.until(|| ledger.check_usable().is_ok());
 }
 
 #[test]

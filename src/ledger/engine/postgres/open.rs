@@ -6,7 +6,7 @@ use crate::error::{LedgerError, Result};
 use crate::ledger::engine::db::Db;
 use crate::ledger::engine::open_mode::OpenMode;
 use crate::ledger::migrations;
-use crate::ledger::schema::{KNOWN, Migration};
+use crate::ledger::schema::{Migration, SCHEMA_VERSION};
 use crate::model::server::DatabaseServer;
 use crate::system::Random;
 
@@ -73,13 +73,13 @@ impl ServerSession {
             || session.simple(&undisturbed()).map(drop),
             || {
                 let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there any more"))?;
-                if meta.schema >= KNOWN {
+                if meta.schema >= SCHEMA_VERSION {
                     // Somebody else was quicker.
                     return Ok(session.fits(&meta).map(|()| None)?);
                 }
                 session.becomes_the_owner()?;
                 migrations::migrate(Db::Postgres(&session), meta.schema)?;
-                Ok(Some(Migration { from: meta.schema, to: KNOWN, copy: None }))
+                Ok(Some(Migration { from: meta.schema, to: SCHEMA_VERSION, copy: None }))
             },
         );
         migrated.map_err(|e| session.fault("be migrated", e))

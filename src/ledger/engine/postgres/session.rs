@@ -116,7 +116,7 @@ impl ServerSession {
     }
 
     /// What a failover may lose: `None` where nothing is replicated, or a commit waits for a standby that has it.
-    pub(in crate::ledger) fn a_failover_loses(&self) -> Result<Option<&'static str>> {
+    pub(in crate::ledger) fn failover_risk(&self) -> Result<Option<&'static str>> {
         let asked = self.simple(
             "SELECT (SELECT count(*) FROM pg_stat_replication), current_setting('synchronous_standby_names'), \
              current_setting('synchronous_commit')",

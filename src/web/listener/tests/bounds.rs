@@ -5,7 +5,7 @@ use std::io::ErrorKind;
 
 #[test]
 fn s22_the_connection_evicted_is_the_oldest() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::echo(LoopbackHost::Ipv4Literal);
     let _crowd: Vec<_> = (0..front_server::OPEN).map(|_| rig.connect()).collect();
     let head = get(rig.port, "/callback");
     let (some, rest) = head.split_at(9);
@@ -18,7 +18,7 @@ fn s22_the_connection_evicted_is_the_oldest() {
 
 #[test]
 fn s22_a_header_without_end_is_told_so() {
-    let rig = Rig::echo(Host::Ipv4Literal);
+    let rig = Rig::echo(LoopbackHost::Ipv4Literal);
     let line = format!("GET / HTTP/1.1\r\nHost: x\r\nX-Long: {}", "x".repeat(100_000));
     assert_eq!(rig.status(&line), 431);
     // Whoever still writes isn't reset for a while: elsewhere than on Linux that would eat the answer.
@@ -33,7 +33,7 @@ fn s22_a_header_without_end_is_told_so() {
 
 #[test]
 fn s22_a_slow_head_is_ended_at_its_deadline() {
-    let rig = Rig::within(Duration::from_millis(50), Host::Ipv4Literal);
+    let rig = Rig::within(Duration::from_millis(50), LoopbackHost::Ipv4Literal);
     let mut drip = rig.connect();
     // Each byte comes in time; the whole doesn't.
     let error = loop {
@@ -58,7 +58,7 @@ fn s22_a_slow_head_is_ended_at_its_deadline() {
 
 #[test]
 fn s22_more_held_than_pass_at_once_are_all_served() {
-    let rig = Rig::new(Host::Ipv4Literal);
+    let rig = Rig::new(LoopbackHost::Ipv4Literal);
     let browsers: Vec<_> = (0..150).map(|_| rig.ask("/callback")).collect();
     let mut held: std::collections::VecDeque<Request> =
         (0..front_server::UNANSWERED).map(|_| rig.next()).collect();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// One that answers at once. What holds its place by saying nothing loses none by the clock, so that whoever is answered was
 /// made room for.
 fn rig_in_a_storm() -> Rig {
-    Rig::echo_within(Duration::from_hours(1), Host::Ipv4Literal)
+    Rig::echo_within(Duration::from_hours(1), LoopbackHost::Ipv4Literal)
 }
 
 /// A figure of this process's own, from the kernel.

@@ -11,7 +11,7 @@ use crate::support::{Rig, Run, outside};
 use biotrack_auth::ledger::Ledger;
 use biotrack_auth::model::flow::SecretRole;
 use biotrack_auth::model::granted::Granted;
-use biotrack_auth::model::ids::{Key, Ubi};
+use biotrack_auth::model::ids::{LicenseId, Ubi};
 use biotrack_auth::model::server::LedgerPlace;
 use biotrack_auth::vault::Vault;
 use serde_json::Value;
@@ -211,7 +211,7 @@ fn live(rig: &Rig) -> Granted {
     let env = rig.env();
     let ledger = Ledger::read(&env, &LedgerPlace::File).unwrap().unwrap();
     let vault = Vault::sealed(&env.paths.identity, Vec::new());
-    let key = Key { ubi: Ubi::parse("none").unwrap(), ..key("STORE-1") };
+    let key = LicenseId { ubi: Ubi::parse("none").unwrap(), ..key("STORE-1") };
     let live = ledger.secrets("generic", &key, SecretRole::Live).unwrap().pop().unwrap();
     let kept = vault.get(&live.place, &rig.seals().row("generic", &key, &live)).unwrap();
     Granted::from_sealable(&kept, &key).unwrap()
