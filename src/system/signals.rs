@@ -63,9 +63,13 @@ pub(super) fn note_arrival() {
     }
 }
 
-/// Those signals, each with the name that `kill` knows.
+/// A signal, and the name that `kill` knows.
 #[cfg(unix)]
-const POLITE: [(fn() -> SignalKind, &str); 3] =
+type NamedSignal = (fn() -> SignalKind, &'static str);
+
+/// Those signals.
+#[cfg(unix)]
+const POLITE: [NamedSignal; 3] =
     [(SignalKind::interrupt, "INT"), (SignalKind::terminate, "TERM"), (SignalKind::hangup, "HUP")];
 
 /// Which of those signals are ignored, by the system's own word (proc_pid_status(5)); unknown where there is no such file, as
@@ -83,7 +87,7 @@ fn ignored() -> Option<Vec<SignalKind>> {
 /// The same where the system doesn't tell: a child ignores what its parent ignores, so one that sends itself the signal
 /// and lives to tell shows it.
 #[cfg(unix)]
-fn ignored_by_a_child(signals: &[(fn() -> SignalKind, &str)]) -> Vec<SignalKind> {
+fn ignored_by_a_child(signals: &[NamedSignal]) -> Vec<SignalKind> {
     use std::process::{Command, Stdio};
     let start = |name: &str| {
         let mut shell = Command::new("/bin/sh");

@@ -10,10 +10,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(target_os = "linux")]
 use zbus_secret_service_keyring_store::Store;
 
-/// How the items of this program are found. Windows' keyring knows names alone, which end with the service's.
-const SEARCH: (&str, &str) =
-    if cfg!(windows) { ("pattern", r"\.biotrack-auth$") } else { ("service", SERVICE) };
-
 /// So often a connection is made, where one after the other turns out to be garbled.
 const TRIES: usize = 4;
 
@@ -61,16 +57,17 @@ impl KeyringStore for PlatformStore {
         self.asks_nobody_in_vain(None)?;
         // Sets the store up, or says why there is none.
         unless_garbled(|| entry("search"))?;
-        let entries = match Entry::search(&HashMap::from([SEARCH])) {
+        let entries = match Entry::search(&HashMap::from([("service", SERVICE)])) {
             Ok(entries) => entries,
-            // By its word, or because it names its attributes otherwise.
+            // By its word, or because it names its attributes otherwise, as Windows' does. Its own search, by a pattern, takes a
+            // list from the system that it doesn't check, and under Wine that ended the process.
             Err(keyring::Error::NotSupportedByStore(_) | keyring::Error::Invalid(..)) => {
                 return Err(KeyringFault::Unsupported);
             }
             Err(e) => return Err(fault(e)),
         };
         let account = |entry: &Entry| match entry.get_specifiers() {
-            Some((service, account)) => (service == SERVICE).then_some(account),
+            Some((_, account)) => Some(account),
             None => entry.get_attributes().ok()?.remove("username"),
         };
         Ok(entries.iter().filter_map(account).collect())
