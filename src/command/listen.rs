@@ -189,7 +189,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         let terminal = &self.call.env.terminal;
         match why.unused_code() {
             Some(CodeStillUsable::WrongClient) => terminal.print_always(&format!(
-                "error: {why}\n  {} The answer is kept. If you fix this within 10 minutes, it is exchanged automatically.",
+                "error: {why}\n  {}. The answer is kept. If you fix this within 10 minutes, it is exchanged automatically.",
                 self.set_secret()
             )),
             _ => terminal.error(why),
