@@ -39,7 +39,6 @@ mod odd_names;
 mod old_ledgers;
 mod online;
 mod pairs;
-#[cfg(unix)]
 mod parsers;
 mod plain;
 mod power;
@@ -58,6 +57,5 @@ mod schemas;
 mod status;
 mod token;
 mod told_once;
-#[cfg(unix)]
 mod went_back;
 mod worklist;

@@ -20,6 +20,8 @@ pub fn try_place(paths: &Paths) -> Result<()> {
     let trial = paths.data.join(format!("trial-{}", OsRandom.name()?));
     let file = files::create_private(&trial).map_err(unusable)?;
     let tried = file.try_lock().map_err(|e| no_locks(&ledger, &e.into()).into());
+    // On Windows a lock is held against this process's other handles, too: SQLite would wait for it.
+    drop(file);
     let tried =
         tried.and_then(|()| check_locks(&ledger).map_err(Error::from)).and_then(|()| map(&trial, &ledger));
     for name in ["", "-wal", "-shm", "-journal"] {
