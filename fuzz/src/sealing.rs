@@ -7,7 +7,6 @@ use biotrack_auth::model::seal::{ExpectedSeal, SealKind, SealLabel};
 use biotrack_auth::model::secret::Sealable;
 use biotrack_auth::vault::{Vault, is_sealed, unarmored};
 use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::LazyLock;
 
 /// Opens what the seeds are sealed to. It guards nothing: it was made for the seeds, and is printed here.
@@ -17,7 +16,9 @@ static VAULT: LazyLock<Vault> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("identity.txt");
     let mut options = std::fs::OpenOptions::new();
-    let mut written = options.write(true).create_new(true).mode(0o600).open(&file).expect("a file");
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut written = options.write(true).create_new(true).open(&file).expect("a file");
     written.write_all(IDENTITY.as_bytes()).expect("an identity");
     let vault = Vault::sealed(&file, Vec::new());
     // The identity is read once: the file needn't stay.

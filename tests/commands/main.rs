@@ -40,7 +40,6 @@ mod odd_names;
 mod old_ledgers;
 mod online;
 mod pairs;
-#[cfg(unix)]
 mod parsers;
 mod plain;
 mod power;
@@ -61,6 +60,5 @@ mod schemas;
 mod status;
 mod token;
 mod told_once;
-#[cfg(unix)]
 mod went_back;
 mod worklist;

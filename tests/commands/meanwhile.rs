@@ -117,7 +117,7 @@ fn others_write_beside(
     for at in 0.. {
         let rig = home();
         let line = line(&rig);
-        let words = shlex::split(&line).unwrap();
+        let words = crate::rig::words(&line);
         let arguments: Vec<_> =
             std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
         let (sender, news) = channel();

@@ -18,6 +18,7 @@ fn restores(rig: &Rig, files: &[(std::path::PathBuf, Vec<u8>)]) {
     }
     for (path, content) in files {
         std::fs::write(path, content).unwrap();
+        #[cfg(unix)]
         std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     }
 }

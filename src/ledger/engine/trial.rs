@@ -20,7 +20,7 @@ pub fn try_place(paths: &Paths) -> Result<()> {
     let trial = paths.data.join(format!("trial-{}", OsRandom.name()?));
     let file = files::create_private(&trial).map_err(unusable)?;
     let tried = file.try_lock().map_err(|e| no_locks(&ledger, &e.into()).into());
-    // Where locks are mandatory, SQLite would wait for this one.
+    // On Windows a lock is held against this process's other handles, too: SQLite would wait for it.
     let _ = file.unlock();
     drop(file);
     let tried =

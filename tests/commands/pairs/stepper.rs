@@ -44,7 +44,7 @@ pub fn start_in(
     let (sender, news) = channel();
     let gate = Gate::watched(stop_at, sender, watch);
     let env = env(&gate);
-    let words = shlex::split(line).unwrap();
+    let words = crate::rig::words(line);
     let arguments: Vec<_> =
         std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
     let at = gate.clone();

@@ -97,7 +97,7 @@ impl super::Rig {
         let (sender, news) = std::sync::mpsc::channel();
         let gate = Gate::new(Some(step), sender);
         let env = self.env_through(&gate);
-        let words = std::iter::once("biotrack-auth".to_owned()).chain(shlex::split(line).unwrap());
+        let words = std::iter::once("biotrack-auth".to_owned()).chain(super::words(line));
         let arguments: Vec<_> = words.map(Into::into).collect();
         let at = gate.clone();
         std::thread::spawn(move || {

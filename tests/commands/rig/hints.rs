@@ -1,7 +1,7 @@
 //! Every command that a run tells a person or a script to run is one that this program takes: no placeholder in it, no argument
 //! missing, whatever the license is called. Each is run, there and then, in a copy of the test's world.
 
-use super::transcript::Captured;
+use super::transcript::{Captured, moved};
 use super::{Person, Rig};
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
@@ -53,8 +53,7 @@ impl Rig {
     /// It isn't right there; this is what it said.
     fn end_of(&self, command: &[String]) -> Result<(), String> {
         let copy = Self::of(self.world.killed_here());
-        let there =
-            |text: &str| text.replace(&self.home().display().to_string(), &copy.home().display().to_string());
+        let there = |text: &str| moved(text, self.home(), copy.home());
         if let Ok(config) = std::fs::read_to_string(copy.file("config.toml")) {
             copy.write("config.toml", &there(&config));
         }
@@ -151,7 +150,7 @@ fn in_document(words: &[&str], value: &Value, told: &mut Vec<Told>) {
             for (name, member) in members {
                 match (name.as_str(), member) {
                     ("next_command", Value::String(command)) => {
-                        let next = shlex::split(command).unwrap_or_default();
+                        let next = split(command).unwrap_or_default();
                         assert!(parses(&next), "{words:?}: next_command can't be run: {command}");
                         told.push(Told(next));
                     }
@@ -181,10 +180,10 @@ fn in_a_sentence(words: &[&str], hint: &str, told: &mut Vec<Told>) {
         let end = ends.iter().filter_map(|end| rest.find(end)).min().unwrap_or(rest.len());
         let command = rest[..end].trim_end_matches(['.', ',', ':', ';']);
         // Quotes that the sentence's end has cut leave no command to judge by its words alone.
-        let Some(split) = shlex::split(command) else { continue };
-        let placeholder = split.iter().find(|word| PLACEHOLDERS.contains(&word.as_str()));
+        let Some(command) = split(command) else { continue };
+        let placeholder = command.iter().find(|word| PLACEHOLDERS.contains(&word.as_str()));
         assert_eq!(placeholder, None, "{words:?}: a hint leaves something to be filled in: {hint}");
-        let command = Told(split);
+        let command = Told(command);
         assert!(!command.readings().is_empty(), "{words:?}: a hint names what can't be run: {hint}");
         let ends_the_hint = end == rest.len() && rest.ends_with('.');
         assert!(
@@ -193,6 +192,11 @@ fn in_a_sentence(words: &[&str], hint: &str, told: &mut Vec<Told>) {
         );
         told.push(command);
     }
+}
+
+/// The words of a command that somebody pastes; `None` where a quotation doesn't end.
+fn split(command: &str) -> Option<Vec<String>> {
+    shlex::split(&if cfg!(windows) { command.replace('\\', "/") } else { command.to_owned() })
 }
 
 fn parses(command: &[String]) -> bool {

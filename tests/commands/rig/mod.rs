@@ -38,7 +38,7 @@ pub use person::{Hand, Person};
 #[allow(unused_imports, reason = "as above")]
 pub use provider::{HeldRequest, Reply, ScriptedProvider, URL};
 #[allow(unused_imports, reason = "as above")]
-pub use transcript::{Done, fits};
+pub use transcript::{Done, fits, words};
 #[allow(unused_imports, reason = "as above")]
 pub use world::World;
 
@@ -215,7 +215,7 @@ impl Rig {
 
     /// Starts a command line on a thread of its own: what it prints is thrown away.
     pub fn start(&self, line: &str) -> std::thread::JoinHandle<u32> {
-        let words = shlex::split(line).unwrap();
+        let words = transcript::words(line);
         let arguments: Vec<_> =
             std::iter::once("biotrack-auth".into()).chain(words.into_iter().map(Into::into)).collect();
         let env = self.env();
@@ -287,7 +287,7 @@ impl Rig {
     /// Runs a command line, as a shell would split it, without the program's name.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run(&self, line: &str) -> Done {
-        let words = shlex::split(line).unwrap();
+        let words = transcript::words(line);
         self.run_words(&words.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
@@ -300,7 +300,7 @@ impl Rig {
     /// Runs a command line that waits, and meanwhile, on a thread of its own, what the test does with it.
     #[must_use = "what a test doesn't mention must be empty"]
     pub fn run_while(&self, line: &str, meanwhile: impl FnOnce(&Running) + Send) -> Done {
-        let words = shlex::split(line).unwrap();
+        let words = transcript::words(line);
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let (person, out, err) = (self.person(), Captured::default(), Captured::default());
         let running = Running { out: out.clone(), err: err.clone(), hand: person.hand() };
@@ -341,7 +341,7 @@ impl Rig {
     /// recipients, the words of the operating system, the version.
     fn shown(&self, text: &str) -> String {
         let version = concat!("biotrack-auth ", env!("CARGO_PKG_VERSION"));
-        let text = text.replace(&self.world.home().display().to_string(), "[HOME]");
+        let text = transcript::without_home(text, self.world.home());
         let text = text.replace(version, "biotrack-auth [VERSION]");
         let text =
             transcript::without_ports(&transcript::without_process(&transcript::without_system_words(&text)));

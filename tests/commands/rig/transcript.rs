@@ -1,6 +1,7 @@
 //! What a run printed, as a test compares it.
 
 use std::io::Write;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -133,6 +134,63 @@ impl Write for Captured {
     fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
+}
+
+/// The words of a command line as a shell would split it. On Windows a backslash is part of a path; the program takes slashes, too.
+pub fn words(line: &str) -> Vec<String> {
+    let line = if cfg!(windows) { line.replace('\\', "/") } else { line.to_owned() };
+    shlex::split(&line).unwrap()
+}
+
+/// A folder's path in each of the ways in which a text may have it: as it is, with the backslashes of Windows doubled as JSON and
+/// TOML do it, and with slashes in their place.
+pub fn spellings(folder: &Path) -> [String; 3] {
+    let path = folder.display().to_string();
+    match cfg!(windows) {
+        true => [path.replace('\\', r"\\"), path.replace('\\', "/"), path],
+        false => [path, String::new(), String::new()],
+    }
+}
+
+/// The text with another folder in the place of one.
+pub fn moved(text: &str, from: &Path, to: &Path) -> String {
+    let spellings = spellings(from).into_iter().zip(spellings(to)).filter(|(from, _)| !from.is_empty());
+    spellings.fold(text.to_owned(), |text, (from, to)| text.replace(&from, &to))
+}
+
+/// The text with `[HOME]` for this folder, and with slashes in what stands behind it.
+pub fn without_home(text: &str, home: &Path) -> String {
+    const HOME: &str = "[HOME]";
+    let spellings = spellings(home).into_iter().filter(|it| !it.is_empty());
+    let text = spellings.fold(text.to_owned(), |text, home| text.replace(&home, HOME));
+    match cfg!(windows) {
+        true => with_slashes(&text, HOME),
+        false => text,
+    }
+}
+
+/// The text with a slash for each single or doubled backslash in a path that begins so.
+fn with_slashes(text: &str, begin: &str) -> String {
+    let mut parts = text.split(begin);
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        shown.push_str(begin);
+        let end = part.find(|c: char| !c.is_alphanumeric() && !r"._-/\".contains(c)).unwrap_or(part.len());
+        let (path, rest) = part.split_at(end);
+        // A backslash at the end belongs to the quotation mark behind it.
+        let whole = path.trim_end_matches('\\');
+        shown.push_str(&whole.replace(r"\\", "/").replace('\\', "/"));
+        shown.push_str(&path[whole.len()..]);
+        shown.push_str(rest);
+    }
+    shown
+}
+
+#[test]
+fn a_path_of_windows_is_shown_with_slashes() {
+    let text = "[HOME]\\a\\b.toml:4, \"[HOME]\\\\c\", \"in \\\"[HOME]\\\"\" and x\\y";
+    let shown = "[HOME]/a/b.toml:4, \"[HOME]/c\", \"in \\\"[HOME]\\\"\" and x\\y";
+    assert_eq!(with_slashes(text, "[HOME]"), shown);
 }
 
 /// Ports that the system chose, by their place in an address: `127.0.0.1:[PORT]`.
