@@ -81,7 +81,7 @@ struct Prune {
     #[arg(long, value_name = "TIME")]
     before: Option<String>,
 
-    /// Don't ask, and also remove entries younger than five years
+    /// Don't ask, and also remove entries newer than five years
     #[arg(long)]
     yes: bool,
 }

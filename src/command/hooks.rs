@@ -111,7 +111,7 @@ pub(super) fn hook_for(
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
     let paths = &call.env.paths;
     Ok(Some(Hook {
-        words: words.clone(),
+        words: call.env.startable(words),
         folder: paths.config.parent().map(Path::to_owned),
         event: paths.hooks().join(id.as_str()),
         input: call.json_line(event)?,

@@ -391,7 +391,7 @@ fn confirm(args: &Args, call: &Invocation<'_>, document: &ImportDocument) -> Res
     }
     let terminal = &call.env.terminal;
     let action = match args.adopt {
-        true => "use a backup's tokens here (no other host may use them any more)",
+        true => "use a backup's tokens here (no other host may use them anymore)",
         false => "import these records",
     };
     if !terminal.interactive() {

@@ -148,9 +148,10 @@ impl Reporter<'_, '_> {
     fn next(&self, outcome: &Outcome) -> Option<String> {
         let error = outcome.error.as_ref()?;
         match (error, &outcome.standing) {
-            (Error::Ledger(LedgerError::NotKept { .. }), _) => {
-                Some("The grant is kept, sealed. It is stored automatically as soon as possible.".into())
-            }
+            (Error::Ledger(LedgerError::NotKept { .. }), _) => Some(
+                "The grant is safe: it is kept encrypted. It is stored automatically as soon as possible."
+                    .into(),
+            ),
             (Error::Provider(_), Some(standing)) => {
                 let command = hand_out_again(&standing.record, self.provider.other_profile);
                 Some(format!("To ask again: {command}"))

@@ -284,7 +284,7 @@ fn look_at(args: &Args, call: &Invocation<'_>) -> Result<()> {
 fn warn<'r>(call: &Invocation<'_>, key: &LicenseId, known: impl Iterator<Item = &'r Authorization>) {
     for record in known.filter(|record| near_duplicates(&record.key.license, &key.license)) {
         call.env.terminal.info(&format!(
-            "Note: {} is very similar to {}, which is already registered. Check that it is another location.",
+            "Note: {} is very similar to {}, which is already registered. Make sure it is a different location.",
             key.license, record.key.license
         ));
     }

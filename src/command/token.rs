@@ -87,7 +87,7 @@ pub(super) fn run<'a>(args: Args, call: &Invocation<'a>) -> Result<u8> {
         {
             let until = workspace.provider.zone.time(ends);
             terminal.info(&format!(
-                "Note: no access token of {} is valid for as long as --min-valid requires; this one is valid until {until}.",
+                "Note: no access token for {} stays valid as long as --min-valid requires; this one is valid until {until}.",
                 clean(&workspace.provider.host())
             ));
         }

@@ -137,7 +137,7 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     fn health(&mut self) -> Result<(), &'static str> {
         if self.stopping {
-            return Err("it is being stopped");
+            return Err("it is shutting down");
         }
         let Err(e) = self.flows.custody.check_well() else { return Ok(()) };
         self.tell_untaken(&e);

@@ -31,7 +31,7 @@ impl Custody<'_> {
     /// Makes a grant live that awaits approval: the one that was shown, and no other.
     ///
     /// # Errors
-    /// [`LedgerError::Changed`] where it isn't there any more: accepted, discarded, or replaced by a newer one.
+    /// [`LedgerError::Changed`] where it isn't there anymore: accepted, discarded, or replaced by a newer one.
     pub fn accept(&mut self, shown: &AwaitingGrant) -> Result<()> {
         let key = &shown.key;
         // Until it's committed: whoever accepts it too, or gives the license up, waits, and looks again.

@@ -35,7 +35,7 @@ impl Custody<'_> {
             return Err(match flow.stage {
                 FlowStage::Asked => HandoffError::WaitedFor { license, holder }.into(),
                 // It has the answer already.
-                _ => Error::Busy { license, holder },
+                _ => Error::busy(license, holder),
             });
         }
         if flow.stage != FlowStage::Asked {

@@ -18,7 +18,7 @@ impl Custody<'_> {
     /// [`revoke_discarded`](Self::revoke_discarded). Whether they are.
     ///
     /// # Errors
-    /// [`LedgerError::Changed`](crate::error::LedgerError::Changed) where it isn't there any more: accepted, discarded, or
+    /// [`LedgerError::Changed`](crate::error::LedgerError::Changed) where it isn't there anymore: accepted, discarded, or
     /// replaced by a newer one.
     pub fn discard(&mut self, shown: &AwaitingGrant, revoke: bool, reason: &str) -> Result<bool> {
         let key = &shown.key;

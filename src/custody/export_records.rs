@@ -135,9 +135,8 @@ pub fn require_idle(standing: &AuthorizationWithFlows) -> Result<()> {
         None => Ok(()),
         Some(flow) if flow.abandoned => Err(Error::Busy {
             license,
-            holder: "a process that has ended and left work unfinished (biotrack-auth status shows the next command)"
-                .into(),
+            why: "a process ended before it finished (biotrack-auth status shows the next command)".into(),
         }),
-        Some(_) => Err(Error::Busy { license, holder: "another process".into() }),
+        Some(_) => Err(Error::busy(license, "another process")),
     }
 }

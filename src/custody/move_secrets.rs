@@ -175,7 +175,7 @@ pub(super) fn require_no_open_flows(ledger: &Ledger, memos: bool) -> Result<Vec<
         let license = flow.key.license.to_string();
         if ledger.is_worked_on(flow)? {
             let holder = flow.owner.as_ref().map_or_else(String::new, |owner| owner.label.clone());
-            return Err(Error::Busy { license, holder });
+            return Err(Error::busy(license, holder));
         }
         if memos && flow.stage != FlowStage::Asked {
             return Err(CustodyError::HalfDone { license }.into());

@@ -67,7 +67,9 @@ impl Custody<'_> {
         let asked = self.env.wait(async move { exchange.look_at_access(&granted).await });
         match asked {
             Ok(GrantValidity::Active) => GrantCheck::Enough,
-            Ok(GrantValidity::Inactive) => GrantCheck::Wanting("the provider called the new grant inactive"),
+            Ok(GrantValidity::Inactive) => {
+                GrantCheck::Wanting("the provider reports that the new grant is inactive")
+            }
             Ok(GrantValidity::Unknown) | Err(_) => GrantCheck::Wanting("the provider gave no clear answer"),
         }
     }

@@ -122,9 +122,11 @@ impl Custody<'_> {
             flow.deadline.saturating_add(CODE_LIVES).unwrap_or(flow.deadline) <= self.env.clock.now();
         match (&flow.stage, &flow.owner) {
             (FlowStage::Arrived(_), Some(owner)) if !lapsed && !self.ledger.is_of_this_host(flow) => {
-                let holder =
-                    format!("{}; its answer waits on that host: run the same command there", owner.label);
-                Err(Error::Busy { license: flow.key.license.to_string(), holder })
+                let why = format!(
+                    "its answer waits on the host of {}, which alone can store it. Run the same command there",
+                    owner.label
+                );
+                Err(Error::Busy { license: flow.key.license.to_string(), why })
             }
             _ => Ok(()),
         }

@@ -9,7 +9,7 @@ pub const EXIT_CODES: &[(u8, &str)] = &[
     (2, "usage or configuration"),
     (3, "some of several failed"),
     (4, "a person must grant access, and this session is not interactive"),
-    (5, "nobody granted access in time, or the code had lapsed"),
+    (5, "nobody granted access in time, or the code had expired"),
     (6, "denied, or the answer or grant doesn't match the request"),
     (7, "vault or ledger unavailable"),
     (8, "provider or network failed: try again"),

@@ -36,7 +36,7 @@ pub enum LedgerError {
     NotItsOwner { place: String, owner: String, found: i64, known: i64 },
     /// It's older than this program, and its file can't be migrated.
     #[error(
-        "the ledger {path} has schema {found}, and can't be migrated to schema {known}, which this biotrack-auth needs: {reason}"
+        "the ledger {path} has schema {found}, and can't be migrated to schema {known}, which this version of biotrack-auth needs: {reason}"
     )]
     NotMigrated { path: String, found: i64, known: i64, reason: String },
     #[error("the ledger {path} stayed busy for {seconds} seconds")]
@@ -185,7 +185,7 @@ impl LedgerError {
             Self::ForeignSchema { owner, database, .. } => {
                 return Some(format!("Code that this role put there would run with the rights of everyone who uses the ledger. If the role should own the ledger, the database's owner or an administrator runs: ALTER DATABASE \"{database}\" OWNER TO \"{owner}\". Otherwise remove the schema: DROP SCHEMA biotrack_auth."));
             }
-            Self::Pooled { .. } => "Name the server's own address in the configuration, or put the pooler in session mode (pgbouncer: pool_mode = session).",
+            Self::Pooled { .. } => "Use the server's own address in the configuration, or put the pooler in session mode (pgbouncer: pool_mode = session).",
             Self::Moved { .. } => "Set its new place in the configuration: ledger = \"…\"; \"sqlite\" is the file of the host that it moved to.",
             Self::Arriving { .. } => "Run the same biotrack-auth config ledger move again on the host where it began: it continues.",
             Self::Occupied { .. } => "Choose a place without records, such as an empty database. To merge two ledgers, export the records from one and import them into the other.",
@@ -204,7 +204,7 @@ impl LedgerError {
                 return Some(format!("Ask the admin to grant access again: {renew}; or try the token, which ends the grant if it was already used: biotrack-auth import --adopt"));
             }
             Self::NotRefreshed { .. } => "The tokens are kept, sealed. Fix the cause, then run the same command: it stores them without asking BioTrack again.",
-            Self::NotKept { .. } => "The grant is kept, sealed. Fix the cause, then run the same command: it stores the grant without asking the admin again.",
+            Self::NotKept { .. } => "The grant is safe: it is kept encrypted. Fix the cause, then run the same command: it stores the grant without asking the admin again.",
         }
         .into())
     }

@@ -85,8 +85,8 @@ pub enum Error {
     NotRenewable { license: String, state: String, next: String },
     #[error("{license} can't be removed: {why}")]
     NotRemovable { license: String, why: &'static str, next: String },
-    #[error("{license} is busy: {holder} is working on it")]
-    Busy { license: String, holder: String },
+    #[error("{license} is busy: {why}")]
+    Busy { license: String, why: String },
     #[error("{} a person to grant access, and this session is not interactive", needing(.licenses))]
     NeedsPerson {
         licenses: Vec<String>,
@@ -376,7 +376,7 @@ impl Error {
             Self::NoToken { next, .. } => Some(format!("Ask the admin to grant access: {next}")),
             Self::NotStoredYet { next, .. } => Some(format!("Store the grant (the admin need not grant access again): {next}")),
             Self::HeldElsewhere { came_with_a_backup: true, .. } => {
-                Some("If no other host uses them any more, activate them here: biotrack-auth import --adopt".into())
+                Some("If no other host uses them anymore, activate them here: biotrack-auth import --adopt".into())
             }
             Self::HeldElsewhere { .. } => Some("Run the command on the host that imported the tokens.".into()),
             Self::Threads { .. } => Some(
@@ -434,6 +434,11 @@ impl Error {
             Self::Provider(e) => e.hint_of(selector),
             other => other.hint(),
         }
+    }
+
+    /// A license at which somebody is.
+    pub fn busy(license: String, holder: impl std::fmt::Display) -> Self {
+        Self::Busy { license, why: format!("{holder} is working on it") }
     }
 
     /// The error as one of this license, where what is to be done about it hangs on that.

@@ -78,7 +78,7 @@ pub enum ProviderError {
     #[error("{said}; that isn't certain, because the answer to an earlier try was lost")]
     RefusedInDoubt { said: String },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
-    #[error("{license}: BioTrack refused the code, which had lapsed or was already used")]
+    #[error("{license}: BioTrack refused the code, which had expired or was already used")]
     CodeLapsed { license: String },
     /// The provider doesn't accept the client, which a test request found before anybody was asked.
     #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret in the vault" } else { "" })]

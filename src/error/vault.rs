@@ -136,7 +136,7 @@ impl VaultError {
                 let alone = selector.map(|selector| {
                     format!("; or deactivate it without revoking the grant: biotrack-auth deactivate --local-only {selector}")
                 });
-                return Some(format!("The grant can't be used any more. {renew}{}", alone.unwrap_or_default()));
+                return Some(format!("The grant can't be used anymore. {renew}{}", alone.unwrap_or_default()));
             }
             Self::OtherVault { kept, used, .. } => {
                 return Some(format!("To move all secrets to the {used} vault: biotrack-auth config vault {used}. Or set vault = \"{kept}\" in the configuration again."));

@@ -35,7 +35,7 @@ impl FlowOwners {
                 && (!self.waits(flow, owner) || self.living.has(tx, owner)?)
             {
                 let license = record.key.license.to_string();
-                return Err(Error::Busy { license, holder: owner.label.clone() }.into());
+                return Err(Error::busy(license, &owner.label).into());
             }
         }
         Ok(flows)

@@ -38,13 +38,13 @@ impl Ledger {
         keyring: bool,
         wait: Duration,
     ) -> Result<Claim> {
-        let holder = || Error::Busy {
+        let busy = || Error::Busy {
             license: key.license.to_string(),
-            holder: "another process that refreshes or deactivates it".into(),
+            why: "another process is refreshing or deactivating it".into(),
         };
         if let LedgerEngine::Postgres(session) = &self.engine {
             let number = number(issuer, client, key);
-            let (_lock, waited) = ServerLock::take(session, number, wait)?.ok_or_else(holder)?;
+            let (_lock, waited) = ServerLock::take(session, number, wait)?.ok_or_else(busy)?;
             return Ok(Claim { waited, _lock: Lock::Server { _lock } });
         }
         let folder = self.paths.claims(keyring);
@@ -66,7 +66,7 @@ impl Ledger {
                 Err(TryLockError::Error(e)) => return Err(no_locks(&path, &e).into()),
             };
             let Some(file) = locked else {
-                return Err(holder());
+                return Err(busy());
             };
             // Whoever had it may have removed the name meanwhile: then the next one locks another file.
             if is_there(&file, &path) {

@@ -145,7 +145,7 @@ fn is_its_turn(
             || Spool::last_stage(spools, &owner.mark, &other.id)? == Some(FlowStage::Sent);
         if acts && living.has(tx, &owner)? {
             let license = other.key.license.to_string();
-            return Err(Error::Busy { license, holder: owner.label }.into());
+            return Err(Error::busy(license, owner.label).into());
         }
     }
     Ok(())

@@ -222,7 +222,7 @@ pub(super) fn follow(db: Db<'_>) -> Result<Chain, DbError> {
                 seq: last + 1,
                 at: None,
                 license: None,
-                why: "it is missing, with all entries after it",
+                why: "it is missing, and so are all later entries",
             }),
             Some((seq, hash)) if seq != last || hash != before => Some(BrokenLink {
                 seq: last,

@@ -52,7 +52,7 @@ impl Ledger {
                 let open = journal::of_license(tx, &intent.flow.profile, &intent.flow.key)?;
                 if let Some(holder) = held_up_by(tx, &living, &intent.flow, &open)? {
                     let license = intent.flow.key.license.to_string();
-                    outcomes.push(Err(Error::Busy { license, holder }));
+                    outcomes.push(Err(Error::busy(license, holder)));
                     continue;
                 }
                 match records::apply(tx, &intent.change, &context)? {
@@ -86,7 +86,7 @@ impl Ledger {
             if let Some(open) = journal::refresh_of_license(tx, &flow.profile, &flow.key)? {
                 let refused = match open.owner {
                     Some(owner) if living.has(tx, &owner)? => {
-                        Error::Busy { license: flow.key.license.to_string(), holder: owner.label }
+                        Error::busy(flow.key.license.to_string(), owner.label)
                     }
                     // It has ended just now: whoever asks looks again.
                     _ => changed(&flow.key),

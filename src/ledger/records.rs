@@ -156,7 +156,7 @@ fn put(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     Ok(tx.execute(&PUT, &stored)? == 1)
 }
 
-/// Takes a record out, which the ledger then remembers by its generation. `false` where it isn't there any more what it was read
+/// Takes a record out, which the ledger then remembers by its generation. `false` where it isn't there anymore what it was read
 /// as, or any secret of it is there.
 pub(super) fn remove(tx: Db<'_>, record: &Authorization) -> Result<bool, DbError> {
     let (profile, ubi, license) = (&record.profile, record.key.ubi.as_str(), record.key.license.as_str());

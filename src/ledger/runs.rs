@@ -46,7 +46,7 @@ impl Ledger {
                     }
                 } else if let (false, Some((_, item, _))) = (shared, ours.first()) {
                     return Err(
-                        Error::Busy { license: item.key.license.to_string(), holder: owner.label }.into()
+                        Error::busy(item.key.license.to_string(), owner.label).into()
                     );
                 }
             }
@@ -122,7 +122,7 @@ fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<Un
         }
     }
     match busy {
-        Some((license, holder)) => Err(Error::Busy { license, holder }.into()),
+        Some((license, holder)) => Err(Error::busy(license, holder).into()),
         None => Ok(None),
     }
 }

@@ -52,7 +52,7 @@ fn likenesses(
                 None => "which is already registered".to_owned(),
             };
             let problem = format!(
-                "{} is very similar to {}, {place}. Check that it is another location",
+                "{} is very similar to {}, {place}. Make sure it is a different location",
                 key.license, other.license
             );
             notes.push(RowProblem { line: Some(*line), column: Some("license"), problem });
@@ -115,15 +115,15 @@ mod tests {
         assert_eq!(
             told(&["1/X-1", "1/x1", "2/X-1", "1/00123-D1", "1/123-D1"], &["1/Y-7-D1", "1/X-1"]),
             [
-                "line 3, column license: x1 is very similar to X-1, in line 2. Check that it is another location",
-                "line 5, column license: 00123-D1 is very similar to 123-D1, in line 6. Check that it is another location",
-                "line 6, column license: 123-D1 is very similar to 00123-D1, in line 5. Check that it is another location",
+                "line 3, column license: x1 is very similar to X-1, in line 2. Make sure it is a different location",
+                "line 5, column license: 00123-D1 is very similar to 123-D1, in line 6. Make sure it is a different location",
+                "line 6, column license: 123-D1 is very similar to 00123-D1, in line 5. Make sure it is a different location",
             ]
         );
         assert_eq!(
             told(&["1/Y-7"], &["1/Y-7-D1"]),
             [
-                "line 2, column license: Y-7 is very similar to Y-7-D1, which is already registered. Check that it is another location"
+                "line 2, column license: Y-7 is very similar to Y-7-D1, which is already registered. Make sure it is a different location"
             ]
         );
     }

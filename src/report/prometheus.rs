@@ -27,7 +27,7 @@ pub fn prometheus(
     };
     let mut counted = Metric {
         name: "biotrack_auth_authorizations",
-        help: "How many authorizations are in a state.",
+        help: "Number of authorizations in each state.",
         lines: Vec::new(),
     };
     let mut attention = Metric {

@@ -1,6 +1,6 @@
 //! Opening an address for a person: a plain argument, never a shell, and only an address that is one.
 
-use super::programs::located;
+use super::programs::{located, startable};
 use super::variables::{Variables, browsers};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -94,9 +94,7 @@ fn listed(entry: &[String], address: &str, variables: &Variables) -> Option<Comm
 /// The words, and the address as the last argument.
 fn command_of(words: &[String], address: Option<&str>, variables: &Variables) -> Option<Command> {
     let (program, arguments) = words.split_first()?;
-    // Where a name stands for a script (`code` for code.cmd on Windows), a start by name doesn't find it.
-    let found = if cfg!(windows) { located(program, variables) } else { None };
-    let mut command = found.map_or_else(|| Command::new(program), Command::new);
+    let mut command = Command::new(startable(program.as_ref(), variables));
     command.args(arguments).args(address);
     // defense: S24 opener-without-a-shell
     Some(command)

@@ -1,5 +1,6 @@
 //! The machine as the program sees it: what `main` makes once and hands down, and the network's runtime with it.
 
+use super::programs::startable;
 use super::{
     Browser, Clock, Http, HttpOptions, InterruptCounter, KeyringThread, Network, NoObserver, OsRandom, Paths,
     ProcessReplacer, Random, ReplaceOutcome, Signals, StepObserver, Surroundings, SystemBrowser, SystemClock,
@@ -227,7 +228,17 @@ impl Env {
             Ok(held) => held,
             Err(e) => return ReplaceOutcome::Kept(std::io::Error::other(e.to_string())),
         };
-        self.successor.replace(program, arguments, variables)
+        let program = startable(program, &self.variables);
+        self.successor.replace(&program, arguments, variables)
+    }
+
+    /// The words of a command as it's to be started: its program is named by its place where the system wouldn't find it.
+    pub fn startable(&self, words: &[String]) -> Vec<String> {
+        let mut words = words.to_vec();
+        if let Some(program) = words.first_mut() {
+            *program = startable(program.as_ref(), &self.variables).to_string_lossy().into_owned();
+        }
+        words
     }
 
     pub fn http(&self, options: &HttpOptions) -> Result<Http> {

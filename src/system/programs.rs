@@ -2,6 +2,8 @@
 
 use super::variables::Variables;
 use crate::error::CommandStyle;
+use std::borrow::Cow;
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// What Windows adds to the name of a program, where PATHEXT doesn't say.
@@ -10,6 +12,13 @@ const USUAL_ENDINGS: &str = ".COM;.EXE;.BAT;.CMD";
 /// Where a program is; `None` where there is no such file.
 pub(super) fn located(program: &str, variables: &Variables) -> Option<PathBuf> {
     places(program, variables, CommandStyle::HERE).into_iter().find(|place| is_program(place))
+}
+
+/// A program as it's to be started. Windows finds files that end in `.exe` by their name alone; a script (`code`, which is
+/// `code.cmd`) is named by its place, and so no program in the current folder is taken for one along `PATH`.
+pub(super) fn startable<'p>(program: &'p OsStr, variables: &Variables) -> Cow<'p, OsStr> {
+    let found = if cfg!(windows) { located(&program.to_string_lossy(), variables) } else { None };
+    found.map_or(Cow::Borrowed(program), |place| Cow::Owned(place.into_os_string()))
 }
 
 fn is_program(path: &Path) -> bool {

@@ -137,7 +137,7 @@ pub fn saved(license: &str) -> Page {
         200,
         "note",
         "…",
-        "Your answer is kept",
+        "Your answer is saved",
         &html! {
             p { "The answer for location " b { (license) } " has arrived and is kept. You don't have to grant access again." }
             p { "It isn't stored yet. The terminal shows the reason and the next step." }

@@ -102,7 +102,7 @@ fn renewed(
     env: &Env,
 ) -> Result<ResealSummary> {
     let mut agree = |question: &str| {
-        env.terminal.require_yes(args.yes, question, || format!("take secrets over ({question})"))
+        env.terminal.require_yes(args.yes, question, || format!("to accept these secrets ({question})"))
     };
     let renewed = renew_seals(ledger, vault, seals, env.clock.now(), Some(&mut agree))?;
     if renewed.left == 0 {

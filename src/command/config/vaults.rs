@@ -20,8 +20,8 @@ pub(super) struct VaultChoice {
 pub(super) fn choose(env: &Env, asked: Option<VaultKind>) -> Result<VaultChoice> {
     match asked {
         Some(VaultKind::Sealed) => sealed(env, "as requested"),
-        Some(VaultKind::Keyring) => keyring(env, "as requested; a probe was written, read and deleted"),
-        None => match keyring(env, "a probe was written, read and deleted") {
+        Some(VaultKind::Keyring) => keyring(env, "as requested; a test item was written, read and deleted"),
+        None => match keyring(env, "a test item was written, read and deleted") {
             Err(Error::Vault(e)) => instead(env, e),
             chosen => chosen,
         },

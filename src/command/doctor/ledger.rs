@@ -287,7 +287,7 @@ impl Examination<'_, '_> {
         match files::free_bytes(&self.call.env.paths.data) {
             Some(free) if free < LEAST_ROOM => {
                 let found = format!("only {} KiB are free for the ledger", free / 1024);
-                self.problem("disk", found, "Free some space: no consent starts on a full disk.");
+                self.problem("disk", found, "Free some space: no authorization can start on a full disk.");
             }
             Some(free) => self.well("disk", format!("{} MiB free", free / 1024 / 1024)),
             None => {}

@@ -80,7 +80,7 @@ impl Examination<'_, '_> {
 
     fn answered(&mut self, provider: &Provider, endpoints: &Endpoints) {
         let metadata = match (&provider.issuer, provider.metadata) {
-            (Some(issuer), true) => format!("its metadata match, issuer {issuer}"),
+            (Some(issuer), true) => format!("its metadata matches, issuer {issuer}"),
             _ => "addresses from the profile, no metadata".into(),
         };
         self.well("provider", format!("{} responds; {metadata}", provider.host()));

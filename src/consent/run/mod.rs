@@ -343,9 +343,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         match refused {
             _ if !self.several() => None,
             Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
-            Error::Busy { holder, .. } if self.flows.custody.ledger().is_shared() => {
-                Some(format!("{holder} is working on it"))
-            }
+            Error::Busy { why, .. } if self.flows.custody.ledger().is_shared() => Some(why.clone()),
             _ => None,
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn file(
     }
     // defense: S30 no-second-name
     if facts.owner == user.number && facts.names > 1 {
-        return Err("it has a second name (a hard link): replace it with a copy".into());
+        return Err("it has another hard link: replace it with a copy".into());
     }
     Ok(())
 }

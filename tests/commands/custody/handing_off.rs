@@ -144,7 +144,7 @@ fn while_somebody_is_at_it_the_answer_is_left_to_them() {
     process(&rig, |first| {
         let _go = first.take_up(&back).unwrap();
         let told = process(&rig, |second| second.find(&back).unwrap_err());
-        assert!(matches!(&told, Error::Busy { holder, .. } if holder.contains("sam@desk")), "{told}");
+        assert!(matches!(&told, Error::Busy { why, .. } if why.contains("sam@desk")), "{told}");
     });
 }
 

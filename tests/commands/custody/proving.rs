@@ -35,7 +35,7 @@ fn unconfirmed(rig: &Rig) -> Vec<String> {
 #[test]
 fn a_new_grant_that_is_called_inactive_or_cannot_be_looked_up_is_no_wasted_consent() {
     for (reply, why) in [
-        (inactive(), "the provider called the new grant inactive"),
+        (inactive(), "the provider reports that the new grant is inactive"),
         (Reply::Status(500, String::new()), "the provider gave no clear answer"),
         (Reply::Status(401, r#"{"error":"invalid_client"}"#.into()), "the provider gave no clear answer"),
         (Reply::Unheard, "the provider gave no clear answer"),

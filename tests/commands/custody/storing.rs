@@ -260,7 +260,7 @@ fn an_answer_that_is_lost_or_says_nothing_makes_the_record_uncertain_and_a_refus
     rig.provider.replies(TOKEN, [Reply::Status(400, json!({"error": "invalid_grant"}).to_string())]);
     let done = rig.run(&register("L-1")).exits(5);
     assert!(
-        done.err.contains("BioTrack refused the code, which had lapsed or was already used"),
+        done.err.contains("BioTrack refused the code, which had expired or was already used"),
         "{}",
         done.err
     );
@@ -391,7 +391,7 @@ fn a_license_that_somebody_is_at_is_refused_alone() {
             let asked = second.asks(questions.into()).unwrap();
             let refused = asked[0].as_ref().unwrap_err();
             assert!(
-                matches!(refused, Error::Busy { license, holder } if license == "L-1" && holder.contains("sam@desk"))
+                matches!(refused, Error::Busy { license, why } if license == "L-1" && why.contains("sam@desk"))
             );
             assert!(asked[1].is_ok());
         });

@@ -28,7 +28,7 @@ const CONNECTING: Duration = Duration::from_secs(6);
 /// The same for each of many hosts.
 const EACH: Duration = Duration::from_secs(2);
 
-/// How long an answer is waited for: past the server's own limits it isn't there any more.
+/// How long an answer is waited for: past the server's own limits it isn't there anymore.
 pub(super) const ANSWERING: Duration = Duration::from_secs(60);
 /// After that a connection is given up on which what was sent isn't confirmed. (The other kernel confirms it, not the server.)
 const UNCONFIRMED: Duration = Duration::from_secs(6);

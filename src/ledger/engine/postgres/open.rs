@@ -72,7 +72,7 @@ impl ServerSession {
         let migrated = session.transaction(
             || session.simple(&undisturbed()).map(drop),
             || {
-                let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there any more"))?;
+                let meta = session.meta()?.ok_or_else(|| session.damaged("it isn't there anymore"))?;
                 if meta.schema >= SCHEMA_VERSION {
                     // Somebody else was quicker.
                     return Ok(session.fits(&meta).map(|()| None)?);

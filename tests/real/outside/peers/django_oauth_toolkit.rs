@@ -26,7 +26,7 @@ fn thirty_processes_cost_no_grant_though_a_second_refresh_would() {
 fn its_metadata_is_found_below_its_issuer_and_compared_to_the_letter() {
     let peer = Peer::start(IT);
     let rig = rig(&peer);
-    rig.run(&["doctor"]).answers(&format!("its metadata match, issuer {}", peer.issuer));
+    rig.run(&["doctor"]).answers(&format!("its metadata matches, issuer {}", peer.issuer));
     // S4: another spelling of the issuer is another issuer.
     let config = rig.file("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
