@@ -39,7 +39,7 @@ pub fn answer(
             if let Some(kept) = finish_left_over(env, custody, &item)? {
                 return Ok((item, kept));
             }
-            // Where that brought nothing the question is open again, and this may be another answer to it.
+            // Where that brought nothing the flow is open again, and this may be another answer to it.
             match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
                 Some(Ok(waiting @ FoundFlow::Waiting(_))) => waiting,
                 _ => {

@@ -51,7 +51,7 @@ pub struct Listening<'l, 'e> {
     untidy: bool,
     /// Why the last answer wasn't taken, where it was told.
     untaken: Option<String>,
-    /// Why the questions couldn't be looked up last.
+    /// Why the flows couldn't be looked up last.
     unread: Option<String>,
     upkeep: RetrySchedule,
 }
@@ -120,7 +120,7 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    /// The front server knows the answers to open questions from strangers', and lets them pass.
+    /// The front server knows the answers to open flows from strangers', and lets them pass.
     fn look_up_questions(&mut self) {
         if self.flows.server.wants_a_look() {
             let open = self.flows.custody.look_up_open();
@@ -172,7 +172,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                     Ok(item) => self.finish_left(item),
                     Err(e) => return reply.failed(&e),
                 }
-                // Where that brought nothing the question is open again, and this may be another answer to it.
+                // Where that brought nothing the flow is open again, and this may be another answer to it.
                 match self.flows.custody.find(&returned) {
                     Ok(waiting @ FoundFlow::Waiting(_)) => waiting,
                     Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {

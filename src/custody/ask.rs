@@ -13,14 +13,14 @@ use crate::model::secret::fingerprint;
 use crate::oauth::AuthorizationRequest;
 use jiff::Timestamp;
 
-/// What a record shall be while a question about it is open, out of what is there at that moment; or why it isn't asked about.
+/// What a record shall be while a flow about it is open, out of what is there at that moment; or why it isn't asked about.
 /// Asked again where others have written the record meanwhile.
 pub type RecordUpdate<'q> = Box<dyn Fn(Option<Authorization>) -> Result<Authorization> + 'q>;
 
-/// A question that a command wants to put.
+/// A flow that a command wants to start.
 pub struct NewFlow<'q> {
     pub ask: AuthorizationRequest,
-    /// The record as it shall be while the question is open.
+    /// The record as it shall be while the flow is open.
     pub record: RecordUpdate<'q>,
     pub purpose: Purpose,
     pub deadline: Timestamp,
@@ -28,11 +28,11 @@ pub struct NewFlow<'q> {
     pub handed_off: bool,
 }
 
-/// A question that the ledger holds, ready to be put.
+/// A flow that the ledger holds, ready to be shown to its admin.
 pub type RecordedFlow = Logged<(FlowId, AuthorizationRequest)>;
 
 impl Custody<'_> {
-    /// Commits questions to the journal, with all that their answers will need: before any browser opens.
+    /// Commits flows to the journal, with all that their answers will need: before any browser opens.
     /// A license that someone else is at is refused alone.
     pub fn ask(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
         self.prepare_vault_write()?;

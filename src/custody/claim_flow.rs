@@ -1,4 +1,4 @@
-//! Answers that come from elsewhere: to a question that was handed out, or whose process has ended before it came.
+//! Answers that come from elsewhere: to a flow that was handed out, or whose process has ended before it came.
 
 use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
@@ -10,7 +10,7 @@ use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, FlowSecrets, PastedCandidates, ReturnedAddress, is_from_issuer};
 use crate::vault::Envelope;
 
-/// A question, found by its answer.
+/// A flow, found by its answer.
 #[derive(Debug)]
 pub enum FoundFlow {
     Waiting(Box<Flow>),
@@ -19,7 +19,7 @@ pub enum FoundFlow {
 }
 
 impl Custody<'_> {
-    /// The question that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
+    /// The flow that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
     /// Nothing is changed by looking.
     pub fn find(&mut self, returned: &ReturnedAddress) -> Result<FoundFlow> {
         let Some((flow, state)) = self.question(returned)? else {
@@ -119,8 +119,8 @@ impl Custody<'_> {
         Ok(hand_out_again(&record, other))
     }
 
-    /// Claims a question with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
-    /// the question; an answer that isn't to be trusted leaves it open.
+    /// Claims a flow with its answer, whose code is sealed and noted, and to be [sent](Self::sending). A refusal closes
+    /// the flow; an answer that isn't to be trusted leaves it open.
     pub fn claim_flow(
         &mut self,
         flow: Flow,
@@ -163,7 +163,7 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// The command that asks about a license again, for a question whose answer is lost.
+    /// The command that asks about a license again, for a flow whose answer is lost.
     pub fn next_consent(&self, key: &LicenseId) -> Result<String> {
         let record = self.record(key)?.record;
         Ok(ask_again_command(&record, self.provider.other_profile))

@@ -10,7 +10,7 @@ use crate::model::provider::RevocationScope;
 use crate::oauth::RetryPolicy;
 
 impl Custody<'_> {
-    /// What is left to do once the answer has been given: closed questions' memos go, and the grants that newer ones
+    /// What is left to do once the answer has been given: closed flows' memos go, and the grants that newer ones
     /// replaced; those are revoked only where that reaches them alone. A failure, or Ctrl-C, leaves them to the next
     /// command on the license.
     pub fn clean_up(&mut self) {

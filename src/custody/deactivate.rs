@@ -58,7 +58,7 @@ struct IntendedRevocation {
     grants: Vec<StoredSecret>,
 }
 
-/// Whether anything of a license is still to be given up: a grant, or an open question.
+/// Whether anything of a license is still to be given up: a grant, or an open flow.
 pub fn has_something_to_revoke(ledger: &Ledger, standing: &AuthorizationWithFlows) -> Result<bool> {
     let record = &standing.record;
     Ok(!standing.flows.is_empty() || !grants_of(ledger, &record.profile, &record.key)?.is_empty())

@@ -14,7 +14,7 @@ impl Custody<'_> {
         self.in_flight.get(flow).is_some_and(|asked| asked.from.is_none() || asked.code.is_some())
     }
 
-    /// A code that can't be sent any more isn't kept by a process that goes on: its question is open again.
+    /// A code that can't be sent any more isn't kept by a process that goes on: its flow is open again.
     pub fn reopen(&mut self, flow: &FlowId) -> Result<()> {
         let Some(asked) = self.in_flight.get(flow).filter(|asked| asked.code.is_some()) else {
             return Ok(());

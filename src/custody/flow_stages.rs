@@ -84,7 +84,7 @@ impl Custody<'_> {
         }
     }
 
-    /// Of a question that is open again, what its next answer is sealed with.
+    /// Of a flow that is open again, what its next answer is sealed with.
     fn seals_of(&mut self, flow: &FlowId) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         if asked.code_seal.is_none() && asked.code.is_none() {
@@ -178,7 +178,7 @@ impl Custody<'_> {
         }
     }
 
-    /// A question brought no grant. A refusal closes it; after anything else it's open again, for the same link works until its
+    /// A flow brought no grant. A refusal closes it; after anything else it's open again, for the same link works until its
     /// time is over. What was lost on the way stays visible as uncertain; a code that is unused stays, to be sent by the next run.
     pub fn record_end(&mut self, flow: &FlowId, error: Error) -> Error {
         let Some(asked) = self.in_flight.get(flow) else { return error };
@@ -216,12 +216,12 @@ impl Custody<'_> {
         Ok(None)
     }
 
-    /// Whether a question that brought nothing is open again in the ledger, and not kept there with what came of it.
+    /// Whether a flow that brought nothing is open again in the ledger, and not kept there with what came of it.
     pub fn is_reopened(&self, flow: &FlowId) -> bool {
         self.in_flight.get(flow).is_none_or(|asked| asked.from.is_some())
     }
 
-    /// Whether the ledger has closed a question of this process, because another answer brought a grant.
+    /// Whether the ledger has closed a flow of this process, because another answer brought a grant.
     pub fn granted_meanwhile(&self, flow: &FlowId) -> Result<Option<StoreOutcome>> {
         let Some(asked) = self.in_flight.get(flow) else { return Ok(None) };
         if self.ledger.is_open(flow)? {
@@ -232,17 +232,17 @@ impl Custody<'_> {
         Ok(granted.then(|| StoreOutcome::Live { remarks: Vec::new() }))
     }
 
-    /// Until when a question is open that nobody waits for: as long as a code that was just made may live.
+    /// Until when a flow is open that nobody waits for: as long as a code that was just made may live.
     pub(super) fn open_until(&self) -> Timestamp {
         self.env.clock.now().saturating_add(CODE_LIVES).unwrap_or(Timestamp::MAX)
     }
 
-    /// Closes a question of which there is nothing to say. The memo goes with it.
+    /// Closes a flow of which there is nothing to say. The memo goes with it.
     pub(super) fn close(&mut self, flow: &FlowId, key: &LicenseId) -> Result<()> {
         self.end(FlowEnd::Closed(flow.clone()), key, None)
     }
 
-    /// Ends a question without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
+    /// Ends a flow without a grant: its record is changed by nothing but an answer that was lost, which makes it uncertain.
     pub(super) fn end(&mut self, end: FlowEnd, key: &LicenseId, why: Option<EndReason>) -> Result<()> {
         let now = self.env.clock.now();
         let committed = self.commit(key, |record| {
@@ -269,7 +269,7 @@ impl Custody<'_> {
         Ok(())
     }
 
-    /// Closes a question whose time is over and that nobody waits for, with its memo: whatever is done to a license next clears it
+    /// Closes a flow whose time is over and that nobody waits for, with its memo: whatever is done to a license next clears it
     /// away.
     pub(super) fn clear_lapsed(&mut self, flow: &Flow) -> Result<()> {
         if flow.owner.is_none() && flow.stage == FlowStage::Asked && flow.deadline <= self.env.clock.now() {

@@ -10,7 +10,7 @@ use crate::oauth::FlowSecrets;
 use crate::vault::Sealer;
 use jiff::Timestamp;
 
-/// Why a question ended without a grant.
+/// Why a flow ended without a grant.
 #[derive(Debug, Clone)]
 pub(super) struct EndReason {
     pub(super) happened: HistoryEventKind,
@@ -26,7 +26,7 @@ impl EndReason {
     }
 }
 
-/// What is remembered of a question until it's closed.
+/// What is remembered of a flow until it's closed.
 pub(super) struct InFlight {
     pub(super) key: LicenseId,
     pub(super) username: Username,
@@ -54,13 +54,13 @@ pub(super) struct InFlight {
     pub(super) sent_unnoted: Option<Fingerprint>,
     /// How it ended, where the ledger couldn't take that; with what goes into the history.
     pub(super) end: Option<(FlowEnd, Option<EndReason>)>,
-    /// The ledger has the code: whoever takes the question over may send it.
+    /// The ledger has the code: whoever takes the flow over may send it.
     pub(super) handed_in: bool,
     /// It was asked here, and its next answer may come here as well.
     pub(super) asked_here: bool,
     /// It was taken up with its answer, by which the synced row that says that it waits was overwritten.
     pub(super) taken_up: bool,
-    /// Who was at the question before its answer was taken up here: nobody, where it was handed out, or a process that
+    /// Who was at the flow before its answer was taken up here: nobody, where it was handed out, or a process that
     /// has ended. `None` where it was asked here, and once it's taken up.
     pub(super) from: Option<Option<FlowOwner>>,
 }

@@ -167,7 +167,7 @@ pub(super) fn forget_left(ledger: &mut Ledger, keyring: &Vault) -> Result<()> {
 }
 
 /// Nobody is at work, and nothing is left half done: what is sealed in the journal belongs to the vault it was begun with.
-/// `memos`: a question that only waits moves along; else it isn't touched. The questions that are open, which the commit
+/// `memos`: a flow that only waits moves along; else it isn't touched. The flows that are open, which the commit
 /// compares.
 pub(super) fn require_no_open_flows(ledger: &Ledger, memos: bool) -> Result<Vec<Flow>> {
     let open = ledger.all_flows()?;

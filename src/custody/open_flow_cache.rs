@@ -1,4 +1,4 @@
-//! What a process that takes answers knows of the open questions while the ledger can't be read: enough to keep an answer that comes
+//! What a process that takes answers knows of the open flows while the ledger can't be read: enough to keep an answer that comes
 //! then, sealed, until the ledger can be told of it.
 
 use crate::model::authorization::Authorization;
@@ -6,7 +6,7 @@ use crate::model::flow::Flow;
 use crate::model::secret::Fingerprint;
 use std::collections::HashMap;
 
-/// Open questions by their states, with their records; `None`: its answer doesn't come here.
+/// Open flows by their states, with their records; `None`: its answer doesn't come here.
 #[derive(Default)]
 pub(super) struct OpenFlowCache(pub(super) HashMap<Fingerprint, Option<(Flow, Authorization)>>);
 

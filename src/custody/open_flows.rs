@@ -1,4 +1,4 @@
-//! The open questions, as a process knows them that takes answers from elsewhere: also while the ledger can't be read.
+//! The open flows, as a process knows them that takes answers from elsewhere: also while the ledger can't be read.
 
 use super::writer::Custody;
 use crate::error::{Error, HandoffError, Result};
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 const AT_ONCE: usize = 256;
 
 impl Custody<'_> {
-    /// Looks up the states of all open questions, and gets to know those whose answers may come here. Room on the disk for an answer
+    /// Looks up the states of all open flows, and gets to know those whose answers may come here. Room on the disk for an answer
     /// is there from then on.
     pub fn look_up_open(&mut self) -> Result<Vec<Fingerprint>> {
         let open = self.ledger.open_states()?;
@@ -37,7 +37,7 @@ impl Custody<'_> {
         Ok(standing.map(|standing| (flow, standing.record)))
     }
 
-    /// The question to a state. Where the ledger can't be read for the moment it's the one that is known: whoever closed it, or took
+    /// The flow to a state. Where the ledger can't be read for the moment it's the one that is known: whoever closed it, or took
     /// it over, since it was read is seen to when it's claimed, before its code is sent.
     pub(super) fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         match self.ledger.question_of(state) {

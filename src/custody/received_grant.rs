@@ -29,7 +29,7 @@ pub(super) struct ReceivedGrant {
     pub(super) proven: bool,
     /// Who granted, where that's another admin than the one who was asked.
     pub(super) other_admin: Option<String>,
-    /// Until when its question is open at least, where it brings nothing that was asked for.
+    /// Until when its flow is open at least, where it brings nothing that was asked for.
     pub(super) open_until: Timestamp,
 }
 

@@ -14,7 +14,7 @@ use crate::model::secret::Secret;
 use crate::oauth::RetryPolicy;
 use jiff::Timestamp;
 
-/// What became of a question that a dead process had left.
+/// What became of a flow that a dead process had left.
 #[derive(Debug)]
 pub enum RecoveryOutcome {
     /// Nothing had come back: it was only asked, and may still be answered.
@@ -225,7 +225,7 @@ impl Custody<'_> {
         self.finished(flow, kept)
     }
 
-    /// When a license was granted after an answer came: by another question about it, while this one's waited to be stored.
+    /// When a license was granted after an answer came: by another flow about it, while this one's waited to be stored.
     fn granted_since(&self, flow: &Flow, received: Timestamp) -> Result<Option<Timestamp>> {
         let record = self.standing(&flow.key)?.map(|standing| standing.record);
         let granted = record.and_then(|record| record.renewed_at.max(record.created_at));

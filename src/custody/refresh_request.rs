@@ -209,7 +209,7 @@ impl Custody<'_> {
                     (it.flow.opened, it.flow.deadline) = self.times();
                     it.go = self.ledger.intend_again(&it.flow)?;
                 }
-                // The question stays open, which is what `uncertain` means; the history says so once.
+                // The flow stays open, which is what `uncertain` means; the history says so once.
                 RefreshFailure::Unsent | RefreshFailure::LostOnTheWay | RefreshFailure::Uncertain => {
                     if !matches!(error, Error::Interrupted { .. }) {
                         self.told_uncertain(&it.flow, &error)?;

@@ -14,7 +14,7 @@ use crate::model::ids::FlowId;
 use crate::model::provider::Provider;
 use std::collections::HashMap;
 
-/// How a question ended well.
+/// How a flow ended well.
 #[derive(Debug)]
 pub enum StoreOutcome {
     Live {
@@ -66,7 +66,7 @@ impl Custody<'_> {
         ended
     }
 
-    /// Vault first, then one synced commit: records, places, events and the closed questions together. What isn't as it
+    /// Vault first, then one synced commit: records, places, events and the closed flows together. What isn't as it
     /// was asked for is refused after that: the provider may take its time.
     pub(super) fn keep(&mut self, came: Vec<Result<ReceivedGrant>>) -> Vec<Result<StoreOutcome>> {
         let handed: Vec<_> = came.into_iter().map(|came| self.write_to_vault(came?)).collect();
@@ -224,7 +224,7 @@ impl Stored {
             (happened, summary(record))
         };
         let events = vec![event(record, happened, &detail, came.granted.received_at)];
-        // A grant that waits for a yes answers the question of nobody else, and the admin who was asked may still grant.
+        // A grant that waits for a yes answers no other flow, and the admin who was asked may still grant.
         let ends = match came.other_admin {
             Some(_) => FlowEnd::Reopened(came.flow.clone(), came.open_until),
             None => FlowEnd::Granted(came.flow.clone()),

@@ -1,4 +1,4 @@
-//! The only writer: vault and ledger of one profile, with the questions under way.
+//! The only writer: vault and ledger of one profile, with the flows under way.
 
 use super::in_flight::InFlight;
 use super::open_flow_cache::OpenFlowCache;
@@ -25,7 +25,7 @@ const MARGIN: Duration = Duration::from_secs(10);
 /// How often something is decided anew, where others have written what it was decided on.
 pub(super) const TRIES: usize = 5;
 
-/// Vault and ledger of one profile, with the questions under way.
+/// Vault and ledger of one profile, with the flows under way.
 pub struct Custody<'e> {
     pub(super) env: &'e Env,
     pub(super) provider: Arc<Provider>,
@@ -34,7 +34,7 @@ pub struct Custody<'e> {
     pub(super) ledger: Ledger,
     pub(super) spool: Option<Spool>,
     pub(super) in_flight: HashMap<FlowId, InFlight>,
-    /// What is known of open questions while the ledger can't be read.
+    /// What is known of open flows while the ledger can't be read.
     pub(super) known: OpenFlowCache,
     /// Items that nothing names any more, to be forgotten once the browser has been answered.
     pub(super) orphaned_items: Vec<SecretPlace>,
@@ -154,7 +154,7 @@ impl<'e> Custody<'e> {
         }
     }
 
-    /// The ledger has closed a question, or opened it again.
+    /// The ledger has closed a flow, or opened it again.
     pub(super) fn ended_in_the_ledger(&mut self, end: &FlowEnd) {
         let Some(flow) = end.flow() else { return };
         let is_open = matches!(end, FlowEnd::Reopened(..) | FlowEnd::LeftOpen(..));
@@ -259,7 +259,7 @@ impl<'e> Custody<'e> {
         Ok((FlowSecrets::from_sealable(&memo, flow.key.license.as_str())?, opener))
     }
 
-    /// A license's keyring account: the last part is a secret's generation, or its question.
+    /// A license's keyring account: the last part is a secret's generation, or its flow.
     pub(super) fn item(&self, key: &LicenseId, last: impl std::fmt::Display) -> String {
         format!("{}/{}/{}/{}/{last}", self.ledger.id(), self.provider.profile, key.ubi, key.license)
     }

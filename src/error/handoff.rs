@@ -8,10 +8,10 @@ pub enum HandoffError {
     /// What was pasted isn't a redirect address.
     #[error("the pasted text {problem}")]
     Unreadable { problem: &'static str },
-    /// Its state is of no question that this ledger knows.
+    /// Its state is of no flow that this ledger knows.
     #[error("this answer matches no pending request here; nothing was sent")]
     Stranger,
-    /// It came before, or its question was given up.
+    /// It came before, or its flow was given up.
     #[error(
         "this answer for {license} is no longer valid: it was already used, or the license was granted or canceled since; nothing was sent"
     )]
@@ -21,7 +21,7 @@ pub enum HandoffError {
         "this answer for {license} is no longer valid: the license was removed from this ledger; nothing was sent"
     )]
     Removed { license: String },
-    /// Its question gave way to a newer one.
+    /// Its flow gave way to a newer one.
     #[error(
         "this answer belongs to an old link for {license}, which a newer link has replaced; nothing was sent"
     )]

@@ -91,7 +91,7 @@ pub enum LedgerError {
     Arriving { place: String, from: String },
     #[error("the ledger {place} already has records")]
     Occupied { place: String },
-    /// Others took a question over, because this process wasn't heard of for too long.
+    /// Others took a flow over, because this process wasn't heard of for too long.
     #[error("another process took this request over, because this one did not respond in time")]
     TakenOver,
     #[error("the ledger can't {what}: {reason}")]

@@ -289,7 +289,7 @@ impl Error {
         self.kind().exit()
     }
 
-    /// Whether a question may have had its effect, and its answer was lost or can't be used.
+    /// Whether a request may have had its effect, and its answer was lost or can't be used.
     pub fn answer_lost(&self) -> bool {
         use ProviderError::{Lost, Overloaded, Useless};
         matches!(self, Self::Provider(Lost { .. } | Useless { .. } | Overloaded { .. }))

@@ -15,7 +15,7 @@ use crate::model::vault_kind::VaultKind;
 use crate::system::files;
 use std::collections::BTreeSet;
 
-/// Who may be at a license's questions: known before a transaction, asked within it.
+/// Who may be at a license's flows: known before a transaction, asked within it.
 pub(super) struct FlowOwners {
     living: Liveness,
     is_shared: bool,
@@ -23,7 +23,7 @@ pub(super) struct FlowOwners {
 }
 
 impl FlowOwners {
-    /// A license's open questions, each of which waits for whoever brings its answer: a link, and what a dead process only asked
+    /// A license's open flows, each of which waits for whoever brings its answer: a link, and what a dead process only asked
     /// and had noted for certain.
     ///
     /// # Errors
@@ -49,7 +49,7 @@ impl FlowOwners {
 }
 
 impl Ledger {
-    /// Who may be at questions now.
+    /// Who may be at flows now.
     pub(super) fn at_work(&self) -> FlowOwners {
         FlowOwners { living: self.living(), is_shared: self.is_shared(), boot: self.boot.clone() }
     }
@@ -58,7 +58,7 @@ impl Ledger {
         journal::of_all(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// The open question, of any profile, that a state belongs to. What a spool holds of it is merged first.
+    /// The open flow, of any profile, that a state belongs to. What a spool holds of it is merged first.
     pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         self.merge_spools()?;
         let found =
@@ -74,7 +74,7 @@ impl Ledger {
         journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// The states of all open questions, by which their answers are told from strangers'.
+    /// The states of all open flows, by which their answers are told from strangers'.
     pub fn open_states(&self) -> Result<Vec<Fingerprint>> {
         journal::open_states(self.engine.db()).map_err(|e| self.fault("read the journal", e))
     }
@@ -83,7 +83,7 @@ impl Ledger {
         journal::closed_flow(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// A question that a dead process left, as far as it may have come. Where the machine has started anew since, the last
+    /// A flow that a dead process left, as far as it may have come. Where the machine has started anew since, the last
     /// notes may be gone, for they weren't synced: then one that wasn't sent, by what is there, counts as sent. On a server
     /// every note is synced.
     pub(super) fn as_it_may_be(&self, flow: Flow) -> Flow {
@@ -99,7 +99,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a living process is at a question.
+    /// Whether a living process is at a flow.
     pub fn is_worked_on(&self, flow: &Flow) -> Result<bool> {
         let Some(owner) = &flow.owner else { return Ok(false) };
         self.living()
@@ -107,7 +107,7 @@ impl Ledger {
             .map_err(|e| self.fault("read which processes are running", e))
     }
 
-    /// Takes a question over that waits for its answer and that nobody is at, together with the sealed code that came:
+    /// Takes a flow over that waits for its answer and that nobody is at, together with the sealed code that came:
     /// one commit, so that it's either still waiting or can be gone on with. Not synced: what is noted before the code
     /// is sent is. `false` where somebody else was quicker; refused where the secrets were moved to another vault than
     /// the one in which the grant will be kept.
@@ -125,7 +125,7 @@ impl Ledger {
         })
     }
 
-    /// Questions about a license, or a whole profile, that nobody works on any more: a dead process left them,
+    /// Flows about a license, or a whole profile, that nobody works on any more: a dead process left them,
     /// or they were handed off. What a spool holds of them is merged first.
     pub fn unfinished(&mut self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
@@ -169,7 +169,7 @@ impl Ledger {
         })
     }
 
-    /// Takes over a question that a dead process left. `false` where another process was quicker.
+    /// Takes over a flow that a dead process left. `false` where another process was quicker.
     pub fn take_over(&mut self, flow: &Flow) -> Result<bool> {
         let ours = self.mark()?.owner();
         let theirs = flow.owner.clone();
@@ -178,7 +178,7 @@ impl Ledger {
         })
     }
 
-    /// Leaves a question that was taken over to the next process, as if it hadn't been.
+    /// Leaves a flow that was taken over to the next process, as if it hadn't been.
     pub fn release(&mut self, flow: &Flow) -> Result<()> {
         let ours = self.mark()?.owner();
         let Some(theirs) = flow.owner.clone() else { return Ok(()) };
@@ -187,7 +187,7 @@ impl Ledger {
         })
     }
 
-    /// Notes what this process's own spool keeps of a question of its own, now that the ledger can be written again.
+    /// Notes what this process's own spool keeps of a flow of its own, now that the ledger can be written again.
     pub fn reject(&mut self, spool: &Spool, flow: &FlowId) -> Result<()> {
         let Some(SpooledFlow { stage, code, claims: false, .. }) = spool.kept(flow)? else { return Ok(()) };
         let ours = self.mark()?.owner();
@@ -211,7 +211,7 @@ impl Ledger {
         })
     }
 
-    /// A question that is this process's own, as far as it has come; `None` where it's closed, or not its own any more.
+    /// A flow that is this process's own, as far as it has come; `None` where it's closed, or not its own any more.
     pub fn own_flow(&mut self, flow: &FlowId, key: &LicenseId, profile: &str) -> Result<Option<Flow>> {
         let ours = self.mark()?.owner();
         let mut open = self.open_questions(profile, Some(key))?;
@@ -238,7 +238,7 @@ impl Ledger {
                         journal::code_is_sent(tx, flow, code)?;
                     }
                     match journal::stage_of(tx, flow)? {
-                        // Never back: the ledger may have taken what came later. And not where the question was opened again.
+                        // Never back: the ledger may have taken what came later. And not where the flow was opened again.
                         Some(noted) if noted.order() < stage.order() && journal::has_owner(tx, flow)? => {
                             journal::note_spooled(tx, spooled)?;
                         }
@@ -246,7 +246,7 @@ impl Ledger {
                         Some(FlowStage::Asked) if *claims && !was_sent(tx, code.as_ref())? => {
                             journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }
-                        // A grant that came while somebody took the question for lost: what is opened again here has no answer.
+                        // A grant that came while somebody took the flow for lost: what is opened again here has no answer.
                         Some(FlowStage::Asked) if matches!(stage, FlowStage::Answered(_)) => {
                             journal::claim_for_the_dead(tx, flow, stage, mark())?;
                         }

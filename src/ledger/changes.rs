@@ -47,7 +47,7 @@ impl Ledger {
 
     /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record
     /// since it was read, or somebody is at a license: what they bring belongs to what they began with. Secrets of another
-    /// vault than the one that all were moved to are refused: no question stood open that would have held up the move.
+    /// vault than the one that all were moved to are refused: no flow stood open that would have held up the move.
     pub fn commit_all(&mut self, changes: &[RecordCommit]) -> Result<()> {
         self.commit_export(changes, None)
     }
@@ -84,7 +84,7 @@ impl Ledger {
     }
 }
 
-/// Does with a question what a change says, in the change's own transaction. The memos that nothing names any more.
+/// Does with a flow what a change says, in the change's own transaction. The memos that nothing names any more.
 fn end_flow(
     tx: Db<'_>,
     record: &Authorization,

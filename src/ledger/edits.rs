@@ -13,7 +13,7 @@ use crate::model::ids::LicenseId;
 
 #[derive(Debug, Default)]
 pub struct RemovedRecord {
-    /// Its open questions' memos, for the vault to forget.
+    /// Its open flows' memos, for the vault to forget.
     pub memos: Vec<SecretPlace>,
     /// How many of its events waited for their hooks, which aren't run any more.
     pub hooks: usize,
@@ -42,7 +42,7 @@ impl Ledger {
     }
 
     /// Takes a record out of the ledger, one synced commit, with what hangs on it; the history stays, and the record's number of
-    /// secrets is remembered. Questions that wait for whoever brings their answer are closed.
+    /// secrets is remembered. Flows that wait for whoever brings their answer are closed.
     ///
     /// # Errors
     /// [`crate::error::LedgerError::Changed`] where others have written the record since it was read, or a secret of it is

@@ -13,18 +13,18 @@ use crate::system::WatchedStep;
 use std::path::Path;
 
 impl Ledger {
-    /// Lets go of a question of ours that stays open, before this process ends.
+    /// Lets go of a flow of ours that stays open, before this process ends.
     pub fn release_own(&mut self, flow: &FlowId) -> Result<()> {
         let ours = self.mark()?.owner();
         self.relaxed(|tx| journal::release_own(tx, flow, &ours))
     }
 
-    /// How far a question has come; `None` where it's closed.
+    /// How far a flow has come; `None` where it's closed.
     pub fn stage(&self, flow: &FlowId) -> Result<Option<FlowStage>> {
         journal::stage_of(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
     }
 
-    /// Whom a question asks: an edit of the license's record changes it.
+    /// Whom a flow asks: an edit of the license's record changes it.
     pub fn asked_user(&self, flow: &FlowId) -> Result<Option<Username>> {
         journal::asked_user(self.engine.db(), flow).map_err(|e| self.fault("read the journal", e))
     }
@@ -33,7 +33,7 @@ impl Ledger {
         Ok(self.stage(flow)?.is_some())
     }
 
-    /// Notes how far a question has come. Survives the process's end at once, a power cut only once something is
+    /// Notes how far a flow has come. Survives the process's end at once, a power cut only once something is
     /// committed: until then the synced intent stands, whose owner is of an earlier start of the machine, and
     /// whoever finds it takes it for one that was sent.
     pub fn note(&mut self, flow: &FlowId, stage: &FlowStage) -> Result<Logged<FlowId>> {
@@ -75,7 +75,7 @@ impl Ledger {
         attested(noted?, flow)
     }
 
-    /// Whether the code of a question may be sent now, where that can't be noted in the ledger.
+    /// Whether the code of a flow may be sent now, where that can't be noted in the ledger.
     ///
     /// # Errors
     /// [`Error::Busy`] where a living process exchanges another code of the license, or gives it up. None where the ledger can't
@@ -98,7 +98,7 @@ impl Ledger {
         self.relaxed(|tx| journal::code_is_sent(tx, flow, code))
     }
 
-    /// Notes a stage, synced: of a question whose synced row alone would say something else, or an answer that its proper place
+    /// Notes a stage, synced: of a flow whose synced row alone would say something else, or an answer that its proper place
     /// couldn't take.
     pub fn note_synced(&mut self, flow: &FlowId, stage: &FlowStage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
@@ -118,7 +118,7 @@ impl Ledger {
     }
 }
 
-/// The proof that a stage is noted, where this process still has the question.
+/// The proof that a stage is noted, where this process still has the flow.
 fn attested(noted: bool, flow: &FlowId) -> Result<Logged<FlowId>> {
     match noted {
         true => Ok(Logged::attested_by_the_ledger(flow.clone())),

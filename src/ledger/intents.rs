@@ -13,13 +13,13 @@ use crate::model::flow::{
 use crate::model::ids::FlowId;
 use crate::model::secret::Fingerprint;
 
-/// A question with the record it's about: what is committed before anything is asked.
+/// A flow with the record it's about: what is committed before anything is asked.
 #[derive(Debug, Clone)]
 pub struct Intent {
     pub flow: Flow,
-    /// The record as it shall be while the question is open, and its event; a new license becomes pending here.
+    /// The record as it shall be while the flow is open, and its event; a new license becomes pending here.
     pub change: RecordCommit,
-    /// What an answer is matched by; `None` for a question that no browser answers.
+    /// What an answer is matched by; `None` for a flow that no browser answers.
     pub state: Option<Fingerprint>,
 }
 
@@ -31,7 +31,7 @@ pub struct CommittedIntent {
 }
 
 impl Ledger {
-    /// Commits questions before they are asked, one commit for all, synced. A license may have several: but one that a living
+    /// Commits flows before they are asked, one commit for all, synced. A license may have several: but one that a living
     /// process is asking about has no second one that is waited for, what a dead process left must have been recovered before,
     /// and a record that others have written since it was read is refused. One that is handed out takes the place of an
     /// earlier one, and a deactivation ends all.
@@ -105,7 +105,7 @@ impl Ledger {
     }
 
     /// Commits that a refresh token of ours is sent once more, synced. Refused where it may be spent, because the ledger went
-    /// back in time, and where others have taken the question over.
+    /// back in time, and where others have taken the flow over.
     pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
         self.transaction("note the request", |tx| {
@@ -119,7 +119,7 @@ impl Ledger {
     }
 }
 
-/// Who holds a new question up, if anybody does: one at its license that is dead or lives, but for a living one that only waits
+/// Who holds a new flow up, if anybody does: one at its license that is dead or lives, but for a living one that only waits
 /// while a link is made for elsewhere.
 fn held_up_by(
     tx: Db<'_>,
@@ -141,7 +141,7 @@ fn held_up_by(
     Ok(None)
 }
 
-/// How a new question ends one that waits for whoever brings its answer, if it does.
+/// How a new flow ends one that waits for whoever brings its answer, if it does.
 fn ended_by(new: &Flow, open: &Flow) -> Option<CloseReason> {
     match (new.purpose, &open.owner) {
         (_, Some(_)) => None,

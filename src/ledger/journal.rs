@@ -10,29 +10,29 @@ use crate::model::ids::{FlowId, Generation, LicenseId, Username};
 use crate::model::secret::Fingerprint;
 use jiff::Timestamp;
 
-/// What of a question is no secret, not even a sealed one.
+/// What of a flow is no secret, not even a sealed one.
 macro_rules! open_columns {
     () => {
         "id, profile, ubi, license, purpose, username, base, redirect_uri, opened, deadline, handed_off, had_answer, owner_mark, owner_label"
     };
 }
 
-/// All of a question.
+/// All of a flow.
 const COLUMNS: &str = concat!(open_columns!(), ", memo_item, memo_blob, stage, sealed, old_memo, old_sealed");
 
-/// A question as whoever only looks sees it.
+/// A flow as whoever only looks sees it.
 const SEEN: &str = concat!(open_columns!(), ", stage");
 
-/// The mark of questions that are open and that nobody is at: no process ever has it.
+/// The mark of flows that are open and that no process works on: no process ever has it.
 const LEFT: &str = "left";
 
 /// Who had left it, where that isn't known by name.
 const ENDED: &str = "a process that has ended";
 
-/// How long a closed question's state is remembered, in seconds: 90 days.
+/// How long a closed flow's state is remembered, in seconds: 90 days.
 const REMEMBERED: i64 = 90 * 24 * 60 * 60;
 
-/// How a question was closed.
+/// How a flow was closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CloseReason {
     /// It was answered, or given up.
@@ -45,7 +45,7 @@ pub(super) enum CloseReason {
 pub struct ClosedFlow {
     pub profile: String,
     pub key: LicenseId,
-    /// A newer question took its place before an answer came.
+    /// A newer flow took its place before an answer came.
     pub replaced: bool,
 }
 
@@ -109,7 +109,7 @@ fn sealed_of(stage: &FlowStage) -> Option<&SealedBytes> {
     }
 }
 
-/// The same for a question that this process owns. `false` where it doesn't any more: on a server, others may have waited
+/// The same for a flow that this process owns. `false` where it doesn't any more: on a server, others may have waited
 /// for it for too long.
 pub(super) fn note_own(
     tx: Db<'_>,
@@ -125,7 +125,7 @@ pub(super) fn note_own(
     Ok(noted == 1)
 }
 
-/// Puts a question into the journal again that others have closed, while this host alone had its answer, or knew that its
+/// Puts a flow into the journal again that others have closed, while this host alone had its answer, or knew that its
 /// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another refresh of
 /// its license is open, or somebody is giving it up: it has to wait.
 pub(super) fn put_again(tx: Db<'_>, spooled: &SpooledFlow) -> Result<bool, DbError> {
@@ -160,19 +160,19 @@ pub(super) fn stage_of(tx: Db<'_>, flow: &FlowId) -> Result<Option<FlowStage>, D
     tx.row("SELECT stage, sealed FROM flow WHERE id = ?1", values![&flow.0], |row| read_stage(row, 0))
 }
 
-/// Whether a question is a process's own.
+/// Whether a flow is a process's own.
 pub(super) fn has_owner(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
     let owned = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NOT NULL";
     Ok(tx.number(owned, values![&flow.0])? == 1)
 }
 
-/// Whether a question waits for whoever brings its answer, and nobody has taken one up.
+/// Whether a flow waits for whoever brings its answer, and nobody has taken one up.
 pub(super) fn waits_for_anybody(tx: Db<'_>, flow: &FlowId) -> Result<bool, DbError> {
     let waiting = "SELECT count(*) FROM flow WHERE id = ?1 AND owner_mark IS NULL AND stage = 'asked'";
     Ok(tx.number(waiting, values![&flow.0])? == 1)
 }
 
-/// Closes a question. Its state is remembered for a while: an answer that comes again is told so.
+/// Closes a flow. Its state is remembered for a while: an answer that comes again is told so.
 pub(super) fn close(tx: Db<'_>, flow: &FlowId, how: CloseReason) -> Result<(), DbError> {
     tx.execute(
         "INSERT INTO spent_state (state_hash, profile, ubi, license, replaced, at)
@@ -207,7 +207,7 @@ pub(super) fn open_states(db: Db<'_>) -> Result<Vec<Fingerprint>, DbError> {
     Ok(found.into_iter().filter_map(|it| it.try_into().ok()).collect())
 }
 
-/// What is remembered of a closed question's state, or of a code that was sent.
+/// What is remembered of a closed flow's state, or of a code that was sent.
 pub(super) fn closed_flow(db: Db<'_>, state: &Fingerprint) -> Result<Option<ClosedFlow>, DbError> {
     db.row(
         "SELECT profile, ubi, license, replaced FROM spent_state WHERE state_hash = ?1",
@@ -216,7 +216,7 @@ pub(super) fn closed_flow(db: Db<'_>, state: &Fingerprint) -> Result<Option<Clos
     )
 }
 
-/// Takes a question over that nobody is at, with the code that answers it, in one step. `false` where somebody else
+/// Takes a flow over that nobody is at, with the code that answers it, in one step. `false` where somebody else
 /// was quicker.
 pub(super) fn claim_answered(
     tx: Db<'_>,
@@ -278,7 +278,7 @@ pub(super) fn take_over(
     Ok(taken == 1)
 }
 
-/// Puts a question that this process has at hand before whoever brings its next answer. One that was handed out keeps its
+/// Puts a flow that this process has at hand before whoever brings its next answer. One that was handed out keeps its
 /// deadline; any other has until then, or, after an answer that brought nothing, at least until then. One that is closed, or that others have, stays as it is.
 pub(super) fn reopen(
     tx: Db<'_>,
@@ -339,7 +339,7 @@ pub(super) fn asked_user(db: Db<'_>, flow: &FlowId) -> Result<Option<Username>, 
     })
 }
 
-/// The other consents and deactivations of a question's license.
+/// The other consents and deactivations of a flow's license.
 pub(super) fn other_flows_of(db: Db<'_>, flow: &FlowId) -> Result<Vec<Flow>, DbError> {
     let which = "WHERE id <> ?1 AND purpose <> 'refresh' AND (profile, ubi, license) =
                        (SELECT profile, ubi, license FROM flow WHERE id = ?1)";
@@ -362,7 +362,7 @@ pub(super) fn refresh_of_license(
     Ok(open.into_iter().find(|flow| flow.purpose == Purpose::Refresh))
 }
 
-/// A question that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
+/// A flow that this process owns stays open, and nobody is at it: no process ever has this mark. One that others have
 /// taken over stays theirs.
 pub(super) fn release_own(tx: Db<'_>, flow: &FlowId, ours: &FlowOwner) -> Result<(), DbError> {
     tx.execute(
@@ -372,7 +372,7 @@ pub(super) fn release_own(tx: Db<'_>, flow: &FlowId, ours: &FlowOwner) -> Result
     Ok(())
 }
 
-/// A question that this process owns is put once more: from now on until `deadline`. `false` where it doesn't own it any more.
+/// A flow that this process owns is started once more: from now on until `deadline`. `false` where it doesn't own it any more.
 pub(super) fn again(tx: Db<'_>, flow: &Flow, ours: &FlowOwner) -> Result<bool, DbError> {
     let put = tx.execute(
         "UPDATE flow SET stage = 'sent', sealed = NULL, opened = ?2, deadline = ?3 WHERE id = ?1 AND owner_mark = ?4",
@@ -386,13 +386,13 @@ pub(super) fn of_key(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<Vec<F
     flows(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
-/// The questions about one license, as whoever only looks sees them: no secret is read, sealed or not.
+/// The flows about one license, as whoever only looks sees them: no secret is read, sealed or not.
 pub(super) fn seen_of_key(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<Vec<Flow>, DbError> {
     let values = values![profile, key.ubi.as_str(), key.license.as_str()];
     seen(db, "WHERE profile = ?1 AND ubi = ?2 AND license = ?3", values)
 }
 
-/// The questions of a profile, so seen.
+/// The flows of a profile, so seen.
 pub(super) fn seen_of_profile(db: Db<'_>, profile: &str) -> Result<Vec<Flow>, DbError> {
     seen(db, "WHERE profile = ?1", values![profile])
 }

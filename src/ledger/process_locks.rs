@@ -1,4 +1,4 @@
-//! Who lives: each process that works on questions keeps a file locked, and the lock goes with it, however it ends.
+//! Who lives: each process that works on flows keeps a file locked, and the lock goes with it, however it ends.
 
 use super::engine::{Db, DbError};
 use super::file_system::no_locks;

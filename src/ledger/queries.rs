@@ -27,7 +27,7 @@ pub struct ExpiringRecords {
 type DeadOwners = BTreeSet<String>;
 
 impl Ledger {
-    /// Every record of a profile with its open questions, ordered by UBI and license.
+    /// Every record of a profile with its open flows, ordered by UBI and license.
     pub fn standings(&self, profile: &str) -> Result<Vec<AuthorizationWithFlows>> {
         self.read_consistent_snapshot(|db, dead| {
             let found = look_for(db, "profile = ?1", values![profile])?;
@@ -189,7 +189,7 @@ impl Ledger {
         Ok(found)
     }
 
-    /// Looks at one snapshot, so that a record and its question belong together. An owner may answer its question after
+    /// Looks at one snapshot, so that a record and its flow belong together. An owner may answer its flow after
     /// it was read here, and end before it's looked for: only who was dead before a snapshot has left what is in it. Each
     /// round finds more owners dead, or is the last.
     fn read_consistent_snapshot<T>(

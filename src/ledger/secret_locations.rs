@@ -148,7 +148,7 @@ impl Ledger {
 
     /// Gives secrets new places, one synced commit for all, with a line in the history; old items of a keyring are
     /// noted to be forgotten. `false`, and nothing is changed, where any of them isn't where it was, one came to it, or the
-    /// open questions aren't those that were `seen`: somebody has begun to work on a license. Where `recipients` are given,
+    /// open flows aren't those that were `seen`: somebody has begun to work on a license. Where `recipients` are given,
     /// the secrets are sealed to them, and so does every host from then on.
     pub fn replace_places(
         &mut self,
@@ -209,7 +209,7 @@ impl Ledger {
     }
 
     /// From now on secrets are kept in this vault, where all of them are, and whoever began with another one is refused.
-    /// `false`, and nothing is noted, where one came to another vault, or the open questions aren't those that were `seen`.
+    /// `false`, and nothing is noted, where one came to another vault, or the open flows aren't those that were `seen`.
     pub fn set_vault_kind(&mut self, vault: VaultKind, seen: &[Flow]) -> Result<bool> {
         let shared = self.is_shared();
         self.transaction("note the vault", |tx| {

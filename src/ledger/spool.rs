@@ -24,10 +24,10 @@ pub struct Spool {
     path: PathBuf,
     slots: BTreeMap<FlowId, u64>,
     room: usize,
-    /// The questions whose answers may have to go here, each as a ledger would hold it.
+    /// The flows whose answers may have to go here, each as a ledger would hold it.
     questions: BTreeMap<FlowId, Flow>,
     codes: BTreeMap<FlowId, Fingerprint>,
-    /// Those of the slots whose questions the ledger has closed since.
+    /// Those of the slots whose flows the ledger has closed since.
     settled: BTreeSet<FlowId>,
     used: bool,
     /// It was a spare, and a power cut could still give it back that name.
@@ -42,7 +42,7 @@ pub struct SpooledFlow {
     pub code: Option<Fingerprint>,
     /// It was nobody's in the ledger when its answer came, which couldn't be told that it's somebody's now.
     pub claims: bool,
-    /// The question itself: on a server, others may have closed it meanwhile.
+    /// The flow itself: on a server, others may have closed it meanwhile.
     pub question: Option<Flow>,
     /// What is sealed in it doesn't say what it's for: an older version spooled it.
     pub is_old: bool,
@@ -72,7 +72,7 @@ struct Line {
     labeled: bool,
 }
 
-/// A question as a line holds it; instants are seconds of Unix time.
+/// A flow as a line holds it; instants are seconds of Unix time.
 #[derive(Serialize, Deserialize)]
 struct SpoolRecord {
     profile: String,
@@ -89,7 +89,7 @@ struct SpoolRecord {
 }
 
 impl SpoolRecord {
-    /// Without what a keyring holds: its question is on this machine's own ledger.
+    /// Without what a keyring holds: its flow is on this machine's own ledger.
     fn of(flow: &Flow) -> Self {
         Self {
             profile: flow.profile.clone(),
@@ -154,27 +154,27 @@ impl Spool {
         Self { file, path, slots, room, questions, codes, settled, used: false, renamed }
     }
 
-    /// From now on an answer to this question may have to go here.
+    /// From now on an answer to this flow may have to go here.
     pub fn about(&mut self, flow: &Flow) {
         self.questions.insert(flow.id.clone(), flow.clone());
     }
 
-    /// Whether it keeps a provider's answer to this question.
+    /// Whether it keeps a provider's answer to this flow.
     pub fn has_answer(&self, flow: &FlowId) -> bool {
         matches!(self.kept(flow), Ok(Some(SpooledFlow { stage: FlowStage::Answered(_), .. })))
     }
 
-    /// The ledger has closed a question: what is kept of it here isn't needed.
+    /// The ledger has closed a flow: what is kept of it here isn't needed.
     pub fn settled(&mut self, flow: &FlowId) {
         // What the ledger has isn't told again by what is left here: it may be another's by then.
         self.reopened(flow);
         self.questions.remove(flow);
     }
 
-    /// A question is open again: what is kept of its last answer isn't needed, and its next one may have to go here.
+    /// A flow is open again: what is kept of its last answer isn't needed, and its next one may have to go here.
     pub fn reopened(&mut self, flow: &FlowId) {
         if self.slots.contains_key(flow) {
-            // In the place of what it holds: it would make an open question one that was sent.
+            // In the place of what it holds: it would make an open flow one that was sent.
             let _ = self.keep(flow, &FlowStage::Asked, None);
             self.settled.insert(flow.clone());
         }
@@ -232,7 +232,7 @@ impl Spool {
         Ok(())
     }
 
-    /// Keeps how far a question has come, synced; with the fingerprint of its code, where one came or is being sent.
+    /// Keeps how far a flow has come, synced; with the fingerprint of its code, where one came or is being sent.
     pub fn keep(
         &mut self,
         flow: &FlowId,
@@ -242,7 +242,7 @@ impl Spool {
         self.write(flow, stage, code, false)
     }
 
-    /// Keeps the code of a question that is nobody's in the ledger, synced: whoever merges this takes the question over.
+    /// Keeps the code of a flow that is nobody's in the ledger, synced: whoever merges this takes the flow over.
     pub fn keep_claimed(&mut self, flow: &FlowId, stage: &FlowStage, code: &Fingerprint) -> Result<()> {
         self.write(flow, stage, Some(code), true).map(drop)
     }
@@ -268,7 +268,7 @@ impl Spool {
             code: self.codes.get(flow).map(hex::encode),
             claims,
             question: self.questions.get(flow).map(SpoolRecord::of),
-            // Of a question whose memo is an older version's, whatever is sealed from now on says what it's for.
+            // Of a flow whose memo is an older version's, whatever is sealed from now on says what it's for.
             labeled: self.questions.get(flow).is_none_or(|question| !question.old.memo),
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Internal(e.to_string()))?;
@@ -308,7 +308,7 @@ impl Spool {
         Ok(found)
     }
 
-    /// What this process keeps here of a question that the ledger hasn't closed.
+    /// What this process keeps here of a flow that the ledger hasn't closed.
     pub(super) fn kept(&self, flow: &FlowId) -> Result<Option<SpooledFlow>> {
         if !self.slots.contains_key(flow) || self.settled.contains(flow) {
             return Ok(None);
@@ -316,7 +316,7 @@ impl Spool {
         Ok(read(&self.path)?.unwrap_or_default().into_iter().rfind(|note| note.flow == *flow))
     }
 
-    /// How far a process had come with a question, where only its spool could take that.
+    /// How far a process had come with a flow, where only its spool could take that.
     pub(super) fn last_stage(folder: &Path, mark: &str, flow: &FlowId) -> Result<Option<FlowStage>> {
         let notes = read(&folder.join(mark))?.unwrap_or_default();
         Ok(notes.into_iter().rfind(|note| note.flow == *flow).map(|note| note.stage))

@@ -212,7 +212,7 @@ impl Ledger {
         }
     }
 
-    /// Whether a question was put by a process of this host, which ended here.
+    /// Whether a flow was started by a process of this host, which ended here.
     pub fn is_of_this_host(&self, flow: &Flow) -> bool {
         let mark = flow.owner.as_ref().map(|owner| self.paths.owners().join(&owner.mark));
         !self.is_shared() || mark.is_some_and(|mark| mark.symlink_metadata().is_ok())

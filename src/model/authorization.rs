@@ -88,7 +88,7 @@ impl Condition {
     }
 }
 
-/// A record with the questions that are open for it: what `status` reads.
+/// A record with the flows that are open for it: what `status` reads.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AuthorizationWithFlows {
     pub record: Authorization,
@@ -169,7 +169,7 @@ impl AuthorizationWithFlows {
                 } else {
                     Condition::HandoffLapsed
                 }),
-                // Nothing had been sent: the question simply wasn't answered.
+                // Nothing had been sent: the flow simply wasn't answered.
                 (FlowStage::Asked, _) => {}
                 // Not a byte of its code has left: the next command sends it.
                 (FlowStage::Arrived(_), _) => {}

@@ -1,4 +1,4 @@
-//! A question to the provider while it's open: the journal's row, and the stages it goes through.
+//! A flow with the provider while it's open: the journal's row, and the stages it goes through.
 
 use super::authorization::Authorization;
 use super::history::HistoryEvent;
@@ -17,7 +17,7 @@ pub enum Purpose {
     Renew,
     /// A revocation that the operator asked for.
     Deactivate,
-    /// A revocation that makes room for a new consent, of the admin whom the question names.
+    /// A revocation that makes room for a new consent, of the admin whom the flow names.
     #[schemars(skip)]
     BreakFirst,
     /// A new access token inside a living grant, with nobody asked (RFC 6749 6). It stands beside the others: a refresh
@@ -104,7 +104,7 @@ impl FlowStage {
     }
 }
 
-/// A process that works on a question.
+/// A process that works on a flow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowOwner {
     /// Its mark: a file that it keeps locked while it lives.
@@ -257,14 +257,14 @@ pub enum SecretsChange {
     Drop(i64),
 }
 
-/// What becomes of a question by a change that answers it.
+/// What becomes of a flow by a change that answers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowEnd {
     /// It's closed.
     Closed(FlowId),
     /// It brought a grant: it's closed, and so is every other one of its license that nobody has answered.
     Granted(FlowId),
-    /// A grant that waited for a yes was taken: every question of its license that nobody has answered is closed.
+    /// A grant that waited for a yes was taken: every flow of its license that nobody has answered is closed.
     Unanswered,
     /// It brought none: it's open again, for whoever brings its next answer. One that was handed out keeps its deadline, any other
     /// lives until then at least.
@@ -274,7 +274,7 @@ pub enum FlowEnd {
 }
 
 impl FlowEnd {
-    /// Which question, where it's about one.
+    /// Which flow, where it's about one.
     pub fn flow(&self) -> Option<&FlowId> {
         match self {
             Self::Unanswered => None,
@@ -285,7 +285,7 @@ impl FlowEnd {
     }
 }
 
-/// A change that is committed whole: record, secrets, history, and the question that it answers.
+/// A change that is committed whole: record, secrets, history, and the flow that it answers.
 #[derive(Debug, Clone)]
 pub struct RecordCommit {
     /// The record as it shall be, with the revision that it was read with: another one in the ledger refuses the change.

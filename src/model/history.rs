@@ -14,7 +14,7 @@ pub enum HistoryEventKind {
     Renewed,
     /// Another admin's grant was set aside.
     Held,
-    /// A question ended without a grant.
+    /// A flow ended without a grant.
     Failed,
     Uncertain,
     /// The license was given up.

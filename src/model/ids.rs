@@ -151,7 +151,7 @@ pub struct Revision(pub i64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunId(pub i64);
 
-/// One question put to the provider: a consent, or a revocation.
+/// One flow with the provider: a consent, or a revocation.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FlowId(pub String);
 

@@ -53,7 +53,7 @@ impl PlannedLicense {
         self.named.as_ref().is_some_and(|named| self.username == *named && known.username != *named)
     }
 
-    /// The record as it shall be while the question is open. What was typed for a registration goes in now; a renewal
+    /// The record as it shall be while the flow is open. What was typed for a registration goes in now; a renewal
     /// changes nothing before its grant is stored.
     pub fn record_while_asked(&self, known: Option<Authorization>, profile: &str) -> Authorization {
         let mut record =

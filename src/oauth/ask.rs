@@ -1,4 +1,4 @@
-//! The question: an authorize address with a fresh state and verifier, bound to one license.
+//! A request for consent: an authorize address with a fresh state and verifier, bound to one license.
 
 use super::endpoints::Endpoints;
 use crate::error::{ConfigError, Result};
@@ -11,7 +11,7 @@ use oauth2::{
 };
 use serde::{Deserialize, Serialize};
 
-/// A question that is ready to be put to an admin.
+/// A consent request that is ready to be shown to an admin.
 #[derive(Debug, Clone)]
 pub struct AuthorizationRequest {
     pub flow: FlowId,
@@ -74,7 +74,7 @@ pub fn handoff_uri(provider: &Provider, port: Option<u16>) -> String {
     }
 }
 
-/// Makes the question. `base` is where the browser is sent back to.
+/// Makes the request. `base` is where the browser is sent back to.
 pub fn ask(
     provider: &Provider,
     endpoints: &Endpoints,

@@ -64,7 +64,7 @@ pub fn read(query: &str) -> Callback {
     }
 }
 
-/// The code of an answer whose state is that of a question about `license`: its sender is who was asked, and it is no
+/// The code of an answer whose state is that of a flow about `license`: its sender is who was asked, and it is no
 /// refusal (RFC 6749 4.1.2, RFC 9207 2.4).
 pub fn code_of(callback: Callback, license: String, endpoints: &Endpoints) -> Result<Secret, ProviderError> {
     let (issuer, required) = (endpoints.issuer.as_deref(), endpoints.iss_required);

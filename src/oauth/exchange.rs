@@ -26,7 +26,7 @@ pub struct CodeExchange {
     pub code: Secret,
     /// The verifier that proves that we asked.
     pub verifier: Option<Secret>,
-    /// The exact redirect address of the question.
+    /// The exact redirect address of the authorization request.
     pub redirect_uri: String,
 }
 

@@ -20,7 +20,7 @@ use url::form_urlencoded::{Serializer, byte_serialize};
 const WHAT: &str = "the revocation";
 
 /// Revokes a grant by its refresh token, or its access token where there is no other. An unknown token counts as
-/// revoked (RFC 7009 2.2), also where the provider calls that an error. `Logged`: the ledger holds the question, or the grant in a role that says it's to go.
+/// revoked (RFC 7009 2.2), also where the provider calls that an error. `Logged`: the ledger holds the flow, or the grant in a role that says it's to go.
 ///
 /// oauth2's own revocation refuses `http`, on loopback too, so the form is made here.
 pub async fn revoke<T>(

@@ -11,7 +11,7 @@ use secrecy::zeroize::Zeroizing;
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-/// What takes the code and the answer of one question.
+/// What takes the code and the answer of one flow.
 pub struct Envelope {
     pub code: Sealer,
     pub answer: Sealer,

@@ -153,7 +153,7 @@ impl Vault {
         }
     }
 
-    /// Another envelope for a question whose memo was unfolded. The memo stays: what this seals, its opener opens.
+    /// Another envelope for a flow whose memo was unfolded. The memo stays: what this seals, its opener opens.
     pub fn another_envelope(&self, opener: &Opener) -> Result<Envelope> {
         match self {
             Self::Keyring(_) => {

@@ -1,4 +1,4 @@
-//! Which answer belongs to which question: the state decides, before anything has an effect.
+//! Which answer belongs to which flow: the state decides, before anything has an effect.
 
 use super::event::SessionEvent;
 use super::launch::LaunchAddresses;
@@ -17,7 +17,7 @@ use crate::web::pages;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The questions that may be answered, by their states' fingerprints: looking one up tells no time about the state.
+/// The flows that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct CallbackRouter {
     path: String,
     state_in: StateLocation,
@@ -153,7 +153,7 @@ impl CallbackRouter {
         Some(waiting.answer(judged, reply))
     }
 
-    /// By which of its states a pasted address belongs to a question of ours.
+    /// By which of its states a pasted address belongs to a flow of ours.
     fn state_of(&self, returned: &ReturnedAddress) -> Option<Fingerprint> {
         let states = returned.states().iter().map(|state| fingerprint(state.expose()));
         states.into_iter().find(|state| self.open.contains_key(state))
@@ -165,7 +165,7 @@ impl CallbackRouter {
             && is_from_issuer(&returned.callback, &self.endpoints)
     }
 
-    /// What a pasted answer means for its question. `None` where it belongs to no question of ours.
+    /// What a pasted answer means for its flow. `None` where it belongs to no flow of ours.
     pub(super) fn pasted(&mut self, returned: &ReturnedAddress) -> Option<Result<SessionEvent, Error>> {
         let state = self.state_of(returned)?;
         let waiting = self.open.get_mut(&state)?;

@@ -114,12 +114,12 @@ impl CallbackServer {
         Ok(Self { events, sender, pool: ExchangePool::new(runtime, client), reception, serving })
     }
 
-    /// Whether it's time to look up which questions are open: their answers pass whoever else is at the port.
+    /// Whether it's time to look up which flows are open: their answers pass whoever else is at the port.
     pub fn wants_a_look(&self) -> bool {
         self.reception.wants_a_look()
     }
 
-    /// The states of the open questions; `None`: they can't be read for the moment.
+    /// The states of the open flows; `None`: they can't be read for the moment.
     pub fn set_open_flows(&self, open: Option<Vec<Fingerprint>>) {
         self.reception.set_open_flows(open);
     }

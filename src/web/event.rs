@@ -29,7 +29,7 @@ pub enum SessionEvent {
         code: Secret,
         reply: BrowserReply,
     },
-    /// The question was answered with something else than a code.
+    /// The provider answered with something else than a code.
     Refused {
         flow: FlowId,
         error: Error,

@@ -159,7 +159,7 @@ pub fn not_now() -> Page {
     )
 }
 
-/// The question had been closed before the answer came.
+/// The flow had been closed before the answer came.
 pub fn too_late(license: &str) -> Page {
     page(
         410,
@@ -186,7 +186,7 @@ pub fn answered_before(license: &str) -> Page {
     )
 }
 
-/// An answer that belongs to no question of ours.
+/// An answer that belongs to no flow of ours.
 pub fn belongs_to_no_flow() -> Page {
     page(
         400,
@@ -200,7 +200,7 @@ pub fn belongs_to_no_flow() -> Page {
     )
 }
 
-/// An answer that came to a public address, and that no question waits for: why, for an admin.
+/// An answer that came to a public address, and that no flow waits for: why, for an admin.
 pub fn no_open_link(reason: &str) -> Page {
     page(
         400,

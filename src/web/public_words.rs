@@ -23,7 +23,7 @@ pub(super) fn is_kept(e: &Error) -> bool {
     matches!(e, Error::Ledger(LedgerError::NotKept { .. })) || e.unused_code().is_some()
 }
 
-/// How a question ended whose answer came.
+/// How a flow ended whose answer came.
 pub(super) fn end_of(e: &Error) -> PublicOutcome {
     use PublicOutcome::{Already, BeingFinished, Failed, NotNow, Uncertain};
     match e {

@@ -15,15 +15,15 @@ const ONE_ANSWER: (f64, f64) = (10.0, 1.0);
 const MONITORS: (f64, f64) = (10.0, 1.0);
 /// Until when a word to monitors may be repeated.
 const WORD_LASTS: Duration = Duration::from_secs(30);
-/// How often the open questions are looked up: where somebody asked meanwhile, and where nobody did.
+/// How often the open flows are looked up: where somebody asked meanwhile, and where nobody did.
 const LOOK: Duration = Duration::from_secs(1);
 const LOOK_ANYWAY: Duration = Duration::from_secs(5);
-/// A question that was closed is still known for so long: its browser may ask again.
+/// A flow that was closed is still known for so long: its browser may ask again.
 const KNOWN_ON: Duration = Duration::from_secs(10 * 60);
 /// So many hosts that aren't ours are told of.
 const HOSTS: usize = 16;
 
-/// A question that is open, or was just now.
+/// A flow that is open, or was just now.
 #[derive(Debug)]
 struct ExpectedFlow {
     leave: TokenBucket,
@@ -77,7 +77,7 @@ impl PublicCallbackGate {
         ReturnedAddress::caught(&self.base, path, query).ok().filter(|_| ours)
     }
 
-    /// Whether it's time to look up the open questions.
+    /// Whether it's time to look up the open flows.
     pub(super) fn wants_a_look(&self) -> bool {
         let known = lock(&self.known);
         let patience = if known.asked { LOOK } else { LOOK_ANYWAY };
@@ -187,7 +187,7 @@ mod tests {
         {
             assert!(!it.expects(target), "{target}");
         }
-        // A question that was closed a moment ago is still known: its browser may ask again.
+        // A flow that was closed a moment ago is still known: its browser may ask again.
         it.set_open_flows(Some(vec![]));
         assert!(it.expects("/callback?code=c&state=s-1"));
         // So is everything while the ledger can't be read.

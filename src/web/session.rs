@@ -19,7 +19,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-/// A listener with the questions it waits for.
+/// A listener with the flows it waits for.
 pub struct ListeningSession {
     router: Arc<Mutex<CallbackRouter>>,
     events: Receiver<SessionEvent>,
@@ -80,7 +80,7 @@ impl ListeningSession {
         Some(self.at(&path))
     }
 
-    /// Waits for a question's answer from now on, and opens its address where a browser is wanted.
+    /// Waits for a flow's answer from now on, and opens its address where a browser is wanted.
     pub fn open(
         &mut self,
         env: &Env,
@@ -130,27 +130,27 @@ impl ListeningSession {
         self.pool.exchange(slot, go, &self.sender, |flow, result| SessionEvent::Exchanged { flow, result });
     }
 
-    /// The question isn't waited for any more: an answer that still comes is told so, and has no effect.
+    /// The flow isn't waited for any more: an answer that still comes is told so, and has no effect.
     pub fn forget(&self, flow: &FlowId) {
         callback_router::lock(&self.router).forget(flow);
     }
 
-    /// Another answer to a question counts like the first, which brought nothing.
+    /// Another answer to a flow counts like the first, which brought nothing.
     pub fn expect_again(&self, flow: &FlowId) {
         callback_router::lock(&self.router).expect_again(flow);
     }
 
-    /// The answer to a question that came last couldn't be taken: it counts when it comes again.
+    /// The answer to a flow that came last couldn't be taken: it counts when it comes again.
     pub fn expect_the_same(&self, flow: &FlowId) {
         callback_router::lock(&self.router).expect_the_same(flow);
     }
 
-    /// Whether a pasted address is the answer to a question that is waited for.
+    /// Whether a pasted address is the answer to a flow that is waited for.
     pub fn fits(&self, returned: &ReturnedAddress) -> bool {
         callback_router::lock(&self.router).fits(returned)
     }
 
-    /// What a pasted answer means for the questions that are waited for, by the same checks as one that a browser
+    /// What a pasted answer means for the flows that are waited for, by the same checks as one that a browser
     /// brings; whichever comes first counts. `None`: it belongs to none of them.
     pub fn pasted(&self, returned: &ReturnedAddress) -> Option<Result<SessionEvent>> {
         callback_router::lock(&self.router).pasted(returned)

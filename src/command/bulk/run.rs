@@ -17,7 +17,7 @@ pub(in crate::command) struct Run {
     pub form: OutputFormat,
 }
 
-/// A profile's records with their open questions, by license.
+/// A profile's records with their open flows, by license.
 pub(in crate::command) type RecordsByLicense = HashMap<LicenseId, AuthorizationWithFlows>;
 
 /// A run in the ledger that is gone on with.

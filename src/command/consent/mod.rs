@@ -1,4 +1,4 @@
-//! Consents, from the question to the stored grant: what register and renew share.
+//! Consents, from the request to the stored grant: what register and renew share.
 
 mod args;
 mod link;

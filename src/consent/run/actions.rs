@@ -113,7 +113,7 @@ impl ConsentRun<'_, '_> {
         }
     }
 
-    /// Its tab may have been closed: the same question, once more.
+    /// Its tab may have been closed: the same page, once more.
     pub(super) fn open_again(&mut self, at: usize) {
         if let Some((id, flow)) = self.flows.flow_of(at) {
             let browser = self.flows.server.launch(self.env, id, &flow.address, &self.options.choice);

@@ -1,4 +1,4 @@
-//! A run of consents: questions are put, answers come in any order, and each grant is stored before its browser hears
+//! A run of consents: flows are started, answers come in any order, and each grant is stored before its browser hears
 //! of it. One license is a run of one; one failure never stops the others.
 
 mod actions;
@@ -285,7 +285,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.settle_what_is_over();
     }
 
-    /// Puts the questions: in the ledger first, then to the people.
+    /// Starts the flows: in the ledger first, then with the admins.
     fn ask(&mut self, which: &[usize], by: OpenTrigger) {
         let now = self.env.clock.now();
         let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
@@ -404,7 +404,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }));
     }
 
-    /// The question about a license. What is decided on its record is decided when that is read: right before it's written.
+    /// The flow about a license. What is decided on its record is decided when that is read: right before it's written.
     fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<NewFlow<'r>> {
         let item = &self.items[at].1;
         let (provider, several) = (self.flows.custody.provider().clone(), self.several());

@@ -12,7 +12,7 @@ use crate::web::{ActionResponder, BrowserReply, HandedOffLink, SessionEvent};
 use std::time::Instant;
 
 impl ConsentRun<'_, '_> {
-    /// An answer that was sent back from elsewhere, to a question of this run or a link that was handed out before.
+    /// An answer that was sent back from elsewhere, to a flow of this run or a link that was handed out before.
     pub(super) fn pasted(&mut self, text: &Secret, from: Option<ActionResponder>) {
         let unreadable = |problem| Error::from(HandoffError::Unreadable { problem });
         let taken = PastedCandidates::of(text.expose()).map_err(unreadable).and_then(|pasted| {

@@ -1,4 +1,4 @@
-//! Answers that belong to no question of ours: somebody follows an old link, or guesses.
+//! Answers that belong to no flow of ours: somebody follows an old link, or guesses.
 
 use super::ConsentRun;
 

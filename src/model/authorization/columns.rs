@@ -167,7 +167,7 @@ record! {
     last_used_at:          Option<Timestamp>     [Fact];
     /// What the record said of the grant that the living one replaced, as long as that one waits for its proof.
     grant_before:          Option<PreviousGrant>   [Own];
-    /// Since when it's unknown whether a question took effect.
+    /// Since when it's unknown whether a request took effect.
     uncertain_at:          Option<Timestamp>     [Own];
     /// Deactivated here, but the provider hasn't revoked yet; the tokens are kept for that.
     revocation_pending:    bool                  [Own];

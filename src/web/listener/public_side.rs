@@ -22,7 +22,7 @@ const MONITORS: usize = 8;
 
 /// What the front server can't know by itself.
 pub trait PublicRequestPolicy: Send + Sync {
-    /// Whether a request for this brings the answer to a question that is open.
+    /// Whether a request for this brings the answer to a flow that is open.
     fn expects(&self, target: &str) -> bool;
     fn health(&self) -> HealthAnswer;
     /// What a monitor is to be told where nobody answered it in time.
@@ -57,7 +57,7 @@ impl std::fmt::Debug for PublicPortState {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RequestSource {
-    /// Somebody with the answer to an open question.
+    /// Somebody with the answer to an open flow.
     Expected,
     Monitor,
     /// Anybody else.

@@ -204,7 +204,7 @@ impl Worklist {
         }
     }
 
-    /// Waits a moment, where the run is over, for the pages that are between two questions: they would find the port
+    /// Waits a moment, where the run is over, for the pages that are between two polls: they would find the port
     /// closed, and take it for a crash.
     pub(super) fn part(&self) {
         let state = self.state();
