@@ -188,7 +188,7 @@ fn a_backup_is_not_used_until_it_is_adopted() {
     snapshot!("a_backup_once_more", there.run(&with));
     snapshot!("token_before_it_is_adopted", there.run("token L-1"));
     snapshot!("adopting_needs_a_yes", there.run("import --adopt"));
-    let asked = there.with(Person::answering(&[("no other host may use them any more", "y")]));
+    let asked = there.with(Person::answering(&[("no other host may use them anymore", "y")]));
     snapshot!("adopted", asked.run("import --adopt"));
     snapshot!("adopted_already", there.run("import --adopt --yes --json"));
     there.run("token L-1").is(0, "access-1\n", "");
