@@ -27,7 +27,7 @@ fn a_home_may_have_blanks_and_letters_beyond_ascii_in_its_name() {
 #[test]
 fn a_home_may_be_deeper_than_windows_old_limit() {
     // 260 characters were the limit of a whole path.
-    let below = vec!["a folder with a name of forty characters"; 8].join("/");
+    let below = ["a folder with a name of forty characters"; 8].join("/");
     lives(&Rig::in_folder(&below, "sealed"));
 }
 
