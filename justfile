@@ -9,8 +9,10 @@ build:
     cargo build --locked
 
 # Run the program: `just run status --json`
+[no-exit-message]
+[positional-arguments]
 run *ARGS:
-    cargo run --locked --quiet -- {{ARGS}}
+    @cargo run --locked --quiet -- "$@"
 
 # Run the quick tests, all or those whose names contain NAME; they need Rust alone
 test *NAME:
