@@ -362,6 +362,7 @@ documents! {
     trials: "docs/internals/reliability.md",
     operations: "docs/operations.md",
     performance: "docs/performance.md",
+    platforms: "docs/platforms.md",
     provider: "docs/provider.md",
     release: "docs/release.md",
     reliability: "docs/reliability.md",
