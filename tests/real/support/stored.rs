@@ -44,7 +44,7 @@ fn kept_in_keyring(item: &str) -> Sealable {
 #[cfg(not(target_os = "linux"))]
 fn kept_in_keyring(item: &str) -> Sealable {
     let vault = Vault::keyring(biotrack_auth::system::KeyringThread::of_the_platform());
-    vault.look(&SecretPlace::Item(item.to_owned()), item).unwrap().secret
+    vault.read_unchecked(&SecretPlace::Item(item.to_owned()), item).unwrap().secret
 }
 
 impl Rig {
