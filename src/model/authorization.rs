@@ -424,6 +424,8 @@ mod tests {
         }
     }
 
+    // What cmd and PowerShell read is tried beside the quoting itself.
+    #[cfg(unix)]
     #[test]
     fn the_next_command_can_be_pasted_into_a_shell() {
         let zone = TimeZone::UTC;

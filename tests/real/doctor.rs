@@ -65,7 +65,7 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
     within(Session::Unlocked, || {
         let rig = Rig::with_keyring(&[]);
         rig.register("L-1").exits(0);
-        rig.run(&["doctor"]).exits(0).answers("keyring: an item was written");
+        rig.run(&["doctor"]).exits(0).answers("keyring (GNOME Keyring): an item was written");
         let id = rig.read_ledger().unwrap().id().to_owned();
         let store = |account: &str| {
             let mut command = Command::new("sh");

@@ -308,7 +308,8 @@ mod tests {
             let facts = facts(FileKind::Folder, owner, group, mode);
             folder(Path::new("/data"), &facts, &user(), false).unwrap_err()
         };
-        let below = "BIOTRACK_AUTH_HOME=/data/biotrack-auth";
+        let named = Path::new("/data").join("biotrack-auth");
+        let below = &*format!("BIOTRACK_AUTH_HOME={}", named.display());
         assert!(said(0, 2000, 0o2775).ends_with(below));
         assert!(said(1001, 2000, 0o2770).ends_with(below));
         // Ours is ours to close, and in one that we can't write there is nothing to be made.

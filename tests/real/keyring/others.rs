@@ -28,7 +28,7 @@ fn a_grants_life() {
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
     rig.run(&["renew", "L-1", "--browser", &admin()]).exits(0);
     assert!(rig.accepts(&rig.live("L-1").unwrap()));
-    rig.run(&["doctor"]).exits(0).answers("keyring: an item was written, read and deleted");
+    rig.run(&["doctor"]).exits(0).answers("): an item was written, read and deleted");
     rig.keeps_secrets(&[]);
     rig.run(&["deactivate", "L-1", "--yes"]).exits(0);
     assert!(accounts().is_empty(), "{:?}", accounts());
