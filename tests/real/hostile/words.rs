@@ -37,7 +37,7 @@ fn a_refusal_is_told_by_its_code_and_issues_nothing() {
         ("400 Bad Request", "invalid_request", 8, "malformed"),
         ("400 Bad Request", "invalid_client", 8, "client id or secret"),
         ("401 Unauthorized", "invalid_client", 8, "client id or secret"),
-        ("400 Bad Request", "invalid_grant", 5, "lapsed"),
+        ("400 Bad Request", "invalid_grant", 5, "expired"),
         ("400 Bad Request", "unauthorized_client", 8, "isn't allowed to make this request"),
         ("400 Bad Request", "unsupported_grant_type", 8, "kind of request"),
         ("400 Bad Request", "invalid_scope", 8, "scope"),

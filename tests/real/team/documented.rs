@@ -108,7 +108,7 @@ fn a_team_is_set_up_as_the_document_says_and_no_host_loses_a_token() {
 
     run(&rig, &first, &["config", "recipients", "add", &theirs]).exits(0);
     let refused = run(&rig, &second, &renew).exits(2);
-    refused.says(&format!("config recipients add {ours}."));
+    refused.says(&format!("config recipients add {ours}"));
     let told = run(&rig, &second, &["doctor"]).exits(1).out;
     assert!(told.contains("recipients differ from the ledger's list"), "{told}");
     run(&rig, &second, &["config", "recipients", "add", &ours]).exits(0).says("0 token sets");
