@@ -2,7 +2,6 @@
 
 use crate::rig::{Rig, Visit, register};
 use biotrack_auth::vault::{IdentityFile, create_identity, recipient_of};
-use jiff::SignedDuration;
 
 pub const LICENSE: &str = "101-X0007-D1";
 
@@ -18,6 +17,7 @@ pub enum Before {
     /// A living grant, whose access token has lapsed.
     Living,
     /// The same, which is near its end, and a hook that reminds of it.
+    #[cfg(unix)]
     Due,
     /// The same, which an admin has ended at the provider.
     Ended,
@@ -74,6 +74,7 @@ pub const EDITED: &str = "Hudson Street";
 pub const REMOVE: Job = Job { name: "remove", line: |_| format!("remove {LICENSE}") };
 pub const TOKEN: Job = Job { name: "token", line: |_| format!("token {LICENSE}") };
 pub const ONLINE: Job = Job { name: "status --online", line: |_| "status --online".into() };
+#[cfg(unix)]
 pub const REMIND: Job = Job { name: "remind", line: |_| "remind".into() };
 pub const COMPLETE: Job =
     Job { name: "complete", line: |home| shlex::try_join(["complete", &home.answer]).unwrap() };
@@ -131,8 +132,9 @@ pub fn begin_in(rig: Rig, before: Before) -> Home {
             rig.run(&format!("deactivate {LICENSE} --yes")).exits(0);
         }
         Before::Living => drop(rig.grant(LICENSE)),
+        #[cfg(unix)]
         Before::Due => {
-            rig.provider.grants_for(SignedDuration::from_hours(6 * 24));
+            rig.provider.grants_for(jiff::SignedDuration::from_hours(6 * 24));
             let hook = toml::Value::from(format!("sh -c 'cat >>\"{}\"'", rig.file("due").display()));
             rig.adds_to_profile(&format!("[hooks]\ndue = {hook}"));
             rig.grant(LICENSE);
