@@ -137,6 +137,7 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u32 {
     if let Some(file) = config {
         env.paths.config = file;
     }
+    let own = matches!(cli.command, Command::Exec(_)).then_some(exec::OWN_FAILURE);
     match env.paths.move_earlier_home() {
         Ok(None) => {}
         Ok(Some(from)) => env.terminal.print_always(&format!(
@@ -144,13 +145,9 @@ fn run_in(env: &mut Env, arguments: &[OsString]) -> u32 {
             clean(&from.display().to_string()),
             clean(&env.paths.data.display().to_string())
         )),
-        Err(e) => {
-            let own = matches!(cli.command, Command::Exec(_)).then_some(exec::OWN_FAILURE);
-            return failed(&e, own, json, arguments, env).into();
-        }
+        Err(e) => return failed(&e, own, json, arguments, env).into(),
     }
     let call = Invocation { env, profile, json, quiet, config_given, words: words(arguments), tree };
-    let own = matches!(cli.command, Command::Exec(_)).then_some(exec::OWN_FAILURE);
     let done = command::run(cli.command, &call);
     done.unwrap_or_else(|e| failed(&e, own, json, arguments, env).into())
 }

@@ -224,20 +224,22 @@ impl Client {
         let request: reqwest::Request =
             request.try_into().map_err(|e: reqwest::Error| HttpFault::Connect(root_cause(&e)))?;
         let is_here = request.url().host().is_some_and(|host| is_this_machine(&host));
-        let address: Option<Uri> = request.url().as_str().parse().ok();
-        let (client, proxy) = match (&self.proxies, address) {
-            (Some(proxies), Some(address)) if !is_here => (&self.client, proxies.between(&address)),
-            _ if is_here => (&self.direct, None),
-            _ => (&self.client, None),
+        let client = if is_here { &self.direct } else { &self.client };
+        let address = request.url().clone();
+        // What stands between is looked up where it's to be named: after a failure.
+        let failed = |e: reqwest::Error| {
+            let proxies = self.proxies.as_ref().filter(|_| !is_here);
+            let proxy = proxies.and_then(|it| it.between(&address.as_str().parse().ok()?));
+            fault(&e, proxy.as_ref())
         };
-        let mut answer = client.execute(request).await.map_err(|e| fault(&e, proxy.as_ref()))?;
+        let mut answer = client.execute(request).await.map_err(failed)?;
         let status = answer.status();
         if status.is_redirection() || status.is_server_error() || status.as_u16() == 429 {
             let retry_after = rest(answer.headers(), SystemClock.now());
             return Err(HttpFault::Status { status: status.as_u16(), retry_after });
         }
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|e| fault(&e, proxy.as_ref()))? {
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
             // defense: S45 answer-of-1-mib
             if body.len() + chunk.len() > ANSWER_CAP {
                 return Err(HttpFault::TooLarge);

@@ -251,8 +251,12 @@ fn where_answers_get_lost_every_grant_lives_or_is_named() {
     let browser = crowd.browser();
     granted(&rig, &browser);
     rig.sandbox().set_fail_shares(&[lost]);
-    // A busy server may not answer in time, which is 7, and 3 of `status --check`: nothing is lost by that.
-    let tally = storm(&rig, &browser, MANY, commands() / 2, &[1, 2, 3, 4, 7, 8, 125]);
+    let mut allowed = vec![1, 2, 4, 8, 125];
+    if crate::support::team::wanted() {
+        // A busy server may not answer in time, which is 7, and 3 of `status --check`: nothing is lost by that.
+        allowed.extend([3, 7]);
+    }
+    let tally = storm(&rig, &browser, MANY, commands() / 2, &allowed);
     rig.sandbox().set_fail_shares(&[]);
     is_sound(&rig);
     let licenses: Vec<_> = (0..LICENSES).map(license).collect();
