@@ -22,6 +22,26 @@ pub(super) fn polite() -> Vec<SignalKind> {
     kinds
 }
 
+/// Does this at each of them, on tasks of the runtime inside whose context it's called.
+#[cfg(windows)]
+pub(super) fn at_each(act: impl Fn() + Clone + Send + 'static) {
+    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    // Each kind has a type of its own. They are made here and not on their tasks, so that none is missed.
+    macro_rules! spawn {
+        ($($kind:ident),*) => {$(
+            if let Ok(mut arrivals) = $kind() {
+                let act = act.clone();
+                tokio::spawn(async move {
+                    while arrivals.recv().await.is_some() {
+                        act();
+                    }
+                });
+            }
+        )*};
+    }
+    spawn!(ctrl_c, ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown);
+}
+
 /// Whether somebody counts them from now on: until then each of them ends the process.
 pub(super) fn are_counted() -> bool {
     COUNTED.load(Ordering::SeqCst)
@@ -163,25 +183,13 @@ impl InterruptCounter {
     /// seconds that Windows gives: tokio's handler doesn't return from them, so that the system waits.
     #[cfg(windows)]
     fn of_the_system() -> Self {
-        use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
         COUNTED.store(true, Ordering::SeqCst);
         let (sender, counted) = watch::channel(0);
         let sender = Arc::new(sender);
-        // Each kind has a type of its own. They are made here and not on their tasks, so that none is missed.
-        macro_rules! count {
-            ($($kind:ident),*) => {$(
-                if let Ok(mut arrivals) = $kind() {
-                    let sender = sender.clone();
-                    tokio::spawn(async move {
-                        while arrivals.recv().await.is_some() {
-                            note_arrival();
-                            sender.send_modify(|count| *count += 1);
-                        }
-                    });
-                }
-            )*};
-        }
-        count!(ctrl_c, ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown);
+        at_each(move || {
+            note_arrival();
+            sender.send_modify(|count| *count += 1);
+        });
         Self { counted, before: 0 }
     }
 

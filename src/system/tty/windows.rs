@@ -210,7 +210,6 @@ pub(in crate::system) fn is_in_foreground() -> bool {
 
 /// Sees to Ctrl-C and what else ends a command, from the first question on: whoever asks ends by itself.
 fn watch() {
-    use tokio::signal::windows::{ctrl_break, ctrl_c, ctrl_close, ctrl_logoff, ctrl_shutdown};
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -220,19 +219,7 @@ fn watch() {
             let Ok(runtime) = runtime else { return };
             {
                 let _inside = runtime.enter();
-                // Each kind has a type of its own.
-                macro_rules! end_at {
-                    ($($kind:ident),*) => {$(
-                        if let Ok(mut arrivals) = $kind() {
-                            runtime.spawn(async move {
-                                while arrivals.recv().await.is_some() {
-                                    end();
-                                }
-                            });
-                        }
-                    )*};
-                }
-                end_at!(ctrl_c, ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown);
+                signals::at_each(end);
             }
             let _ = ready.send(());
             runtime.block_on(std::future::pending::<()>());
