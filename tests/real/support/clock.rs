@@ -54,7 +54,8 @@ impl Rig {
 
     /// The same for one that is set already; also while the program runs.
     pub fn step_clock(&self, now: Timestamp) {
-        let ahead = now.duration_since(machine()).as_secs();
+        // Whole seconds, and never behind: at midnight a clock that is a part of a second behind tells the day before.
+        let ahead = now.duration_since(machine()).as_secs() + 1;
         // Put in place whole: the program reads it at any moment.
         let (new, file) = (self.elsewhere("clock.new"), self.elsewhere("clock"));
         std::fs::write(&new, format!("{ahead:+}s\n")).unwrap();
