@@ -1,34 +1,27 @@
 Register-ArgumentCompleter -Native -CommandName biotrack-auth -ScriptBlock {
     param($wordToComplete, $commandAst, $cursorPosition)
 
-    $prev = $env:BIOTRACK_AUTH_COMPLETE;
-    $env:BIOTRACK_AUTH_COMPLETE = "powershell";
-
-    $args = $commandAst.Extent.Text
-    $args = $args.Substring(0, [math]::Min($cursorPosition, $args.Length));
-    if ($wordToComplete -eq "") {
-        $args += " ''";
+    # The words are read, and nothing that stands among them is run.
+    $words = @($commandAst.CommandElements |
+        Where-Object { $_.Extent.StartOffset -lt $cursorPosition } |
+        ForEach-Object {
+            if ($_ -is [System.Management.Automation.Language.StringConstantExpressionAst]) { $_.Value } else { $_.Extent.Text }
+        })
+    if ($wordToComplete -eq '') {
+        # Before 7.3 an empty word is lost, unless it's quoted twice.
+        if ("$PSNativeCommandArgumentPassing" -in '', 'Legacy') { $words += '""' } else { $words += '' }
     }
 
-    $results = Invoke-Expression @"
-& biotrack-auth -- $args
-"@;
-    if ($null -eq $prev) {
-        Remove-Item Env:\BIOTRACK_AUTH_COMPLETE;
-    } else {
-        $env:BIOTRACK_AUTH_COMPLETE = $prev;
+    $before = $env:BIOTRACK_AUTH_COMPLETE
+    $env:BIOTRACK_AUTH_COMPLETE = 'powershell'
+    try {
+        $results = & biotrack-auth '--' @words
+    } finally {
+        $env:BIOTRACK_AUTH_COMPLETE = $before
     }
     $results | ForEach-Object {
-        $split = $_.Split("`t");
-        $cmd = $split[0];
-
-        if ($split.Length -eq 2) {
-            $help = $split[1];
-        }
-        else {
-            $help = $split[0];
-        }
-
-        [System.Management.Automation.CompletionResult]::new($cmd, $cmd, 'ParameterValue', $help)
+        $word, $help = $_.Split("`t", 2)
+        if (-not $help) { $help = $word }
+        [System.Management.Automation.CompletionResult]::new($word, $word, 'ParameterValue', $help)
     }
-};
+}

@@ -27,6 +27,9 @@ else
     compdef _clap_dynamic_completer_biotrack_auth biotrack-auth
 fi";
 
+/// PowerShell's own script: clap's runs what is typed, `$(…)` in it, too, and loses an empty word before PowerShell 7.3.
+const POWERSHELL: &str = include_str!("completions.ps1");
+
 /// Print a shell's completion script for commands, flags, licenses, tags and profiles
 ///
 /// The script runs this program, which reads only the configuration and the ledger. Names that a shell would have to quote
@@ -71,8 +74,10 @@ pub(super) fn run(args: &Args, call: &Invocation<'_>) -> Result<u8> {
         .map_err(|e| Error::Internal(format!("the script can't be made: {e}")))?;
     let mut script =
         String::from_utf8_lossy(&script).lines().map(str::trim_end).collect::<Vec<_>>().join("\n");
-    if let Shell::Zsh = args.shell {
-        script = script.replace(ZSH_DEFINES, ZSH_LOADED);
+    match args.shell {
+        Shell::Zsh => script = script.replace(ZSH_DEFINES, ZSH_LOADED),
+        Shell::Powershell => script = POWERSHELL.into(),
+        Shell::Bash | Shell::Fish | Shell::Elvish => {}
     }
     let script = format!("{}\n", script.trim());
     let answer = match call.json {

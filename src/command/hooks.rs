@@ -110,9 +110,10 @@ pub(super) fn hook_for(
 ) -> Result<Option<Hook>> {
     let Some(words) = hooks.commands.get(&occasion) else { return Ok(None) };
     let paths = &call.env.paths;
+    let folder = paths.config.parent().unwrap_or(Path::new("."));
     Ok(Some(Hook {
-        words: call.env.startable(words),
-        folder: paths.config.parent().map(Path::to_owned),
+        words: call.env.startable(words, folder),
+        folder: Some(folder.to_owned()),
         event: paths.hooks().join(id.as_str()),
         input: call.json_line(event)?,
         timeout: hooks.timeout,

@@ -49,7 +49,9 @@ fn posix_line<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
 /// A word in double quotes where it needs them: the only ones that cmd, PowerShell and the C runtime have in common.
 ///
 /// PowerShell would run what stands behind a `$` there, and ends the text at a curly quote, so these are escaped for it. cmd
-/// hands that backtick on: it's told of a name that there isn't, and runs nothing. Neither can be given a line break.
+/// hands that backtick on: it's told of a name that there isn't, and runs nothing. Neither can be given a line break. cmd puts
+/// the variable's value where the word holds the name of one between percent signs, and Windows PowerShell 5.1 takes a quote
+/// away: no quoting that both take keeps these.
 fn windows_word(word: &str) -> String {
     let harmless = |c: char| c.is_alphanumeric() || "-_./\\:=+@".contains(c);
     // PowerShell splats what begins with @, and cuts what looks like one of its own parameters.

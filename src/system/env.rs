@@ -1,6 +1,6 @@
 //! The machine as the program sees it: what `main` makes once and hands down, and the network's runtime with it.
 
-use super::programs::startable;
+use super::programs::{from_folder, startable};
 use super::{
     Browser, Clock, Http, HttpOptions, InterruptCounter, KeyringThread, Network, NoObserver, OsRandom, Paths,
     ProcessReplacer, Random, ReplaceOutcome, Signals, StepObserver, Surroundings, SystemBrowser, SystemClock,
@@ -232,11 +232,13 @@ impl Env {
         self.successor.replace(&program, arguments, variables)
     }
 
-    /// The words of a command as it's to be started: its program is named by its place where the system wouldn't find it.
-    pub fn startable(&self, words: &[String]) -> Vec<String> {
+    /// The words of a command as it's to be started in a folder: its program is named by its place where the system wouldn't
+    /// find it.
+    pub fn startable(&self, words: &[String], folder: &std::path::Path) -> Vec<String> {
         let mut words = words.to_vec();
         if let Some(program) = words.first_mut() {
-            *program = startable(program.as_ref(), &self.variables).to_string_lossy().into_owned();
+            let placed = from_folder(program, folder).into_owned();
+            *program = startable(placed.as_ref(), &self.variables).to_string_lossy().into_owned();
         }
         words
     }

@@ -150,41 +150,50 @@ fn written(event: &Path, input: &[u8]) -> Result<File, String> {
     if let Some(left) =
         files::read_private(event, files::FileSensitivity::Secret).map_err(|e| unwritten(&e))?
     {
-        if is_held(&left) {
+        if is_held(event, left) {
             return Err("a run that was killed started it, and it is still running".into());
         }
-        drop(left);
         // Whether that run's command did its work can't be known: it gets the same event again.
         fs::remove_file(event).map_err(|e| unwritten(&e))?;
     }
     let mut file = files::create_private(event).map_err(|e| unwritten(&e))?;
     file.write_all(input).map_err(|e| unwritten(&e))?;
+    drop(file);
     let file = files::read_private(event, files::FileSensitivity::Secret)
         .map_err(|e| unwritten(&e))?
         .ok_or("its event is gone again")?;
-    hold(&file).map_err(|e| unwritten(&e))?;
-    Ok(file)
+    held(event, file).map_err(|e| unwritten(&e))
 }
 
+/// Whether somebody holds the event, which was opened here only to see that.
 #[cfg(unix)]
-fn is_held(file: &File) -> bool {
+fn is_held(_: &Path, file: File) -> bool {
     file.try_lock().is_err()
 }
 
+/// The event, held by whoever has it open.
 #[cfg(unix)]
-fn hold(file: &File) -> std::io::Result<()> {
-    file.lock()
+fn held(_: &Path, file: File) -> std::io::Result<File> {
+    file.lock()?;
+    Ok(file)
 }
 
-/// A lock keeps others from reading there, the command among them.
-#[cfg(not(unix))]
-fn is_held(_: &File) -> bool {
-    false
+/// A lock of Windows would keep the command from reading, too. So its event is opened in a way in which others may read it, and
+/// not write.
+#[cfg(windows)]
+fn is_held(event: &Path, file: File) -> bool {
+    const SHARING_VIOLATION: i32 = 32;
+    drop(file);
+    let opened = fs::OpenOptions::new().write(true).open(event);
+    opened.is_err_and(|e| e.raw_os_error() == Some(SHARING_VIOLATION))
 }
 
-#[cfg(not(unix))]
-fn hold(_: &File) -> std::io::Result<()> {
-    Ok(())
+#[cfg(windows)]
+fn held(event: &Path, file: File) -> std::io::Result<File> {
+    use std::os::windows::fs::OpenOptionsExt;
+    const FILE_SHARE_READ: u32 = 1;
+    drop(file);
+    fs::OpenOptions::new().read(true).share_mode(FILE_SHARE_READ).open(event)
 }
 
 /// A command that can be ended with all that it started: by its process group.
@@ -277,6 +286,21 @@ mod stopping {
         // Waits until the child's lock has gone with it.
         File::open(&locked).unwrap().lock().unwrap();
         assert!(!hook.event.exists());
+    }
+
+    /// A command has its event open as its standard input, also after whoever started it was killed.
+    #[test]
+    fn an_event_that_a_command_still_has_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let event = folder.path().join("events").join("event");
+        let mut has_it = written(&event, b"first").unwrap();
+        let why = written(&event, b"again").unwrap_err();
+        assert!(why.contains("it is still running"), "{why}");
+        let mut read = String::new();
+        has_it.read_to_string(&mut read).unwrap();
+        assert_eq!(read, "first");
+        drop(has_it);
+        assert!(written(&event, b"again").is_ok());
     }
 }
 

@@ -21,6 +21,21 @@ pub(super) fn startable<'p>(program: &'p OsStr, variables: &Variables) -> Cow<'p
     found.map_or(Cow::Borrowed(program), |place| Cow::Owned(place.into_os_string()))
 }
 
+/// A program that is named by a path from a folder, as it's to be started there. Windows would look for it from this process's
+/// own folder, where anybody may have put one.
+pub(super) fn from_folder<'p>(program: &'p str, folder: &Path) -> Cow<'p, str> {
+    in_folder(program, folder, CommandStyle::HERE)
+}
+
+fn in_folder<'p>(program: &'p str, folder: &Path, style: CommandStyle) -> Cow<'p, str> {
+    // What begins at a drive or its root isn't from any folder.
+    let is_from_folder = program.contains(['/', '\\']) && !program.starts_with(['/', '\\']) && !program.contains(':');
+    match style {
+        CommandStyle::Windows if is_from_folder => folder.join(program).to_string_lossy().into_owned().into(),
+        CommandStyle::Windows | CommandStyle::Posix => program.into(),
+    }
+}
+
 fn is_program(path: &Path) -> bool {
     // What the Microsoft Store installs is a link that nothing but a start can follow.
     path.is_file() || cfg!(windows) && path.symlink_metadata().is_ok_and(|it| !it.is_dir())
@@ -91,5 +106,19 @@ mod tests {
             of("Z:/usr/bin/python3", CommandStyle::Windows, &[]),
             [".com", ".exe", ".bat", ".cmd", ""].map(|ending| format!("Z:/usr/bin/python3{ending}"))
         );
+    }
+    #[test]
+    fn a_program_beside_the_configuration_is_not_looked_for_elsewhere() {
+        let folder = Path::new("home");
+        let of = |program, style| in_folder(program, folder, style).into_owned();
+        for program in ["notify", r"C:\bin\notify", r"\\server\bin\notify", "/bin/notify", "D:notify"] {
+            assert_eq!(of(program, CommandStyle::Windows), program);
+        }
+        for program in ["./notify.cmd", r"bin\notify"] {
+            let there = folder.join(program).to_string_lossy().into_owned();
+            assert_eq!(of(program, CommandStyle::Windows), there);
+            // The system looks there by itself.
+            assert_eq!(of(program, CommandStyle::Posix), program);
+        }
     }
 }

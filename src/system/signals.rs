@@ -179,8 +179,9 @@ impl InterruptCounter {
         Self { counted, before: 0 }
     }
 
-    /// Must be made inside the runtime's context. A closed window, a log-off and a shut-down leave the process the few
-    /// seconds that Windows gives: tokio's handler doesn't return from them, so that the system waits.
+    /// Must be made inside the runtime's context. A closed window leaves the process the few seconds that Windows gives: tokio's
+    /// handler doesn't return from it, so that the system waits. At a log-off or a shut-down a program of a desktop may be ended
+    /// without a word, as by a kill.
     #[cfg(windows)]
     fn of_the_system() -> Self {
         COUNTED.store(true, Ordering::SeqCst);

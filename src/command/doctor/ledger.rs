@@ -260,8 +260,10 @@ impl Examination<'_, '_> {
         }
         let mut access = files::look(folder);
         if matches!(access, FolderAccess::Others(_)) && self.fix && files::close(folder).is_ok() {
-            self.fixed("files", format!("the data folder was open to other users; its access list now names only you, SYSTEM and Administrators: {place}"));
             access = files::look(folder);
+            if access == FolderAccess::OursAlone {
+                self.fixed("files", format!("the data folder was open to other users; its access list now names only you, SYSTEM and Administrators: {place}"));
+            }
         }
         match access {
             FolderAccess::OursAlone => {

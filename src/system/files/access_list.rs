@@ -117,14 +117,14 @@ fn is_in_profile(folder: &Path, profile: Option<&Path>) -> bool {
 }
 
 #[cfg(windows)]
-pub(super) use tools::close_new;
+pub(super) use tools::make_closed;
 #[cfg(windows)]
 pub use tools::{close, look};
 
 /// The system's tools, each from its own folder: whatever of that name is nearer isn't run.
 #[cfg(windows)]
 mod tools {
-    use super::super::{aside, fault};
+    use super::super::{aside, fault, make_folder};
     use super::{FolderAccess, closing, is_in_profile, others, own_account, own_number, saved_list};
     use crate::error::{Result, clean};
     use std::path::{Path, PathBuf};
@@ -175,24 +175,37 @@ mod tools {
         }
     }
 
-    /// Closes a folder to everybody but this user, the system and administrators.
-    pub fn close(folder: &Path) -> Result<()> {
-        let close = || {
-            let mut icacls = tool("icacls.exe");
-            icacls.args(closing(folder, &own(own_account)?));
-            printed(icacls)
-        };
-        close()
-            .map(drop)
-            .map_err(|reason| fault(folder, format!("it can't be closed to other users: {reason}")))
+    /// Closes a folder to everybody but this user, the system and administrators; why that can't be.
+    pub fn close(folder: &Path) -> Result<(), String> {
+        // What was added for single accounts goes first: closing takes away only what comes from the folder above.
+        let mut reset = tool("icacls.exe");
+        reset.arg(folder).args(["/reset", "/Q"]);
+        printed(reset)?;
+        let mut icacls = tool("icacls.exe");
+        icacls.args(closing(folder, &own(own_account)?));
+        printed(icacls).map(drop)
     }
 
-    /// The same for a folder that is new, where it hasn't a list of the user's profile.
-    pub(in super::super) fn close_new(folder: &Path) -> Result<()> {
-        match is_in_profile(folder, std::env::home_dir().as_deref()) {
-            true => Ok(()),
-            false => close(folder),
+    /// Makes a folder that is closed from the first moment at which it has its name; in a profile it is by itself.
+    pub(in super::super) fn make_closed(folder: &Path) -> Result<()> {
+        let name = folder.file_name().filter(|_| !is_in_profile(folder, std::env::home_dir().as_deref()));
+        let Some(name) = name else { return make_folder(folder) };
+        let new = folder.with_file_name(aside(name).map_err(|e| fault(folder, e))?);
+        make_folder(&new)?;
+        let put_in_place = || {
+            close(&new).map_err(|why| fault(folder, format!("it can't be closed to other users: {why}")))?;
+            // Before that, others may have put something there.
+            if std::fs::read_dir(&new).map_err(|e| fault(&new, e))?.next().is_some() {
+                return Err(fault(folder, "while it was made, another user put something into it"));
+            }
+            std::fs::rename(&new, folder).map_err(|e| fault(folder, e))
+        };
+        let placed = put_in_place();
+        if placed.is_err() {
+            let _ = std::fs::remove_dir(&new);
         }
+        // Another process of ours may have been first.
+        if folder.is_dir() { Ok(()) } else { placed }
     }
 }
 

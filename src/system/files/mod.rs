@@ -208,15 +208,11 @@ fn prepared(path: &Path, links: Links) -> Result<()> {
         if missing.kind() != io::ErrorKind::NotFound {
             return Err(fault(path, missing));
         }
-        let mut builder = fs::DirBuilder::new();
-        builder.recursive(true);
-        #[cfg(unix)]
-        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-        builder.create(path).map_err(|e| fault(path, e))?;
-        // What the program makes in it has its list from there.
-        #[cfg(windows)]
-        if links == Links::Followed {
-            access_list::close_new(path)?;
+        match links {
+            // What the program makes in it has its access list from there.
+            #[cfg(windows)]
+            Links::Followed => access_list::make_closed(path)?,
+            _ => make_folder(path)?,
         }
     }
     let (folder, facts) = own_folder(path, links)?.ok_or_else(|| fault(path, judge::NO_FOLDER))?;
@@ -225,6 +221,15 @@ fn prepared(path: &Path, links: Links) -> Result<()> {
         true => folder.set_mode(0o700).map_err(|e| fault(path, e)),
         false => Ok(()),
     }
+}
+
+/// Makes a folder, and those above it.
+fn make_folder(path: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path).map_err(|e| fault(path, e))
 }
 
 /// What is wrong with a folder that is to hold what is private, once one of ours is closed to others.

@@ -194,6 +194,10 @@ fn is_garbled(e: &keyring::Error) -> bool {
 
 fn fault(e: keyring::Error) -> KeyringFault {
     match e {
+        // Windows has nothing to unlock, but none without a session that somebody signed in to.
+        keyring::Error::NoStorageAccess(_) if cfg!(windows) => {
+            KeyringFault::Failed("nobody is signed in here, as in a service or over SSH".into())
+        }
         keyring::Error::NoStorageAccess(_) => KeyringFault::Locked,
         keyring::Error::NoEntry => KeyringFault::Missing,
         e if is_garbled(&e) => KeyringFault::Garbled,

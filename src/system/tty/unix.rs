@@ -108,6 +108,13 @@ impl TerminalModes {
         watch();
         // Where it's no terminal at all.
         tcgetattr(stdin())?;
+        // macOS can't wait for /dev/tty under that name: whoever asked there would hear neither Ctrl-C nor the end.
+        let input = stdin();
+        let mut wanted = [PollFd::new(&input, PollFlags::IN)];
+        poll(&mut wanted, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))?;
+        if wanted[0].revents().contains(PollFlags::NVAL) {
+            return Err(io::Error::other("this system can't wait for what is typed there"));
+        }
         let (woken, wake) = io::pipe()?;
         let mut place = changed();
         if place.is_some() {

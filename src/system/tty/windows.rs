@@ -38,6 +38,7 @@ pub(in crate::system) struct TerminalModes {
 #[derive(Default)]
 struct Typed {
     bytes: Vec<u8>,
+    events: KeyEvents,
     /// A line has ended with nothing in it: nothing comes any more.
     is_over: bool,
 }
@@ -118,10 +119,10 @@ impl TerminalModes {
     /// Takes the events that are there; whether there is something to read now.
     fn take_events(&self) -> io::Result<bool> {
         let mut typed = self.typed();
-        let mut events = KeyEvents::default();
+        typed.events.burst_begins();
         while event::poll(Duration::ZERO)? {
             let Event::Key(key) = event::read()? else { continue };
-            let Some(key) = meant(key, &mut events) else { continue };
+            let Some(key) = meant(key, &mut typed.events) else { continue };
             let Some(line) = &self.line else {
                 key.put(&mut typed.bytes);
                 continue;
@@ -164,7 +165,7 @@ fn meant(key: KeyEvent, events: &mut KeyEvents) -> Option<ConsoleKey> {
         let is_control =
             key.modifiers.contains(KeyModifiers::CONTROL) && !key.modifiers.contains(KeyModifiers::ALT);
         let key = if is_control { ConsoleKey::Control(c) } else { ConsoleKey::Char(c) };
-        return events.counts(is_press).then_some(key);
+        return events.counts(c, is_press).then_some(key);
     }
     let key = match key.code {
         KeyCode::Enter => ConsoleKey::Enter,
