@@ -29,7 +29,8 @@ pub(super) fn from_folder<'p>(program: &'p str, folder: &Path) -> Cow<'p, str> {
 
 fn in_folder<'p>(program: &'p str, folder: &Path, style: CommandStyle) -> Cow<'p, str> {
     // What begins at a drive or its root isn't from any folder.
-    let is_from_folder = program.contains(['/', '\\']) && !program.starts_with(['/', '\\']) && !program.contains(':');
+    let is_from_folder =
+        program.contains(['/', '\\']) && !program.starts_with(['/', '\\']) && !program.contains(':');
     match style {
         CommandStyle::Windows if is_from_folder => folder.join(program).to_string_lossy().into_owned().into(),
         CommandStyle::Windows | CommandStyle::Posix => program.into(),

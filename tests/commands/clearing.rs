@@ -1,7 +1,7 @@
 //! What nobody names is cleared away, beside somebody who has put it and not yet committed its name: nothing that is named
 //! in the end is gone.
 
-use crate::rig::{Rig, register};
+use crate::rig::{Rig, STRIDE, register};
 
 const LICENSE: &str = "101-X0007-D1";
 
@@ -74,7 +74,7 @@ fn has_all(rig: &Rig, what: &str) {
 #[test]
 fn beside_whoever_puts_items() {
     for job in JOBS {
-        for at in 0.. {
+        for at in (0..).step_by(STRIDE) {
             let rig = begun();
             let line = (job.line)(&rig);
             let what = format!("doctor --fix at step {at} of {}", job.name);
@@ -94,7 +94,7 @@ fn beside_whoever_puts_items() {
 #[test]
 fn whoever_puts_items_beside_it() {
     for job in JOBS {
-        for at in 0.. {
+        for at in (0..).step_by(STRIDE) {
             let rig = begun();
             // An item that nothing names, so that there is something to clear away.
             rig.keyring.puts(&format!("{}/{}/604001/L-9/7", rig.ledger().id(), crate::rig::PROFILE), b"x");
@@ -116,7 +116,7 @@ fn whoever_puts_again_what_a_killed_process_left() {
         let rig = begun();
         let line = (job.line)(&rig);
         let world = rig.world().killed_here();
-        for at in 0.. {
+        for at in (0..).step_by(STRIDE) {
             let home = Rig::of(world.killed_here());
             let what = format!("{} killed at step {at}", job.name);
             let mut killed = None;
@@ -127,7 +127,7 @@ fn whoever_puts_again_what_a_killed_process_left() {
                 break;
             }
             let home = Rig::of(killed.unwrap());
-            for fix_at in 0.. {
+            for fix_at in (0..).step_by(STRIDE) {
                 let again = Rig::of(home.world().killed_here());
                 let ended = again.stopped_at("doctor --fix", fix_at, || {
                     drop(again.run(&line_in(&line, &rig, &again)));

@@ -162,7 +162,11 @@ mod tests {
         assert_eq!(counted(&mut events, "-c"), "", "the end of the command line is let go");
         assert_eq!(counted(&mut events, "+a -a +b"), "ab");
         assert_eq!(counted(&mut events, "-b"), "", "later");
-        assert_eq!(counted(&mut events, "+Z -Z +o -o -ë"), "Zoë", "a short paste, or a number typed with Alt");
+        assert_eq!(
+            counted(&mut events, "+Z -Z +o -o -ë"),
+            "Zoë",
+            "a short paste, or a number typed with Alt"
+        );
         assert_eq!(counted(&mut events, "+ö +ö -ö -ö"), "ööö", "held, then one by its number");
         assert_eq!(counted(&mut events, "+2 -é -é"), "2é", "Shift was let go first");
         let long = "+a -a".repeat(KeyEvents::PASTED);

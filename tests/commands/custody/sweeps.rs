@@ -2,15 +2,11 @@
 //! whole process. Whatever it was: nothing is lost silently, nothing is passed off, and the next commands mend it.
 
 use crate::rig::oracle::Books;
-use crate::rig::{Done, Moment, Reply, Rig, URL, Visit, World, oracle, register};
+use crate::rig::{Done, Moment, Reply, Rig, STRIDE, URL, Visit, World, oracle, register};
 use biotrack_auth::model::authorization::State;
 use biotrack_auth::oauth::HANDOFF_PORT;
 use biotrack_auth::system::KeyringFault;
 use std::sync::{Arc, Mutex};
-
-/// How far apart the moments are that are tried. Where files cost many times what they cost on Linux, each fourth stands for
-/// its neighbors; Linux tries them all.
-const STRIDE: usize = if cfg!(windows) { 4 } else { 1 };
 
 /// A command, and what must have happened before it.
 struct Case {

@@ -1,5 +1,6 @@
 //! What was tried, and what went wrong; which steps are left out, and which pairs an earlier run has done.
 
+use crate::rig::STRIDE;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -19,7 +20,7 @@ impl Tally {
             return (0, 1);
         }
         let mixed = mixed(name);
-        let stride = usual + mixed % 3;
+        let stride = usual * STRIDE + mixed % 3;
         (mixed / 3 % stride, stride)
     }
 
