@@ -128,7 +128,8 @@ fn the_readme_has_the_exit_codes_of_the_program() {
 #[test]
 fn each_source_file_that_the_architecture_names_is_there() {
     let text = fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    let files: Vec<_> = written().iter().map(|path| format!("/{}", path.display())).collect();
+    let files: Vec<_> =
+        written().iter().map(|path| format!("/{}", path.display()).replace('\\', "/")).collect();
     let is_there = |name: &str| files.iter().any(|path| path.ends_with(&format!("/{name}")));
     let names = text.split('`').skip(1).step_by(2).filter(|it| it.ends_with(".rs") && !it.contains("NAME"));
     let wrong: Vec<_> = names.filter(|name| !is_there(name)).collect();
