@@ -111,7 +111,6 @@ fn what_cannot_be_right_is_refused_with_what_was_meant_and_never_written() {
         "config set profiles.second.ca_file nowhere.pem",
         "config set hooks.days 0",
         "config set hooks.days ''",
-        "config set hooks.due \"sh -c 'x\"",
         "config set profiles.second.preset mars",
         // What has a command of its own, and secrets.
         "config set vault keyring",
@@ -131,6 +130,15 @@ fn what_cannot_be_right_is_refused_with_what_was_meant_and_never_written() {
         assert_eq!(file(&rig), FILE, "{line}");
     }
     insta::assert_snapshot!("what_is_refused", told);
+}
+
+/// A program of Windows takes a quote that nothing closes as one that its line's end closes.
+#[cfg(unix)]
+#[test]
+fn a_hook_whose_quote_nothing_closes_is_refused() {
+    let rig = rig();
+    snapshot!(rig.run("config set hooks.due \"sh -c 'x\""));
+    assert_eq!(file(&rig), FILE);
 }
 
 #[test]

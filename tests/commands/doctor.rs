@@ -116,7 +116,8 @@ fn what_it_tells_can_be_pasted() {
     rig.sets("SHELL", "/bin/zsh");
     fs::create_dir(rig.file(".zfunc")).unwrap();
     rig.write(".zfunc/_biotrack-auth", "");
-    let done = rig.run("doctor").exits(0);
+    let mut done = rig.run("doctor").exits(0);
+    done.out = done.out.replace('\\', "/");
     assert!(!done.out.contains("[HOME]") && !done.out.contains("ann@example.com"), "{}", done.out);
     assert!(
         done.out.contains("~/config.toml") && done.out.contains("zsh: ~/.zfunc/_biotrack-auth"),

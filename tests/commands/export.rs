@@ -140,7 +140,7 @@ fn standard_output_gets_the_sealed_file() {
     snapshot!("sealed_to_standard_output", done);
     let line = sealed_to(&there.recipient(), "--backup");
     let done = here.with(Person::watching()).run(&line).exits(0);
-    assert!(done.out.starts_with("-----BEGIN AGE ENCRYPTED FILE-----\n"), "a terminal gets text");
+    assert_eq!(done.out.lines().next(), Some("-----BEGIN AGE ENCRYPTED FILE-----"), "a terminal gets text");
 }
 
 #[test]
