@@ -29,6 +29,10 @@ fn here(done: Done) -> Done {
         (_, Some((before, after))) => {
             format!("{before}, schema [NEWEST]{}\n", after.trim_start_matches(digit))
         }
+        // Windows tells it of an access list.
+        _ if cfg!(windows) && line.contains(" files        ") && line.contains("[HOME]") => {
+            "✓ files        private, in [HOME]\n".to_owned()
+        }
         _ => format!("{line}\n"),
     });
     Done { out: lines.collect(), ..done }
@@ -126,6 +130,8 @@ fn what_it_tells_can_be_pasted() {
     );
 }
 
+/// Windows always has a browser.
+#[cfg(unix)]
 #[test]
 fn it_works_where_nothing_is_configured_yet() {
     let rig = Rig::bare();

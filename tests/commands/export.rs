@@ -1,7 +1,7 @@
 //! `export`, in this process: records as files, and tokens sealed to a recipient.
 
 use crate::rig::seed::{asked, named, store};
-use crate::rig::{Person, Rig};
+use crate::rig::{Person, Rig, without_home};
 use crate::snapshot;
 use biotrack_auth::model::authorization::Authorization;
 
@@ -163,7 +163,7 @@ fn killed_at_each_step(more: &str, mut judge: impl FnMut(&Rig, &std::path::Path,
             let told = killed.run("token L-2").exits(0).err;
             assert_eq!(killed.run("token L-2").exits(0).err, "", "it's told once");
             killed.run("history verify").exits(0);
-            let told = told.replace(&here.home().display().to_string(), "[HOME]");
+            let told = without_home(&told, &std::path::absolute(here.home()).unwrap());
             judge(&killed, &file, &told);
             told_of.insert(told);
         });

@@ -38,7 +38,7 @@ pub use person::{Hand, Person};
 #[allow(unused_imports, reason = "as above")]
 pub use provider::{HeldRequest, Reply, ScriptedProvider, URL};
 #[allow(unused_imports, reason = "as above")]
-pub use transcript::{Done, fits, words};
+pub use transcript::{Done, fits, without_home, words};
 #[allow(unused_imports, reason = "as above")]
 pub use world::World;
 
