@@ -13,6 +13,8 @@ fn without_its_home(done: Done) -> Done {
                 let rest = line[at..].find('/').map_or("", |slash| &line[at + slash..]);
                 format!("{}[DEMO]{rest}\n", &line[..folder])
             }
+            // Commands to paste have other quotes on Windows.
+            None if cfg!(windows) && line.starts_with("$ ") => format!("{}\n", line.replace('"', "'")),
             None => format!("{line}\n"),
         };
         text.lines().map(line).collect::<String>()
