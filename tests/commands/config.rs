@@ -1,6 +1,6 @@
 //! `config`, in this process: made with flags and with questions, shown, checked, and secrets that move.
 
-use crate::rig::{Person, Rig};
+use crate::rig::{Done, Person, Rig};
 use crate::snapshot;
 use biotrack_auth::system::KeyringFault;
 use biotrack_auth::vault::create_identity;
@@ -211,11 +211,13 @@ mod show {
     #[test]
     fn every_setting_that_holds() {
         let rig = Rig::new();
-        let mut shown = rig.run("config show");
         // TOML has a path with backslashes in single quotes.
-        shown.out = shown.out.replace("'[HOME]/config.toml'", "\"[HOME]/config.toml\"");
-        snapshot!("settings", shown);
-        let with_origins = rig.run("config show --origin").exits(0);
+        let shown = |line: &str| {
+            let done = rig.run(line).exits(0);
+            Done { out: done.out.replace("'[HOME]/config.toml'", "\"[HOME]/config.toml\""), ..done }
+        };
+        snapshot!("settings", shown("config show"));
+        let with_origins = shown("config show --origin");
         insta::assert_snapshot!("settings_with_their_origins", unaligned(&with_origins.out));
         snapshot!("settings_as_json", rig.run("config show --json"));
         let file = rig.file("config.toml");

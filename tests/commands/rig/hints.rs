@@ -5,7 +5,7 @@ use super::transcript::{Captured, moved};
 use super::{Person, Rig};
 use biotrack_auth::cli;
 use biotrack_auth::config::Config;
-use biotrack_auth::error::{CommandStyle, ConfigError, Error};
+use biotrack_auth::error::{ConfigError, Error};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -196,7 +196,7 @@ fn in_a_sentence(words: &[&str], hint: &str, told: &mut Vec<Told>) {
 
 /// The words of a command that somebody pastes; `None` where a quotation doesn't end.
 fn split(command: &str) -> Option<Vec<String>> {
-    CommandStyle::HERE.words(command)
+    shlex::split(&if cfg!(windows) { command.replace('\\', "/") } else { command.to_owned() })
 }
 
 fn parses(command: &[String]) -> bool {
