@@ -497,9 +497,7 @@ fn a_locked_keyring_is_told_before_anybody_is_asked() {
 #[test]
 fn a_keyring_that_gives_nothing_back_is_told_before_anybody_is_asked() {
     let rig = Rig::with_keyring();
-    // Windows takes the item that is tried in two pieces.
-    let puts = if cfg!(windows) { 2 } else { 1 };
-    rig.keyring.fails_after(puts, KeyringFault::Failed("the service went away".into()));
+    rig.keyring.fails_after(1, KeyringFault::Failed("the service went away".into()));
     snapshot!(rig.run(&register(LICENSE)));
     assert!(rig.opened().is_empty());
 }

@@ -10,8 +10,8 @@ fn without_its_home(done: Done) -> Done {
         let line = |line: &str| match line.find(BEGIN) {
             Some(at) => {
                 let folder = line[..at].rfind(char::is_whitespace).map_or(0, |blank| blank + 1);
-                let rest = line[at..].find('/').map_or("", |slash| &line[at + slash..]);
-                format!("{}[DEMO]{rest}\n", &line[..folder])
+                let rest = line[at..].find(['/', '\\']).map_or("", |slash| &line[at + slash..]);
+                format!("{}[DEMO]{}\n", &line[..folder], rest.replace('\\', "/"))
             }
             // Commands to paste have other quotes on Windows.
             None if cfg!(windows) && line.starts_with("$ ") => format!("{}\n", line.replace('"', "'")),
