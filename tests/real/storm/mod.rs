@@ -27,6 +27,9 @@ const BUSY: [i32; 2] = [7, 1];
 /// How many licenses they are about.
 const LICENSES: usize = 20;
 
+/// How often what failed so is run again before and after a storm.
+const ROUNDS: usize = 3;
+
 const SEED: u64 = 20_261_123;
 
 fn takes_all() -> bool {
@@ -119,16 +122,26 @@ fn storm(rig: &Rig, browser: &str, many: usize, commands: usize, also: &[i32]) -
     tally
 }
 
-/// All licenses, granted by a crowd; few at once, for this is before the storm.
-fn granted(rig: &Rig, browser: &str) {
-    let licenses: Vec<_> = (0..LICENSES).map(license).collect();
-    for few in licenses.chunks(4) {
-        let start = |license: &String| rig.start(&register(license, &["--browser", browser]));
-        let children: Vec<_> = few.iter().map(start).collect();
-        for child in children {
-            Run::of(child.wait_with_output().unwrap()).exits(0);
+/// All licenses, granted by a crowd; few at once, for this is before the storm. On a busy machine ledger or vault may fail
+/// one (`also`): it's run again, as its message says.
+fn granted(rig: &Rig, browser: &str, also: &[i32]) {
+    let mut left: Vec<_> = (0..LICENSES).map(license).collect();
+    for _ in 0..ROUNDS {
+        let mut failed = Vec::new();
+        for few in left.chunks(4) {
+            let start = |license: &String| rig.start(&register(license, &["--browser", browser]));
+            let children: Vec<_> = few.iter().map(|license| (license, start(license))).collect();
+            for (license, child) in children {
+                let run = Run::of(child.wait_with_output().unwrap());
+                assert!(run.code == 0 || also.contains(&run.code), "{license}: {run:?}");
+                if run.code != 0 {
+                    failed.push(license.clone());
+                }
+            }
         }
+        left = failed;
     }
+    assert!(left.is_empty(), "{left:?}");
 }
 
 /// What the ledger, the history and the doctor say of themselves afterwards.
@@ -148,8 +161,7 @@ fn say(what: &str, tally: &Tally, verdict: &Verdict) {
 }
 
 /// Where a record says that something is open, the command that it names settles it.
-fn settle(rig: &Rig, browser: &str) {
-    const ROUNDS: usize = 3;
+fn settle(rig: &Rig, browser: &str, also: &[i32]) {
     for _ in 0..ROUNDS {
         let status = rig.status();
         let all = status["authorizations"].as_array().unwrap().iter();
@@ -163,7 +175,7 @@ fn settle(rig: &Rig, browser: &str) {
                 _ => {}
             }
             let run = rig.run(&words.iter().map(String::as_str).collect::<Vec<_>>());
-            assert!([0, 4, 125].contains(&run.code), "{words:?}: {run:?}");
+            assert!([0, 4, 125].contains(&run.code) || also.contains(&run.code), "{words:?}: {run:?}");
         }
     }
 }
@@ -173,9 +185,9 @@ fn settle(rig: &Rig, browser: &str) {
 fn in_good_weather(rig: &Rig, what: &str, many: usize, also: &[i32]) {
     let crowd = Crowd::of(SEED, |_| Will::Grant);
     let browser = crowd.browser();
-    granted(rig, &browser);
+    granted(rig, &browser, also);
     let tally = storm(rig, &browser, many, commands(), also);
-    settle(rig, &browser);
+    settle(rig, &browser, also);
     rig.run(&["doctor", "--fix"]);
     is_sound(rig);
     let verdict = judge(rig, &(0..LICENSES).map(license).collect::<Vec<_>>());
@@ -198,7 +210,7 @@ fn fifty_processes_on_twenty_licenses_lose_no_grant() {
 fn who_looks_while_others_refresh_sees_nothing_uncertain() {
     let rig = Rig::new();
     let crowd = Crowd::of(SEED, |_| Will::Grant);
-    granted(&rig, &crowd.browser());
+    granted(&rig, &crowd.browser(), &[]);
     let (left, alarms) = (AtomicUsize::new(commands()), Mutex::new(Vec::new()));
     let take = |left: usize| left.checked_sub(1);
     std::thread::scope(|scope| {
@@ -249,7 +261,7 @@ fn where_answers_get_lost_every_grant_lives_or_is_named() {
     let rig = Rig::with_shares(SEED, &[]);
     let crowd = Crowd::of(SEED, |_| Will::Grant);
     let browser = crowd.browser();
-    granted(&rig, &browser);
+    granted(&rig, &browser, &[]);
     rig.sandbox().set_fail_shares(&[lost]);
     let mut allowed = vec![1, 2, 4, 8, 125];
     if crate::support::team::wanted() {
