@@ -108,6 +108,7 @@ mod tests {
             [".com", ".exe", ".bat", ".cmd", ""].map(|ending| format!("Z:/usr/bin/python3{ending}"))
         );
     }
+
     #[test]
     fn a_program_beside_the_configuration_is_not_looked_for_elsewhere() {
         let folder = Path::new("home");
