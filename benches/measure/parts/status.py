@@ -4,7 +4,7 @@ from ..home import Home
 from ..peers import certbot, gh, pizauth, rclone
 
 # Closed: nothing of it is asked, and the peers that ask a provider are refused at once.
-NOWHERE = "http://127.0.0.1:1"
+NOWHERE = "http://127.0.0.1:2"
 
 # So many are due in the ledgers whose cost should follow what is shown.
 FEW = 20
