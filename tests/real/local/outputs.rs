@@ -51,6 +51,10 @@ fn an_output_file_is_written_in_no_other_files_place() {
             let run = rig.ends(&arguments);
             let after = path.symlink_metadata().unwrap();
             assert_eq!(fs::read(rig.elsewhere("victim")).unwrap(), b"mine", "{arguments:?}");
+            if command == sealed {
+                // Before a secret is read.
+                assert!(run.code == 2 && run.err.contains("is never overwritten"), "{arguments:?}: {run:?}");
+            }
             if command == sealed || ![Laid::Link, Laid::HardLink].contains(&laid) {
                 assert!([1, 2].contains(&run.code), "{arguments:?}: {run:?}");
                 assert!(run.err.contains(path.to_str().unwrap()), "{arguments:?}: {run:?}");
