@@ -1,7 +1,7 @@
 //! What is left to do once the answer has been given: what newer grants replaced goes.
 
 use super::granted_record::keeps_before;
-use super::writer::{Custody, unknown};
+use super::writer::Custody;
 use crate::error::Result;
 use crate::ledger::RetiredRole;
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
@@ -51,8 +51,9 @@ impl Custody<'_> {
         if superseded.get().is_empty() {
             return Ok(());
         }
+        // They stay for the next command that reaches the provider.
         if self.provider.revocation_scope == RevocationScope::Token && self.online.is_none() {
-            return Err(unknown());
+            return Ok(());
         }
         if let Some(address) = self.revocation_of_one() {
             for secret in superseded.get() {

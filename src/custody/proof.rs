@@ -57,7 +57,7 @@ impl Custody<'_> {
         if !self.provider.introspect {
             return GrantCheck::Enough;
         }
-        let Ok(exchange) = self.online() else {
+        let Some(exchange) = self.online.clone() else {
             return GrantCheck::Wanting("the provider could not be reached");
         };
         if exchange.endpoints.introspection.is_none() {

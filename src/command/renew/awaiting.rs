@@ -9,6 +9,7 @@ use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::AuthorizationWithFlows;
 use crate::model::flow::Purpose;
 use crate::model::granted::AwaitingGrant;
+use crate::model::history::HistoryEventKind;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::{LeftOut, Plan, PlannedLicense};
 use crate::model::provider::Provider;
@@ -53,7 +54,7 @@ impl<'s> AwaitingPlan<'s> {
             let record = &standing.record;
             let events = ledger.last_lines(&record.profile, &record.key, LOOKED_THROUGH)?;
             let when =
-                events.iter().rfind(|line| line.event == "held").map(|line| provider.zone.time(line.at));
+                events.iter().rfind(|line| line.event == HistoryEventKind::Held.word()).map(|line| provider.zone.time(line.at));
             let name = record.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
             let on = when.map(|when| format!(" on {when}")).unwrap_or_default();
             let own = match record.expires_at.filter(|_| record.deactivated_at.is_none()) {
