@@ -43,25 +43,30 @@ fn is_whole(db: Db<'_>) -> Result<bool, DbError> {
 }
 
 /// What this host has seen and the ledger doesn't hold; `lines` are what it does.
+///
+/// A link that is held has all before it. What was seen while it was the newest isn't: a refresh adds no link, so each of those
+/// lines is looked at.
 pub(super) fn lost_of(engine: &LedgerEngine, lines: &mut Vec<SeenHead>) -> Result<Vec<SeenHead>, DbError> {
     let mut lost = Vec::new();
     if !engine.snapshot(is_whole)? {
         return Ok(lost);
     }
-    while let Some(last) = lines.pop() {
-        if engine.snapshot(|db| holds(db, &last))? {
-            lines.push(last);
-            break;
+    let mut held = Vec::new();
+    while let Some(last) = lines.pop_if(|line| held.last().is_none_or(|it: &SeenHead| it.seq == line.seq)) {
+        match engine.snapshot(|db| holds(db, &last))? {
+            true => held.push(last),
+            false => lost.push(last),
         }
-        lost.push(last);
     }
+    held.reverse();
+    lines.append(&mut held);
     Ok(lost)
 }
 
 /// Whether the ledger is still the one that this process, and others of its host, have seen: after its connection was lost
 /// another server may answer.
 pub(super) fn is_still_there(tx: Db<'_>, seen: &SeenHead, file: &Path) -> Result<bool, DbError> {
-    let newest = seen_heads::newest(file).or_else(|| seen_heads::read(file).pop());
-    let seen = [Some(seen), newest.as_ref()].into_iter().flatten().filter(|it| it.seq > 0);
+    let newest = seen_heads::newest(file);
+    let seen = std::iter::once(seen).chain(&newest).filter(|it| it.seq > 0);
     seen.map(|it| holds(tx, it)).try_fold(true, |all, holds| Ok(all && holds?))
 }

@@ -41,8 +41,13 @@ pub(super) fn read(file: &Path) -> Vec<SeenHead> {
     lines
 }
 
-/// What was seen last, out of the end of the file: most often nothing else is asked. `None` where that can't be told by so little.
-pub(super) fn newest(file: &Path) -> Option<SeenHead> {
+/// What was seen since the newest link: the lines that name it.
+pub(super) fn newest(file: &Path) -> Vec<SeenHead> {
+    tail(file).unwrap_or_else(|| of_newest_link(read(file)))
+}
+
+/// The same out of the end of the file, where that has them all.
+fn tail(file: &Path) -> Option<Vec<SeenHead>> {
     let mut open = files::read_private(file, files::FileSensitivity::Secret).ok()??;
     let end = open.seek(SeekFrom::End(0)).ok()?;
     let from = end.saturating_sub(TAIL);
@@ -51,7 +56,15 @@ pub(super) fn newest(file: &Path) -> Option<SeenHead> {
     open.take(TAIL).read_to_end(&mut text).ok()?;
     // The first one is cut, but at the beginning of the file.
     let lines = text.split(|it| *it == b'\n').skip(usize::from(from > 0));
-    lines.filter_map(|line| serde_json::from_slice::<SeenHead>(line).ok()).max_by_key(|line| line.seq)
+    let lines: Vec<SeenHead> = lines.filter_map(|line| serde_json::from_slice(line).ok()).collect();
+    let (all, newest) = (lines.len(), of_newest_link(lines));
+    (from == 0 || (!newest.is_empty() && newest.len() < all)).then_some(newest)
+}
+
+fn of_newest_link(mut lines: Vec<SeenHead>) -> Vec<SeenHead> {
+    let newest = lines.iter().map(|line| line.seq).max();
+    lines.retain(|line| Some(line.seq) == newest);
+    lines
 }
 
 /// Writes to the file one process at a time: it's written anew now and then, and a line that is added meanwhile would be lost
@@ -158,17 +171,29 @@ mod tests {
     fn the_newest_is_at_the_end_whatever_was_cut_and_however_long_the_file_is() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("seen");
-        assert_eq!(newest(&file), None);
+        assert_eq!(newest(&file), []);
         let lines: Vec<_> = (1..=2000).map(|n| line(n, &format!("L-{n}"))).collect();
         keep(&file, &lines).unwrap();
         assert!(file.metadata().unwrap().len() > 4 * TAIL);
-        assert_eq!(newest(&file).as_ref(), lines.last());
+        assert_eq!(newest(&file), lines[1999..]);
         // Two processes wrote theirs in the other order, and a power cut tore the last one.
         keep(&file, &[line(1, "L-1"), line(3, "L-3"), line(2, "L-2")]).unwrap();
         let mut text = std::fs::read(&file).unwrap();
         text.extend(b"{\"seq\":4,\"ha");
         std::fs::write(&file, text).unwrap();
-        assert_eq!(newest(&file), Some(line(3, "L-3")));
+        assert_eq!(newest(&file), [line(3, "L-3")]);
+    }
+
+    #[test]
+    fn all_that_was_seen_since_the_newest_link_is_newest() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("seen");
+        // A refresh adds no link: as many as there are licenses may follow one.
+        for refreshed in [2, 2000] {
+            let since: Vec<_> = (0..refreshed).map(|n| line(2, &format!("L-{n}"))).collect();
+            keep(&file, &[&[line(1, "L-1")], &since[..]].concat()).unwrap();
+            assert_eq!(newest(&file), since);
+        }
     }
 
     #[test]

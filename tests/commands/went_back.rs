@@ -1,7 +1,7 @@
 //! A ledger that goes back in time, because a dump or a snapshot of it is restored: it's told, and no refresh token that may
 //! be spent is sent before somebody says so.
 
-use crate::rig::{Rig, Visit};
+use crate::rig::{Reply, Rig, Visit};
 use crate::snapshot;
 
 const LICENSE: &str = "101-X0007-D1";
@@ -56,6 +56,31 @@ fn a_spent_token_is_not_sent() {
     rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0);
     rig.minutes_pass(61);
     rig.run(&format!("token {LICENSE}")).exits(0);
+}
+
+/// A refresh adds no link to the history, and neither does what is noted of another license behind it.
+#[test]
+fn a_refresh_is_known_by_whatever_came_behind_it() {
+    for (line, path, answer) in [
+        ("token L-2", "/oauth/token", Reply::Busy(429, 3600)),
+        ("deactivate L-2 --yes", "/oauth/revoke", Reply::Busy(503, 3600)),
+        ("edit L-2 --name Green", "/oauth/token", Reply::Busy(503, 1)),
+    ] {
+        let rig = Rig::new();
+        rig.grant(LICENSE).exits(0);
+        rig.grant("L-2").exits(0);
+        rig.minutes_pass(61);
+        let before = saved(&rig);
+        rig.run(&format!("token {LICENSE}")).exits(0);
+        rig.provider.replies(path, [answer]);
+        drop(rig.run(line));
+        restores(&rig, &before);
+        let sent = rig.provider.log().len();
+        let told = rig.run(&format!("token {LICENSE}")).exits(7);
+        assert!(told.err.contains("went back") && told.err.contains(LICENSE), "{line}: {}", told.err);
+        rig.run(&format!("token {LICENSE}")).exits(7);
+        assert_eq!(rig.provider.log().len(), sent, "{line}: nothing was sent");
+    }
 }
 
 #[test]
