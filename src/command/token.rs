@@ -1,7 +1,7 @@
 //! `token`: the access token of a living grant, refreshed first where it wouldn't last.
 
 use super::{Invocation, Workspace, online};
-use crate::custody::{AccessToken, CachedToken};
+use crate::custody::{AccessToken, CachedToken, GrantDoubt};
 use crate::error::{Error, ErrorCode, LedgerError, Result, clean};
 use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
@@ -132,7 +132,37 @@ pub(super) fn fresh<'a>(
         .key
         .clone();
     drop(standings);
-    of_record(call, workspace, &key, min).map_err(|e| e.for_license(&selector_of(&key, provider.other())))
+    let fresh = of_record(call, workspace, &key, min)
+        .map_err(|e| e.for_license(&selector_of(&key, provider.other())))?;
+    // Once is enough.
+    if let Some(doubt) = fresh.doubt.filter(|_| !fresh.is_unsettled) {
+        tell_of_doubt(call, workspace, &key, doubt)?;
+    }
+    Ok(fresh)
+}
+
+/// The token is handed out all the same, for reporting goes on; but whoever uses it should know.
+fn tell_of_doubt<'a>(
+    call: &Invocation<'a>,
+    workspace: &Workspace<'a>,
+    key: &LicenseId,
+    doubt: GrantDoubt,
+) -> Result<()> {
+    let why = match doubt {
+        GrantDoubt::RevocationLost => "BioTrack's answer to a revocation was lost",
+        GrantDoubt::Outdated => "the ledger went back in time",
+    };
+    let provider = &workspace.provider;
+    let standing = workspace.custody.record(key)?;
+    let next = standing.next_command(
+        call.env.clock.now(),
+        provider.due_window,
+        &provider.zone,
+        provider.other_profile,
+    );
+    let next = next.map(|next| format!(" Next: {next}")).unwrap_or_default();
+    call.env.terminal.info(&format!("Note: {why}, so the grant of {} may have ended.{next}", key.license));
+    Ok(())
 }
 
 fn of_record<'a>(

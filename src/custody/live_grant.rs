@@ -5,7 +5,7 @@ use crate::error::{Error, ProviderError, Result, VaultError};
 use crate::model::authorization::{
     Authorization, AuthorizationWithFlows, State, command_for, register_again,
 };
-use crate::model::flow::{SecretRole, StoredSecret};
+use crate::model::flow::{Purpose, SecretRole, StoredSecret};
 use crate::model::granted::Granted;
 use crate::model::ids::LicenseId;
 use crate::model::secret::Secret;
@@ -30,7 +30,28 @@ pub struct AccessToken {
     pub refreshed: bool,
     /// It's from before a refresh that failed, which was told.
     pub is_unsettled: bool,
+    /// Why the grant may have ended, though nothing here says that it has.
+    pub doubt: Option<GrantDoubt>,
     pub record: Authorization,
+}
+
+/// What lets nobody tell from here whether a grant has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantDoubt {
+    /// The answer to a revocation was lost.
+    RevocationLost,
+    /// The ledger went back in time.
+    Outdated,
+}
+
+impl GrantDoubt {
+    fn of(standing: &AuthorizationWithFlows) -> Option<Self> {
+        match standing {
+            it if it.is_outdated => Some(Self::Outdated),
+            it if it.has_lost(&[Purpose::Deactivate, Purpose::BreakFirst]) => Some(Self::RevocationLost),
+            _ => None,
+        }
+    }
 }
 
 pub(super) struct LiveGrant {
@@ -109,6 +130,7 @@ impl Custody<'_> {
 
     pub(super) fn handed_out(&self, live: LiveGrant, refreshed: bool) -> Result<AccessToken> {
         let LiveGrant { standing, granted, .. } = live;
+        let doubt = GrantDoubt::of(&standing);
         let record = standing.record;
         // One that an older version stored, or that came with an import.
         if !granted.is_sendable() {
@@ -126,6 +148,7 @@ impl Custody<'_> {
             expires_at: granted.access_expires_at,
             refreshed,
             is_unsettled: false,
+            doubt,
             record,
         })
     }

@@ -58,7 +58,7 @@ pub use export_records::{SealedExport, require_idle};
 pub use import_record::RecordToImport;
 pub use introspection::IntrospectionSummary;
 pub use listed_recipients::differs as recipients_differ;
-pub use live_grant::AccessToken;
+pub use live_grant::{AccessToken, GrantDoubt};
 pub use move_secrets::{move_ledger, move_secrets, reseal};
 pub use recovery::RecoveryOutcome;
 pub use rehearsal::ClientRehearsal;

@@ -130,7 +130,10 @@ mod tests {
             generation: Generation(1),
             is_old: false,
         };
-        why_kept(&AuthorizationWithFlows { record, flows }, &role.map(secret).into_iter().collect::<Vec<_>>())
+        why_kept(
+            &AuthorizationWithFlows { record, flows, is_outdated: false },
+            &role.map(secret).into_iter().collect::<Vec<_>>(),
+        )
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Refresh tokens that may be spent, because the ledger went back in time: noted for all hosts, and not sent.
+//! Records that a ledger which went back in time holds as they were: noted for all hosts. Their refresh tokens may be spent, and
+//! aren't sent.
 
 use super::engine::{Db, DbError};
 use super::write_context::ChangedRecord;
@@ -20,13 +21,15 @@ fn name_of_key(profile: &str, key: &LicenseId) -> String {
     name_of(profile, key.ubi.as_str(), key.license.as_str())
 }
 
-/// Notes that the living tokens of a record, which was changed by what is lost, may be spent.
+/// What is noted where there are no tokens: those that were granted are lost.
+const NO_TOKENS: &str = "none";
+
+/// Notes that a record was changed by what is lost: its living tokens may be spent, or its grant isn't here at all.
 pub(super) fn note(tx: Db<'_>, lost: &ChangedRecord) -> Result<(), DbError> {
     let Some(key) = lost.key() else { return Ok(()) };
-    match records::secrets(tx, &lost.profile, &key, SecretRole::Live)?.pop() {
-        Some(live) => meta::put(tx, &name_of(&lost.profile, &lost.ubi, &lost.license), &live.id.to_string()),
-        None => Ok(()),
-    }
+    let live = records::secrets(tx, &lost.profile, &key, SecretRole::Live)?.pop();
+    let noted = live.map_or_else(|| NO_TOKENS.to_owned(), |live| live.id.to_string());
+    meta::put(tx, &name_of(&lost.profile, &lost.ubi, &lost.license), &noted)
 }
 
 /// Nothing is noted of a license's tokens any more.
@@ -34,19 +37,36 @@ pub(super) fn remove(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<(), D
     meta::remove(tx, &name_of_key(profile, key))
 }
 
-/// The licenses of a profile whose living tokens are noted.
-pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<BTreeSet<LicenseId>, DbError> {
-    let mut found = BTreeSet::new();
+/// A record that is noted, and that nothing has changed since.
+pub(super) struct OutdatedRecord {
+    pub(super) profile: String,
+    pub(super) key: LicenseId,
+    /// There are living tokens, which may be spent; else those that were granted aren't here.
+    pub(super) has_tokens: bool,
+}
+
+pub(super) fn all(db: Db<'_>) -> Result<Vec<OutdatedRecord>, DbError> {
+    let mut found = Vec::new();
     for (name, row) in meta::of_kind(db, DOUBT)? {
         let named =
             name.strip_prefix(DOUBT).and_then(|it| serde_json::from_str::<[String; 3]>(it.trim_start()).ok());
-        let Some([of, ubi, license]) = named else { continue };
-        let Some(key) = key_of(&ubi, &license).filter(|_| of == profile) else { continue };
-        if is_live(db, profile, &key, &row)? {
-            found.insert(key);
+        let Some([profile, ubi, license]) = named else { continue };
+        let Some(key) = key_of(&ubi, &license) else { continue };
+        let has_tokens = row != NO_TOKENS;
+        let is_as_noted = match has_tokens {
+            true => is_live(db, &profile, &key, &row)?,
+            false => records::secrets(db, &profile, &key, SecretRole::Live)?.is_empty(),
+        };
+        if is_as_noted {
+            found.push(OutdatedRecord { profile, key, has_tokens });
         }
     }
     Ok(found)
+}
+
+/// The licenses of a profile that are noted.
+pub(super) fn of_profile(db: Db<'_>, profile: &str) -> Result<BTreeSet<LicenseId>, DbError> {
+    Ok(all(db)?.into_iter().filter(|it| it.profile == profile).map(|it| it.key).collect())
 }
 
 fn key_of(ubi: &str, license: &str) -> Option<LicenseId> {

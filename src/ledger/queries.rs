@@ -2,10 +2,10 @@
 //! snapshot, and reads what it shows: the indexes leave out the rest.
 
 use super::engine::{Db, DbError, SqlRow, SqlValue, values};
-use super::journal;
 use super::records::{COLUMNS, read};
 use super::spool::Spool;
 use super::store::Ledger;
+use super::{doubts, journal};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::blind_spot::BlindSpot;
@@ -100,7 +100,7 @@ impl Ledger {
         until: Timestamp,
     ) -> Result<Vec<AuthorizationWithFlows>, DbError> {
         let (by_end, noted) = (db.by("authorization_by_end"), db.by("authorization_noted"));
-        look_up(
+        let found = look_up(
             db,
             &format!(
                 "SELECT profile, ubi, license FROM authorization {by_end}
@@ -111,7 +111,16 @@ impl Ledger {
                  UNION SELECT profile, ubi, license FROM flow WHERE profile = ?1"
             ),
             values![profile, until.as_second()],
-        )
+        )?;
+        let mut found: BTreeMap<_, _> = found.into_iter().map(|it| (it.record.key.clone(), it)).collect();
+        for key in doubts::of_profile(db, profile)? {
+            if !found.contains_key(&key) {
+                let name = values![profile, key.ubi.as_str(), key.license.as_str()];
+                let outdated = look_for(db, "profile = ?1 AND ubi = ?2 AND license = ?3", name)?;
+                found.extend(outdated.into_iter().map(|it| (key.clone(), it)));
+            }
+        }
+        Ok(found.into_values().collect())
     }
 
     /// How many there are beside those that were `found`.
@@ -225,6 +234,11 @@ impl Ledger {
             [one] => journal::seen_of_key(db, profile, &one.record.key)?,
             _ => journal::seen_of_profile(db, profile)?,
         };
+        for key in doubts::of_profile(db, profile)? {
+            if let Ok(at) = found.binary_search_by(|it| it.record.key.cmp(&key)) {
+                found[at].is_outdated = true;
+            }
+        }
         for flow in flows {
             // Whether someone is at it costs a look at a file.
             if let Ok(at) = found.binary_search_by(|it| it.record.key.cmp(&flow.key)) {
@@ -292,5 +306,5 @@ fn look_up(db: Db<'_>, keys: &str, values: &[SqlValue<'_>]) -> Result<Vec<Author
 }
 
 fn standing(row: &SqlRow<'_>) -> Result<AuthorizationWithFlows, DbError> {
-    Ok(AuthorizationWithFlows { record: read(row)?, flows: Vec::new() })
+    Ok(AuthorizationWithFlows { record: read(row)?, flows: Vec::new(), is_outdated: false })
 }

@@ -1,13 +1,14 @@
 //! What this host can trust a ledger with that may have gone back in time, and what somebody says of it.
 
+use super::doubts::{self, OutdatedRecord};
+use super::rollback;
 use super::seen_heads::{self, licenses_of};
 use super::store::Ledger;
-use super::{doubts, rollback};
 use crate::error::Result;
 use crate::model::authorization::Authorization;
 use crate::model::ids::LicenseId;
 use crate::system::files;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Ledger {
     /// Whether this host can remember what it sees of the ledger.
@@ -38,7 +39,22 @@ impl Ledger {
 
     /// The licenses of a profile whose refresh tokens may be spent, because the ledger went back in time.
     pub fn possibly_spent(&self, profile: &str) -> Result<BTreeSet<LicenseId>> {
-        doubts::of_profile(self.engine.db(), profile).map_err(|e| self.fault("be read", e))
+        let spent = |it: &OutdatedRecord| it.has_tokens && it.profile == profile;
+        Ok(self.outdated_records()?.into_iter().filter(spent).map(|it| it.key).collect())
+    }
+
+    /// The licenses, by profile, whose grants may have been lost, because the ledger went back in time: it has no tokens of them,
+    /// or doesn't know them at all.
+    pub fn possibly_lost(&self) -> Result<BTreeMap<String, Vec<LicenseId>>> {
+        let mut lost = BTreeMap::<String, Vec<LicenseId>>::new();
+        for it in self.outdated_records()?.into_iter().filter(|it| !it.has_tokens) {
+            lost.entry(it.profile).or_default().push(it.key);
+        }
+        Ok(lost)
+    }
+
+    fn outdated_records(&self) -> Result<Vec<OutdatedRecord>> {
+        doubts::all(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
 
     /// Whether a license's refresh token may be spent, because the ledger went back in time.

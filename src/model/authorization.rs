@@ -93,6 +93,9 @@ impl Condition {
 pub struct AuthorizationWithFlows {
     pub record: Authorization,
     pub flows: Vec<OpenFlow>,
+    /// The ledger went back in time, and this record was changed since: its grant may have ended, and its refresh token may
+    /// be spent.
+    pub is_outdated: bool,
 }
 
 impl Authorization {
@@ -181,7 +184,7 @@ impl AuthorizationWithFlows {
         }
         let record = &self.record;
         let of_the_record = [
-            (record.uncertain_at.is_some(), Condition::Uncertain),
+            (record.uncertain_at.is_some() || self.is_outdated, Condition::Uncertain),
             (record.revocation_pending, Condition::RevocationPending),
             (record.held_by.is_some(), Condition::AwaitingApproval),
             (record.held_elsewhere, Condition::Exported),
@@ -297,7 +300,10 @@ impl AuthorizationWithFlows {
             State::Active if record.revocation_pending => Some(discard_waiting(record, other_profile)),
             // Only the refresh is uncertain: the next one finds out, and no person is needed for it.
             State::Active
-                if self.has_lost_refresh() && record.uncertain_at.is_none() && !self.has_open_flow() =>
+                if self.has_lost_refresh()
+                    && record.uncertain_at.is_none()
+                    && !self.is_outdated
+                    && !self.has_open_flow() =>
             {
                 Some(token_for(record, other_profile))
             }
@@ -375,7 +381,7 @@ mod tests {
             let (opened, deadline, handed_off, had_answer) = (now, now, false, false);
             let flow =
                 OpenFlow { purpose, username, stage, opened, deadline, handed_off, had_answer, abandoned };
-            let standing = AuthorizationWithFlows { record, flows: vec![flow] };
+            let standing = AuthorizationWithFlows { record, flows: vec![flow], is_outdated: false };
             let next = standing.next_command(now, WINDOW, &zone, false);
             let words: Vec<_> = standing.conditions(now).into_iter().map(Condition::word).collect();
             (words.join(" "), next.unwrap_or_default().replace("biotrack-auth ", ""))
@@ -417,7 +423,7 @@ mod tests {
                 had_answer: false,
                 abandoned: true,
             };
-            let standing = AuthorizationWithFlows { record, flows: vec![flow] };
+            let standing = AuthorizationWithFlows { record, flows: vec![flow], is_outdated: false };
             let next = |now| standing.next_command(at(now), WINDOW, &zone, false).unwrap();
             assert_eq!(next("2026-01-07T00:00:00Z"), "biotrack-auth complete -");
             assert_eq!(next("2026-01-09T00:00:00Z"), format!("biotrack-auth {anew}"));
@@ -431,7 +437,7 @@ mod tests {
         let zone = TimeZone::UTC;
         let mut it = record("it's; $(reboot)");
         it.expires_at = Some(at("2026-01-01T00:00:00Z"));
-        let standing = AuthorizationWithFlows { record: it, flows: Vec::new() };
+        let standing = AuthorizationWithFlows { record: it, flows: Vec::new(), is_outdated: false };
         let command = standing.next_command(at("2026-02-01T00:00:00Z"), WINDOW, &zone, true).unwrap();
         assert_eq!(
             shlex::split(&command).unwrap(),

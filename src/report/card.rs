@@ -133,7 +133,9 @@ fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
     let record = &standing.record;
     let revocation = standing.has_lost(&[Purpose::Deactivate, Purpose::BreakFirst])
         || record.deactivated_at.is_some() && record.revocation_pending;
-    if revocation {
+    if standing.is_outdated {
+        "uncertain: the ledger went back in time, so this grant may have ended or may have been replaced"
+    } else if revocation {
         "uncertain: BioTrack's answer to a revocation was lost, so the grant may or may not still be valid there"
     } else if standing.has_lost(&[Purpose::Refresh]) && record.uncertain_at.is_none() {
         "uncertain: BioTrack's answer to a refresh was lost; the grant itself is still valid, and the next command finds out"

@@ -366,3 +366,17 @@ fn a_keyring_that_is_locked_is_named() {
     rig.keyring.locks(true);
     snapshot!(rig.run("token L-1"));
 }
+
+/// A process that was killed while the provider answered a revocation has left a grant that may have ended.
+#[test]
+fn after_a_lost_revocation_a_token_comes_with_a_note() {
+    let rig = Rig::new();
+    rig.grant("L-1").exits(0);
+    let asked = rig.provider.holds("/oauth/revoke");
+    let killed = rig.start("deactivate L-1 --yes");
+    asked.is_reached();
+    let later = rig.restarted(Some("another start of the machine"));
+    snapshot!("a_lost_revocation", later.run("token L-1"));
+    asked.opens();
+    killed.join().unwrap();
+}

@@ -118,6 +118,33 @@ fn a_living_access_token_is_handed_out_all_the_same() {
     assert_eq!(rig.provider.log().len(), sent, "nothing was sent");
 }
 
+/// A grant that the ledger still shows may have been replaced or given up since: nobody takes it for a healthy one.
+#[test]
+fn what_may_have_ended_is_shown_as_uncertain() {
+    for line in [format!("renew {LICENSE} --browser scripted"), format!("deactivate {LICENSE} --yes")] {
+        let rig = Rig::new();
+        rig.grant(LICENSE).exits(0);
+        rig.grant("L-2").exits(0);
+        let before = saved(&rig);
+        rig.run(&line).exits(0);
+        restores(&rig, &before);
+        rig.run(&format!("token {LICENSE}")).exits(7);
+        let shown = rig.run("status --json").exits(0).json();
+        let of = |at: usize, what: &str| shown["authorizations"][at][what].clone();
+        let at = usize::from(of(0, "license") != LICENSE);
+        assert_eq!(
+            (of(at, "state"), of(at, "conditions")),
+            ("active".into(), serde_json::json!(["uncertain"]))
+        );
+        assert_eq!(of(1 - at, "conditions"), serde_json::json!([]), "the other one is as it was");
+        rig.run("status --check").exits(1);
+        snapshot!("its_token_comes_with_a_note", rig.run(&format!("token {LICENSE}")));
+        snapshot!("its_card", rig.run(&format!("status {LICENSE}")));
+        rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0);
+        rig.run("status --check").exits(0);
+    }
+}
+
 #[test]
 fn a_license_that_is_gone_is_named() {
     let rig = Rig::new();
@@ -128,7 +155,25 @@ fn a_license_that_is_gone_is_named() {
     snapshot!("a_license_is_gone", rig.run("deactivate L-2 --yes"));
     assert_eq!(rig.provider.living().len(), 2, "nothing was revoked");
     rig.run("deactivate L-2 --yes").exits(0);
+    let named = |rig: &Rig| rig.run("doctor").out.contains(LICENSE);
+    assert!(named(&rig), "its grant lives, and nothing else here names it");
     rig.grant(LICENSE).exits(0);
+    assert!(!named(&rig));
+}
+
+#[test]
+fn a_license_whose_grant_is_gone_is_uncertain() {
+    let rig = Rig::new();
+    rig.run(&format!("register --ubi 604001 --license {LICENSE} --username ann@example.com --no-wait"))
+        .exits(0);
+    let before = saved(&rig);
+    rig.grant(LICENSE).exits(0);
+    restores(&rig, &before);
+    rig.run(&format!("edit {LICENSE} --name Green")).exits(7);
+    let shown = rig.run("status --json").exits(0).json()["authorizations"][0].clone();
+    assert_eq!(shown["state"], "pending");
+    assert!(shown["conditions"].as_array().unwrap().contains(&"uncertain".into()), "{shown}");
+    assert!(rig.run("doctor").exits(1).out.contains(LICENSE));
 }
 
 #[test]

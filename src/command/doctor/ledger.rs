@@ -132,6 +132,7 @@ impl Examination<'_, '_> {
         }
         self.listening_hosts(ledger)?;
         self.blind_spots(ledger)?;
+        self.lost_grants(ledger)?;
         for profile in ledger.profiles()? {
             self.unstored(&ledger.standings(&profile)?);
             let doubted = ledger.possibly_spent(&profile)?;
@@ -181,6 +182,20 @@ impl Examination<'_, '_> {
         }
         if let Some(spot) = blind_spots::of_the_clock(ledger, self.call)? {
             self.problem("clock", spot.in_words(), spot.hint());
+        }
+        Ok(())
+    }
+
+    /// What was granted or changed in the time that the ledger lost, and of which it has no tokens.
+    fn lost_grants(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        for (profile, lost) in ledger.possibly_lost()? {
+            let licenses: Vec<_> = lost.iter().map(|key| key.license.as_str()).collect();
+            let found = format!(
+                "this host changed licenses of {profile} whose grants the ledger lacks, because it went back in time: {}",
+                first_few(&licenses, 10)
+            );
+            let fix = "BioTrack may still honor those grants. Register each license again, and ask its admin to grant access.";
+            self.problem("ledger", clean(&found), fix);
         }
         Ok(())
     }
