@@ -55,7 +55,7 @@ pub fn answer(
     let mut flows = Flows::new(Starter::One, custody, client, waited_for, false);
     let kept = flows
         .claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))
-        .and_then(|()| exchanged(&mut flows));
+        .and_then(|()| exchange(&mut flows));
     match kept {
         Ok(kept) => Ok((item, kept)),
         Err(e) => Err(without_grant(e, &item, &provider)),
@@ -64,11 +64,11 @@ pub fn answer(
 
 /// Sends the code that was claimed, and waits for what comes of it. Where the provider wants it later, or another code of the
 /// license is just being exchanged, it's sent once its turn has come.
-fn exchanged(flows: &mut Flows<'_, '_, AwaitedExchange<'_>>) -> Result<StoreOutcome> {
+fn exchange(flows: &mut Flows<'_, '_, AwaitedExchange<'_>>) -> Result<StoreOutcome> {
     flows.send_queued();
     loop {
         if let Some((flow, answer)) = flows.server.answer.take() {
-            flows.exchanged(vec![(flow, answer?)]);
+            flows.store_grants(vec![(flow, answer?)]);
         }
         if let Some(over) = flows.next_over() {
             return over.kept.unwrap_or(Err(Error::Interrupted { next: None }));

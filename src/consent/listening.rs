@@ -100,7 +100,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                 Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
-                    self.flows.exchanged(vec![(flow, *result)]);
+                    self.flows.store_grants(vec![(flow, *result)]);
                 }
                 Some(ServerEvent::Tried(problem)) => self.rehearsed(problem.as_deref()),
                 Some(ServerEvent::Woken) => self.reporter.woken(self.flows.custody),

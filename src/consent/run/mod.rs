@@ -246,7 +246,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
             next = self.flows.server.ready();
         }
-        self.exchanged(answers);
+        self.store_grants(answers);
         if let Some(step) = next {
             self.step(step);
         }
@@ -268,7 +268,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
             SessionEvent::Exchanged { flow, result } => {
                 self.flows.send_queued();
-                self.exchanged(vec![(flow, *result)]);
+                self.store_grants(vec![(flow, *result)]);
             }
             SessionEvent::Looked(found) => self.looked(found),
             SessionEvent::Launched { flow, problem } => self.launched(&flow, problem),
@@ -289,23 +289,23 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     fn ask(&mut self, which: &[usize], by: OpenTrigger) {
         let now = self.env.clock.now();
         let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
-        let (mut questions, mut places) = (Vec::new(), Vec::new());
+        let (mut flows, mut places) = (Vec::new(), Vec::new());
         for at in which {
             // Of one that is tried again its earlier grant may wait sealed: nobody is asked twice.
             if let Some(kept) = self.flows.finish_left_over(*at) {
                 self.settle(*at, kept);
                 continue;
             }
-            match self.question(*at, now, deadline) {
-                Ok(question) => {
-                    questions.push(question);
+            match self.new_flow(*at, now, deadline) {
+                Ok(flow) => {
+                    flows.push(flow);
                     places.push(*at);
                 }
                 Err(e) => self.settle(*at, Err(e)),
             }
         }
-        let asked = match self.flows.intend(questions) {
-            Ok(asked) => asked,
+        let recorded = match self.flows.record_flows(flows) {
+            Ok(recorded) => recorded,
             Err(e) if self.several() => return self.stop(Some(e)),
             Err(e) => {
                 if let Some(at) = places.first() {
@@ -314,26 +314,24 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
                 return;
             }
         };
-        for (at, asked) in places.into_iter().zip(asked) {
-            let logged = match asked {
-                Ok(logged) => logged,
+        let timeout = self.options.timeout.unsigned_abs();
+        for (at, recorded) in places.into_iter().zip(recorded) {
+            let recorded = match recorded {
+                Ok(recorded) => recorded,
                 Err(e) => {
                     self.leave_or_settle(at, e);
                     continue;
                 }
             };
-            let choice = if by == OpenTrigger::Click { &BrowserChoice::None } else { &self.options.choice };
-            let browser = self.flows.server.open(self.env, &logged, choice);
-            let until = Instant::now() + self.options.timeout.unsigned_abs();
-            let (flow, ask) = logged.get();
-            let (flow, address) = (flow.clone(), ask.address.clone());
+            let browser = if by == OpenTrigger::Click { &BrowserChoice::None } else { &self.options.choice };
+            let page = self.flows.open(self.env, at, &recorded, browser, timeout);
             if by != OpenTrigger::Turn {
                 self.pace.opened_by_hand(at);
             }
             self.set(at, Progress::Opened, "");
-            let how = if by == OpenTrigger::Click { OpenMethod::Worklist } else { OpenMethod::of(browser) };
-            self.reporter.opened(&self.items[at].1, &address, how, until);
-            self.flows.asked(flow, at, address, until);
+            let how =
+                if by == OpenTrigger::Click { OpenMethod::Worklist } else { OpenMethod::of(page.browser) };
+            self.reporter.opened(&self.items[at].1, &page.address, how, page.until);
         }
     }
 
@@ -405,7 +403,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// The flow about a license. What is decided on its record is decided when that is read: right before it's written.
-    fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<NewFlow<'r>> {
+    fn new_flow(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<NewFlow<'r>> {
         let item = &self.items[at].1;
         let (provider, several) = (self.flows.custody.provider().clone(), self.several());
         let base = self.flows.server.redirect_uri();
@@ -450,7 +448,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
     }
 
     /// What came of exchanges is stored, all in one commit, and then told to each.
-    fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
+    fn store_grants(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
         let several = self.several();
         let (mut wrong_client, mut wanted_later) = (None, Vec::new());
         for (flow, result) in &answers {
@@ -472,7 +470,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             let next = command_with("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
             self.stop(Some(Error::NoGrant { license: None, error: Box::new(error), next }));
         }
-        self.flows.exchanged(answers);
+        self.flows.store_grants(answers);
         for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {
             self.reporter.notice(&wanted_later_in_words(wait));
         }
