@@ -3,7 +3,7 @@
 use super::engine::Starter;
 use super::flows::{CodeExchanger, Flows, wanted_later_in_words};
 use super::outcome::without_grant;
-use super::recovery::finish_left_over;
+use super::recovery::finish_then_find;
 use crate::custody::{Custody, FoundFlow, StoreOutcome};
 use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Logged;
@@ -35,15 +35,16 @@ pub fn answer(
     let record = custody.record(&key)?.record;
     let item = PlannedLicense::of_flow(&record, flow);
     let found = match found {
-        FoundFlow::Left(flow) => {
-            if let Some(kept) = finish_left_over(env, custody, &item)? {
+        FoundFlow::Left(_) => {
+            let (finished, found) = finish_then_find(env, custody, &item, &returned);
+            if let Some(kept) = finished? {
                 return Ok((item, kept));
             }
-            // Where that brought nothing the flow is open again, and this may be another answer to it.
-            match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
-                Some(Ok(waiting @ FoundFlow::Waiting(_))) => waiting,
+            let is_new = custody.is_new(&returned)?;
+            match found {
+                Ok(waiting @ FoundFlow::Waiting(_)) if is_new => waiting,
                 _ => {
-                    let (license, next) = (key.license.to_string(), custody.next_consent(&flow.key)?);
+                    let (license, next) = (key.license.to_string(), custody.next_consent(&key)?);
                     return Err(HandoffError::LeftUncertain { license, next }.into());
                 }
             }

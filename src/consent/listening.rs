@@ -6,6 +6,7 @@ mod upkeep;
 use super::engine::Starter;
 use super::flows::Flows;
 use super::outcome::outcome_of;
+use super::recovery::finish_then_find;
 use crate::custody::{Custody, FoundFlow, StoreOutcome};
 use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Flow;
@@ -168,12 +169,13 @@ impl<'l, 'e> Listening<'l, 'e> {
         self.untaken = None;
         let found = match found {
             FoundFlow::Left(flow) => {
-                match self.planned(&flow) {
-                    Ok(item) => self.finish_left(item),
+                let item = match self.planned(&flow) {
+                    Ok(item) => item,
                     Err(e) => return reply.failed(&e),
-                }
-                // Where that brought nothing the flow is open again, and this may be another answer to it.
-                match self.flows.custody.find(&returned) {
+                };
+                let (finished, found) = finish_then_find(self.env, self.flows.custody, &item, &returned);
+                self.finished_left(item, finished.map(drop));
+                match found {
                     Ok(waiting @ FoundFlow::Waiting(_)) => waiting,
                     Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {
                         return reply.failed(&e);

@@ -148,10 +148,16 @@ impl Listening<'_, '_> {
         }
     }
 
-    pub(super) fn finish_left(&mut self, item: PlannedLicense) {
+    fn finish_left(&mut self, item: PlannedLicense) {
+        let finished = finish_left_over(self.env, self.flows.custody, &item);
+        self.finished_left(item, finished.map(drop));
+    }
+
+    /// What couldn't be finished of a license is tried again, where that may help.
+    pub(super) fn finished_left(&mut self, item: PlannedLicense, finished: Result<()>) {
         self.untidy = true;
-        match finish_left_over(self.env, self.flows.custody, &item) {
-            Ok(_) => drop(self.upkeep.told.remove(&item.key)),
+        match finished {
+            Ok(()) => drop(self.upkeep.told.remove(&item.key)),
             Err(e) => {
                 self.tell_unfinished(&item.key, &e);
                 if may_pass(&e) && !self.upkeep.left.iter().any(|left| left.key == item.key) {
