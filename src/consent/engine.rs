@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub enum Stage {
     /// An admin was asked, and hasn't answered.
     Asked,
-    /// A code came, and is kept; it waits for its turn to be sent.
+    /// A code came, and is kept; it's in the queue until its turn to be sent comes.
     Arrived,
     /// The code is being exchanged.
     Sent,
@@ -64,18 +64,18 @@ pub enum FlowEvent {
 /// What is to be done, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowEffect {
-    /// Wait for a turn to be sent.
-    Queue,
     /// Note in the ledger that the code is being sent; then one POST.
     Send,
     /// An answer that still comes has no effect.
     Unroute,
     /// Another answer to it counts like the first.
     Route,
-    /// End its answer in the ledger, with the reason in the history: a refusal closes the flow.
-    Close,
+    /// End its answer in the ledger, with the reason in the history: a refusal closes the flow, after anything else it's open again.
+    EndInLedger,
     /// Leave it open in the ledger for a while, to whoever brings its answer.
     LeaveOpen,
+    /// The same, with the reason in the history.
+    LeaveOpenWithReason,
     /// Answer the browser that waits.
     Reply,
     /// Tell the browser that waits that its answer is kept, and is being finished.
@@ -88,6 +88,9 @@ pub enum FlowEffect {
     WaitAgain,
     /// Tell whoever started it that it's left to do, or to the next run.
     Leave,
+    /// Open it again in the ledger, where an unused code of it is: its link works again. A process that goes on says so itself,
+    /// for nobody takes over what is its own.
+    Reopen,
 }
 
 /// Who started a flow, and so what happens where it can't go on.
@@ -104,18 +107,22 @@ pub enum Starter {
 /// What an event means for a flow; `None`: nothing.
 fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'static [FlowEffect])> {
     use FlowEffect::{
-        Assure, Close, Keep, Leave, LeaveOpen, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
+        Assure, EndInLedger, Keep, Leave, LeaveOpen, LeaveOpenWithReason, Reopen, Reply, Report, Route, Send,
+        Unroute, WaitAgain,
     };
     use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
-        (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[Queue]),
-        (Asked, FlowEvent::Refused, _) => (Ended, &[Close, Reply, Report]),
-        (Left, FlowEvent::Refused, _) => (Ended, &[Close, Reply]),
-        (Asked, FlowEvent::TimeOver, _) => (Left, &[LeaveOpen, Report]),
-        (Sent, FlowEvent::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
+        (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[]),
+        (Asked, FlowEvent::Refused, _) => (Ended, &[EndInLedger, Reply, Report]),
+        (Left, FlowEvent::Refused, _) => (Ended, &[EndInLedger, Reply]),
+        (Asked, FlowEvent::TimeOver, _) => (Left, &[LeaveOpenWithReason, Report]),
+        (Sent, FlowEvent::TimeOver, Starter::Server) => {
+            (Ended, &[Unroute, EndInLedger, Reply, Report, Reopen])
+        }
+        (Sent, FlowEvent::TimeOver, _) => (Ended, &[Unroute, EndInLedger, Reply, Report]),
         (Left, FlowEvent::TimeOver | FlowEvent::Stopped, _) => (Ended, &[Unroute]),
         (Asked, FlowEvent::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
-        (Asked, FlowEvent::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
+        (Asked, FlowEvent::Stopped, _) => (Ended, &[Unroute, LeaveOpenWithReason, Report]),
         (Asked, FlowEvent::Canceled, _) => (Left, &[LeaveOpen]),
         (Asked, FlowEvent::Disowned, _) => (Ended, &[Unroute, LeaveOpen]),
         (Asked | Left, FlowEvent::Overtaken, _) => (Ended, &[Unroute]),
@@ -127,14 +134,17 @@ fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'
         // A run can be gone on with, once the client is right; a server goes on itself.
         (Sent, FlowEvent::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
         (Sent, FlowEvent::WrongClient, Starter::Server) => (Deferred, &[Assure, WaitAgain]),
+        // Whose flow an answer belongs to, a server looks up in the ledger each time.
+        (Arrived | Sent, FlowEvent::Settled, Starter::Server)
+        | (Sent, FlowEvent::Spent | FlowEvent::SpentInSight, Starter::Server) => {
+            (Ended, &[Reply, Report, Reopen])
+        }
         (Arrived | Sent, FlowEvent::Settled, _)
         | (Sent, FlowEvent::NeverLeft | FlowEvent::WrongClient, _) => (Ended, &[Reply, Report]),
         (Deferred, FlowEvent::Stopped, Starter::One) => (Ended, &[Keep, Report]),
-        // Whose flow an answer belongs to, a server looks up in the ledger each time.
-        (Sent, FlowEvent::Spent | FlowEvent::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
         (Sent, FlowEvent::Spent, _) => (Left, &[Route, Reply, Report]),
         (Sent, FlowEvent::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
-        (Deferred, FlowEvent::Retry, _) => (Arrived, &[Queue]),
+        (Deferred, FlowEvent::Retry, _) => (Arrived, &[]),
         (Deferred, FlowEvent::Stopped, _) => (Ended, &[Keep, Leave]),
         _ => return None,
     })
@@ -212,11 +222,14 @@ impl FlowEngine {
 
     /// Something happened to a flow: what is to be done. One that has ended stays for its reply to be taken, until it's
     /// [removed](Self::remove).
-    pub fn on(&mut self, id: &FlowId, event: FlowEvent, now: Instant) -> &'static [FlowEffect] {
-        let Some(flow) = self.flows.get_mut(id) else { return &[] };
-        let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
+    pub fn on(&mut self, id: &FlowId, event: FlowEvent, now: Instant) -> Vec<FlowEffect> {
+        let Some(flow) = self.flows.get_mut(id) else { return Vec::new() };
+        let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return Vec::new() };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
+        if stage == Stage::Arrived {
+            self.queue.push_back(id.clone());
+        }
         flow.waits_for_client = event == FlowEvent::WrongClient;
         flow.until = match (stage, event, self.starter) {
             (Stage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
@@ -227,12 +240,9 @@ impl FlowEngine {
             (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
             _ => None,
         };
-        effects
-    }
-
-    /// The code waits for its turn.
-    pub fn queue(&mut self, flow: &FlowId) {
-        self.queue.push_back(flow.clone());
+        // What a process that ends leaves as its own, the next one takes over.
+        let goes_on = self.goes_on_serving();
+        effects.iter().copied().filter(|it| *it != FlowEffect::Reopen || goes_on).collect()
     }
 
     /// Whose code's turn it is to be sent, if any waits.
@@ -314,7 +324,7 @@ impl FlowEngine {
         self.flows.get(flow).is_some_and(|flow| flow.asked_until.is_some())
     }
 
-    /// Whether it's a server that goes on: nobody takes over what it leaves in the ledger as its own.
+    /// Whether it's a server that goes on: nobody takes over what is its own in the ledger.
     pub fn goes_on_serving(&self) -> bool {
         self.starter == Starter::Server && !self.stopping
     }

@@ -282,22 +282,17 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
         let effects = self.engine.on(id, event, Instant::now());
         for effect in effects {
             match effect {
-                FlowEffect::Queue => self.engine.queue(id),
-                // Only where there is room: see above.
+                // Only where there is room: `send_queued` does it.
                 FlowEffect::Send => {}
                 FlowEffect::Unroute => self.server.unroute(id),
                 FlowEffect::Route => self.server.route(id),
-                FlowEffect::Close => end = end.map(|end| end.map_err(|e| self.custody.record_end(id, e))),
-                FlowEffect::LeaveOpen => {
+                FlowEffect::EndInLedger => {
+                    end = end.map(|end| end.map_err(|e| self.custody.record_end(id, e)))
+                }
+                FlowEffect::LeaveOpen => end = self.leave_open(id, None).map(Ok).or(end),
+                FlowEffect::LeaveOpenWithReason => {
                     let why = end.as_ref().and_then(|end| end.as_ref().err());
-                    match self.custody.left_open(id, why.filter(|_| effects.contains(&FlowEffect::Report))) {
-                        Ok(None) => {}
-                        Ok(granted) => end = granted.map(Ok),
-                        // It's open for as long as it was to be waited for.
-                        Err(e) => {
-                            tracing::warn!("could not note the end of flow {} in the ledger: {e}", id.0)
-                        }
-                    }
+                    end = self.leave_open(id, why).map(Ok).or(end);
                 }
                 FlowEffect::Reply => self.reply(id, end.as_ref()),
                 FlowEffect::Assure => self.take_reply(id).into_iter().for_each(BrowserReply::being_finished),
@@ -305,9 +300,23 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
                 FlowEffect::Report => self.report(id, end.take()),
                 FlowEffect::WaitAgain => self.tell(id, end.take(), true),
                 FlowEffect::Leave => self.tell(id, None, false),
+                FlowEffect::Reopen => {
+                    if let Err(e) = self.custody.reopen(id) {
+                        tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
+                    }
+                }
             }
         }
         self.remove_ended(id);
+    }
+
+    /// Nobody waits for its answer here any more. A grant that another answer brought meanwhile, where one did.
+    fn leave_open(&mut self, id: &FlowId, why: Option<&Error>) -> Option<StoreOutcome> {
+        self.custody.left_open(id, why).unwrap_or_else(|e| {
+            // It's open for as long as it was to be waited for.
+            tracing::warn!("could not note the end of flow {} in the ledger: {e}", id.0);
+            None
+        })
     }
 
     /// The browser that waits is answered, now that its flow's end is on disk.
@@ -316,7 +325,7 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
         match end {
             Ok(StoreOutcome::Live { .. }) => reply.granted(),
             Ok(StoreOutcome::Held { granted_by }) => reply.awaiting_approval(granted_by),
-            // Below it's given back.
+            // It's opened again after this.
             Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => reply.works_again(),
             Err(e) => reply.failed(e),
         }
@@ -351,16 +360,9 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
     fn remove_ended(&mut self, id: &FlowId) {
         if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
             && let Some(ProcessFlow { item, .. }) = self.engine.remove(id)
+            && self.custody.is_left_over(id)
         {
-            // A code that came to nothing here is nobody else's while this process lives: its link works again.
-            if self.engine.goes_on_serving()
-                && let Err(e) = self.custody.reopen(id)
-            {
-                tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
-            }
-            if self.custody.is_left_over(id) {
-                self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
-            }
+            self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
         }
     }
 }
