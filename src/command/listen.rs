@@ -206,7 +206,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         ));
     }
 
-    fn other_host(&mut self, host: &str) {
+    fn unknown_host_name(&mut self, host: &str) {
         let ours = self.public.host_str().unwrap_or_default();
         let authority = self.public.port().map_or(ours.to_owned(), |port| format!("{ours}:{port}"));
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

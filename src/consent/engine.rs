@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// How far a flow has come in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ProcessStage {
     /// An admin was asked, and hasn't answered.
     Asked,
     /// A code came, and is kept; it's in the queue until its turn to be sent comes.
@@ -93,7 +93,9 @@ pub enum FlowEffect {
     Reopen,
 }
 
-/// Who started a flow, and so what happens where it can't go on.
+/// Who started a flow in this process, and so what happens where it can't go on. A link that is handed out has none: it waits
+/// in the ledger alone, and enters the engine of whoever claims it with its answer (`complete`, `listen`, or a run in which that is
+/// pasted).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Starter {
     /// One license's command: a person waits for it.
@@ -105,12 +107,16 @@ pub enum Starter {
 }
 
 /// What an event means for a flow; `None`: nothing.
-fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'static [FlowEffect])> {
+fn decide(
+    starter: Starter,
+    stage: ProcessStage,
+    event: FlowEvent,
+) -> Option<(ProcessStage, &'static [FlowEffect])> {
     use FlowEffect::{
         Assure, EndInLedger, Keep, Leave, LeaveOpen, LeaveOpenWithReason, Reopen, Reply, Report, Route, Send,
         Unroute, WaitAgain,
     };
-    use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
+    use ProcessStage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
         (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[]),
         (Asked, FlowEvent::Refused, _) => (Ended, &[EndInLedger, Reply, Report]),
@@ -163,7 +169,7 @@ const LEFT: Duration = CODE_LIVES;
 pub struct ProcessFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
-    pub stage: Stage,
+    pub stage: ProcessStage,
     /// The address that the admin opens; empty where the answer came from elsewhere.
     pub address: String,
     /// Until when the answer, or that of the exchange, is waited for, or when the code is sent again; `None`: something else
@@ -200,7 +206,7 @@ impl FlowEngine {
     pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Option<Instant>) {
         let asked = ProcessFlow {
             item,
-            stage: Stage::Asked,
+            stage: ProcessStage::Asked,
             address,
             until,
             code: None,
@@ -227,17 +233,19 @@ impl FlowEngine {
         let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return Vec::new() };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
-        if stage == Stage::Arrived {
+        if stage == ProcessStage::Arrived {
             self.queue.push_back(id.clone());
         }
         flow.waits_for_client = event == FlowEvent::WrongClient;
         flow.until = match (stage, event, self.starter) {
-            (Stage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
+            (ProcessStage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
             // Once the client is right; and once more before the code has lapsed.
-            (Stage::Deferred, FlowEvent::WrongClient, _) => flow.came.map(|came| came + CODE_LIVES - RETRY),
-            (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
-            (Stage::Asked, ..) => flow.asked_until,
-            (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
+            (ProcessStage::Deferred, FlowEvent::WrongClient, _) => {
+                flow.came.map(|came| came + CODE_LIVES - RETRY)
+            }
+            (ProcessStage::Deferred, _, Starter::Server) => Some(now + RETRY),
+            (ProcessStage::Asked, ..) => flow.asked_until,
+            (ProcessStage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
             _ => None,
         };
         // What a process that ends leaves as its own, the next one takes over.
@@ -278,19 +286,21 @@ impl FlowEngine {
 
     /// A code that was deferred isn't sent before then.
     pub fn wait_until(&mut self, flow: &FlowId, later: Instant) {
-        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Deferred) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == ProcessStage::Deferred) {
             flow.until = Some(later);
         }
     }
 
     /// Those whose codes were deferred and may be sent now, in their licenses' order.
     pub fn deferred(&self, now: Instant) -> Vec<FlowId> {
-        self.in_order(|flow| flow.stage == Stage::Deferred && flow.until.is_none_or(|until| until <= now))
+        self.in_order(|flow| {
+            flow.stage == ProcessStage::Deferred && flow.until.is_none_or(|until| until <= now)
+        })
     }
 
     /// Those whose codes wait until the client is right.
     pub fn waiting_for_client(&self) -> Vec<FlowId> {
-        self.in_order(|flow| flow.stage == Stage::Deferred && flow.waits_for_client)
+        self.in_order(|flow| flow.stage == ProcessStage::Deferred && flow.waits_for_client)
     }
 
     /// Nothing more is deferred: the command ends.
@@ -315,8 +325,8 @@ impl FlowEngine {
     /// The flow about a license that somebody waits for, where there is one.
     pub fn of_item(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
         let waited_for =
-            || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != Stage::Left);
-        waited_for().find(|(_, flow)| flow.stage == Stage::Asked).or_else(|| waited_for().next())
+            || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != ProcessStage::Left);
+        waited_for().find(|(_, flow)| flow.stage == ProcessStage::Asked).or_else(|| waited_for().next())
     }
 
     /// Whether an admin was asked here, whose next answer comes here as well.
@@ -332,7 +342,7 @@ impl FlowEngine {
     /// Whether another flow about the same license is waited for.
     pub fn has_another(&self, flow: &FlowId) -> bool {
         let is_waited_for = |id: &FlowId| {
-            self.flows.get(id).is_some_and(|it| !matches!(it.stage, Stage::Left | Stage::Ended))
+            self.flows.get(id).is_some_and(|it| !matches!(it.stage, ProcessStage::Left | ProcessStage::Ended))
         };
         self.other_flows_of(flow).iter().any(is_waited_for)
     }
@@ -345,13 +355,13 @@ impl FlowEngine {
 
     /// The admin has longer to answer.
     pub fn prolong(&mut self, flow: &FlowId, until: Instant) {
-        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Asked) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == ProcessStage::Asked) {
             (flow.until, flow.asked_until) = (Some(until), Some(until));
         }
     }
 
     /// All that are at a stage, in their licenses' order.
-    pub fn at(&self, stage: Stage) -> Vec<FlowId> {
+    pub fn at(&self, stage: ProcessStage) -> Vec<FlowId> {
         self.in_order(|flow| flow.stage == stage)
     }
 
@@ -373,7 +383,7 @@ impl FlowEngine {
 
     /// Whether none is waited for.
     pub fn is_empty(&self) -> bool {
-        self.flows.values().all(|flow| flow.stage == Stage::Left)
+        self.flows.values().all(|flow| flow.stage == ProcessStage::Left)
     }
 }
 

@@ -26,7 +26,7 @@ mod lookups;
 pub use exchangers::CodeExchanger;
 pub use lookups::wanted_later_in_words;
 
-use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, Stage, Starter};
+use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, ProcessStage, Starter};
 use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, StoreOutcome};
 use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, ProviderError, Result};
 use crate::model::granted::Granted;
@@ -90,7 +90,7 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
 
     /// Before any browser opens: room for the answers, verifiers and envelopes, and all flows in one commit.
     pub fn record_flows(&mut self, flows: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
-        self.custody.ask(flows)
+        self.custody.record_flows(flows)
     }
 }
 
@@ -243,7 +243,7 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
             .iter()
             .map(|(id, answer)| (id.clone(), answer.as_ref().err().and_then(Error::unused_code)))
             .collect();
-        let kept = self.custody.all_exchanged(answers);
+        let kept = self.custody.store_grants(answers);
         let now = Instant::now();
         for ((id, unused), kept) in told.into_iter().zip(kept) {
             let event = match (unused, &kept) {
@@ -358,7 +358,7 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
 
     /// One that has ended is under way no longer.
     fn remove_ended(&mut self, id: &FlowId) {
-        if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
+        if self.engine.get(id).is_some_and(|flow| flow.stage == ProcessStage::Ended)
             && let Some(ProcessFlow { item, .. }) = self.engine.remove(id)
             && self.custody.is_left_over(id)
         {

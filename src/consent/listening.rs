@@ -32,7 +32,7 @@ pub trait ListeningReporter {
     /// What an exchange needs isn't as it should be; answers are taken all the same.
     fn unready(&mut self, why: &Error);
     /// Requests come for another host than the public one.
-    fn other_host(&mut self, host: &str);
+    fn unknown_host_name(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
     /// What runs beside the server has ended, or it's time to look after it.
@@ -84,12 +84,12 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
     pub fn run(mut self) {
-        self.look_up_questions();
+        self.look_up_open_flows();
         self.rehearse();
         // What an earlier run left is finished before anything else: a code lives minutes.
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
-            self.look_up_questions();
+            self.look_up_open_flows();
             self.keep_up();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
             let times = self.flows.soonest().into_iter().chain(self.upkeep.next());
@@ -98,7 +98,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
                 Some(ServerEvent::Health(asked)) if asked.is_waited_for() => asked.answer(self.health()),
                 Some(ServerEvent::Health(_)) => {}
-                Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
+                Some(ServerEvent::UnknownHostName(host)) => self.reporter.unknown_host_name(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
                     self.flows.store_grants(vec![(flow, *result)]);
@@ -122,7 +122,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     /// The front server knows the answers to open flows from strangers', and lets them pass.
-    fn look_up_questions(&mut self) {
+    fn look_up_open_flows(&mut self) {
         if self.flows.server.wants_a_look() {
             let open = self.flows.custody.look_up_open();
             let before = std::mem::replace(&mut self.unread, open.as_ref().err().map(ToString::to_string));
@@ -160,7 +160,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                         reply.about(license).answered_before()
                     }
                     _ => {
-                        reply.no_question(&e);
+                        reply.no_flow(&e);
                         self.tell_untaken(&e);
                     }
                 };
@@ -207,8 +207,10 @@ impl<'l, 'e> Listening<'l, 'e> {
     /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
     fn tell_untaken(&mut self, e: &Error) {
         let why = e.to_string();
-        let is_ours_to_mend =
-            matches!(e, Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::OtherHost { .. }));
+        let is_ours_to_mend = matches!(
+            e,
+            Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::SealedElsewhere { .. })
+        );
         if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
             self.reporter.not_taken(e);
             self.untaken = Some(why);

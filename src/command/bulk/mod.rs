@@ -123,7 +123,7 @@ pub(super) fn run<'a>(
     };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.on_answer(Instant::now());
-    let mut round = ConsentRun::new(
+    let mut run = ConsentRun::new(
         call.env,
         &mut workspace.custody,
         &client,
@@ -134,9 +134,9 @@ pub(super) fn run<'a>(
         &mut watch,
     );
     for (at, kept) in left_over {
-        round.stored(at, kept);
+        run.stored(at, kept);
     }
-    let ended = round.run();
+    let ended = run.run();
     drop(keys);
     drop(session);
     watch.over();

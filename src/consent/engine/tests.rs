@@ -4,15 +4,15 @@ use std::fmt::Write as _;
 const STARTERS: [Starter; 3] = [Starter::One, Starter::Run, Starter::Server];
 
 /// The stage that the table has behind another one, or first. A new stage doesn't compile before it has its place here.
-fn stage_after(stage: Option<Stage>) -> Option<Stage> {
+fn stage_after(stage: Option<ProcessStage>) -> Option<ProcessStage> {
     Some(match stage {
-        None => Stage::Asked,
-        Some(Stage::Asked) => Stage::Arrived,
-        Some(Stage::Arrived) => Stage::Sent,
-        Some(Stage::Sent) => Stage::Deferred,
-        Some(Stage::Deferred) => Stage::Left,
-        Some(Stage::Left) => Stage::Ended,
-        Some(Stage::Ended) => return None,
+        None => ProcessStage::Asked,
+        Some(ProcessStage::Asked) => ProcessStage::Arrived,
+        Some(ProcessStage::Arrived) => ProcessStage::Sent,
+        Some(ProcessStage::Sent) => ProcessStage::Deferred,
+        Some(ProcessStage::Deferred) => ProcessStage::Left,
+        Some(ProcessStage::Left) => ProcessStage::Ended,
+        Some(ProcessStage::Ended) => return None,
     })
 }
 
@@ -39,7 +39,7 @@ fn event_after(event: Option<FlowEvent>) -> Option<FlowEvent> {
     })
 }
 
-fn stages() -> impl Iterator<Item = Stage> {
+fn stages() -> impl Iterator<Item = ProcessStage> {
     std::iter::successors(stage_after(None), |stage| stage_after(Some(*stage)))
 }
 
@@ -47,7 +47,7 @@ fn events() -> impl Iterator<Item = FlowEvent> {
     std::iter::successors(event_after(None), |event| event_after(Some(*event)))
 }
 
-fn all() -> impl Iterator<Item = (Stage, FlowEvent, Starter)> {
+fn all() -> impl Iterator<Item = (ProcessStage, FlowEvent, Starter)> {
     stages().flat_map(|stage| {
         events().flat_map(move |event| STARTERS.into_iter().map(move |it| (stage, event, it)))
     })
@@ -71,7 +71,7 @@ fn table() -> String {
     for stage in stages() {
         for event in events() {
             let decided = STARTERS.map(|starter| (starter, decide(starter, stage, event)));
-            let mut told: Vec<Option<(Stage, &[FlowEffect])>> = Vec::new();
+            let mut told: Vec<Option<(ProcessStage, &[FlowEffect])>> = Vec::new();
             for (_, decision) in decided {
                 if decision.is_none() || told.contains(&decision) {
                     continue;
@@ -109,11 +109,14 @@ fn the_whole_table_stands_in_the_documents() {
 fn a_code_is_noted_before_it_waits_and_sent_only_from_there() {
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
-        if next == Stage::Arrived {
+        if next == ProcessStage::Arrived {
             // Both are of a code that is noted.
             assert!(matches!(event, FlowEvent::CodeCame | FlowEvent::Retry), "{event:?}");
         }
-        assert_eq!(effects.contains(&FlowEffect::Send), (stage, next) == (Stage::Arrived, Stage::Sent));
+        assert_eq!(
+            effects.contains(&FlowEffect::Send),
+            (stage, next) == (ProcessStage::Arrived, ProcessStage::Sent)
+        );
     }
 }
 
@@ -131,7 +134,7 @@ fn a_browser_is_answered_only_once_the_end_is_in_the_ledger() {
 #[test]
 fn what_was_answered_is_never_stopped_or_canceled() {
     for starter in STARTERS {
-        for stage in [Stage::Arrived, Stage::Sent] {
+        for stage in [ProcessStage::Arrived, ProcessStage::Sent] {
             assert_eq!(decide(starter, stage, FlowEvent::Stopped), None);
             assert_eq!(decide(starter, stage, FlowEvent::Canceled), None);
         }
@@ -140,10 +143,10 @@ fn what_was_answered_is_never_stopped_or_canceled() {
 
 #[test]
 fn what_ended_stays_ended_and_its_starter_hears_once_of_what_isnt_waited_for_any_more() {
-    let is_waited_for = |stage| !matches!(stage, Stage::Left | Stage::Ended);
+    let is_waited_for = |stage| !matches!(stage, ProcessStage::Left | ProcessStage::Ended);
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
-        assert_ne!(stage, Stage::Ended, "{event:?}");
+        assert_ne!(stage, ProcessStage::Ended, "{event:?}");
         let told = effects.iter().filter(|it| matches!(it, FlowEffect::Report | FlowEffect::Leave)).count();
         // Who cancels knows, and who was overtaken is told of what overtook it.
         let knows = matches!(event, FlowEvent::Canceled | FlowEvent::Disowned | FlowEvent::Overtaken);
@@ -158,10 +161,13 @@ fn nothing_but_its_grant_or_a_refusal_closes_a_flow() {
         let Some((_, effects)) = decide(starter, stage, event) else { continue };
         // A code that was sent and brought nothing is judged by custody, which opens the flow again.
         if effects.contains(&FlowEffect::EndInLedger) {
-            assert!(event == FlowEvent::Refused || stage == Stage::Sent, "{starter:?} {stage:?} {event:?}");
+            assert!(
+                event == FlowEvent::Refused || stage == ProcessStage::Sent,
+                "{starter:?} {stage:?} {event:?}"
+            );
         }
         if matches!(event, FlowEvent::TimeOver | FlowEvent::Stopped | FlowEvent::Canceled)
-            && stage == Stage::Asked
+            && stage == ProcessStage::Asked
         {
             let left_open = [FlowEffect::LeaveOpen, FlowEffect::LeaveOpenWithReason];
             assert!(effects.iter().any(|it| left_open.contains(it)), "{starter:?} {event:?}");
@@ -187,8 +193,8 @@ fn a_server_that_goes_on_opens_again_what_ends_with_its_code() {
     for (stage, event, starter) in all() {
         let Some((next, effects)) = decide(starter, stage, event) else { continue };
         let expected = starter == Starter::Server
-            && matches!(stage, Stage::Arrived | Stage::Sent)
-            && next == Stage::Ended;
+            && matches!(stage, ProcessStage::Arrived | ProcessStage::Sent)
+            && next == ProcessStage::Ended;
         assert_eq!(effects.last() == Some(&FlowEffect::Reopen), expected, "{starter:?} {stage:?} {event:?}");
     }
     let events = [FlowEvent::CodeCame, FlowEvent::SlotFree];
@@ -223,7 +229,7 @@ fn a_run_that_loses_the_provider_sends_the_code_when_it_is_back() {
     let expected: [&[FlowEffect]; 6] =
         [&[], &[FlowEffect::Send], &[], &[], &[FlowEffect::Send], &[FlowEffect::Reply, FlowEffect::Report]];
     assert_eq!(effects, expected);
-    assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Ended));
+    assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(ProcessStage::Ended));
 }
 
 #[test]
@@ -247,7 +253,7 @@ fn an_admins_browser_is_told_at_once_what_is_tried_again_and_never_that_it_was_r
         let (engine, flow, effects) =
             driven(Starter::Server, &[FlowEvent::CodeCame, FlowEvent::SlotFree, event]);
         assert_eq!(effects.last().unwrap(), &[FlowEffect::Assure], "{event:?}");
-        assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(Stage::Deferred));
+        assert_eq!(engine.get(&flow).map(|flow| flow.stage), Some(ProcessStage::Deferred));
     }
 }
 
@@ -286,7 +292,7 @@ fn what_a_wrong_client_sent_is_left_to_the_next_command_and_a_server_tries_it_it
 #[test]
 fn whoever_ends_with_a_code_in_hand_tells_its_browser_that_it_is_kept() {
     for starter in STARTERS {
-        let (_, effects) = decide(starter, Stage::Deferred, FlowEvent::Stopped).unwrap();
+        let (_, effects) = decide(starter, ProcessStage::Deferred, FlowEvent::Stopped).unwrap();
         assert_eq!(effects.first(), Some(&FlowEffect::Keep), "{starter:?}");
     }
 }
@@ -299,7 +305,7 @@ fn codes_are_sent_in_the_order_in_which_they_came() {
         engine.asked(flow.clone(), item, String::new(), None);
         engine.on(flow, FlowEvent::CodeCame, now);
     }
-    assert_eq!(engine.at(Stage::Arrived), flows, "in their licenses' order");
+    assert_eq!(engine.at(ProcessStage::Arrived), flows, "in their licenses' order");
     let sent: Vec<_> = std::iter::from_fn(|| engine.next_to_send()).collect();
     assert_eq!(sent, flows);
 }

@@ -2,7 +2,7 @@
 
 use super::Flows;
 use super::exchangers::CodeExchanger;
-use crate::consent::engine::{FlowEvent, Stage};
+use crate::consent::engine::{FlowEvent, ProcessStage};
 use crate::error::{Error, ProviderError};
 use crate::model::provider::host_of;
 use std::time::Instant;
@@ -17,15 +17,15 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
                 continue;
             };
             let error = match stage {
-                Stage::Deferred => {
+                ProcessStage::Deferred => {
                     self.on(&id, FlowEvent::Retry, None);
                     continue;
                 }
-                Stage::Left => {
+                ProcessStage::Left => {
                     self.on(&id, FlowEvent::TimeOver, None);
                     continue;
                 }
-                Stage::Asked => {
+                ProcessStage::Asked => {
                     silent += 1;
                     let distrusted = self.engine.get_mut(&id).and_then(|flow| flow.distrusted.take());
                     distrusted.unwrap_or_else(|| unanswered(item))
@@ -66,9 +66,9 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
     /// The command ends: what was answered is stored first.
     pub fn stop(&mut self, mut error: impl FnMut(usize) -> Error) {
         self.engine.stop();
-        let mut left = self.engine.at(Stage::Asked);
-        left.extend(self.engine.at(Stage::Left));
-        left.extend(self.engine.at(Stage::Deferred));
+        let mut left = self.engine.at(ProcessStage::Asked);
+        left.extend(self.engine.at(ProcessStage::Left));
+        left.extend(self.engine.at(ProcessStage::Deferred));
         for id in left {
             let Some(item) = self.engine.get(&id).map(|flow| flow.item) else { continue };
             self.on(&id, FlowEvent::Stopped, Some(Err(error(item))));

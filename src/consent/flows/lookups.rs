@@ -2,7 +2,7 @@
 
 use super::Flows;
 use super::exchangers::CodeExchanger;
-use crate::consent::engine::{ProcessFlow, Stage};
+use crate::consent::engine::{ProcessFlow, ProcessStage};
 use crate::error::Result;
 use crate::model::duration::in_words;
 use crate::model::ids::FlowId;
@@ -31,12 +31,12 @@ impl<S: CodeExchanger> Flows<'_, '_, S> {
 
     /// How long a flow's code waits to be sent again, where it does.
     pub fn waits(&self, flow: &FlowId) -> Option<Duration> {
-        let until = self.engine.get(flow).filter(|it| it.stage == Stage::Deferred)?.until?;
+        let until = self.engine.get(flow).filter(|it| it.stage == ProcessStage::Deferred)?.until?;
         Some(until.saturating_duration_since(Instant::now()))
     }
 
     pub fn first_asked(&self) -> Option<usize> {
-        self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
+        self.engine.at(ProcessStage::Asked).first().and_then(|id| self.item(id))
     }
 
     /// When something is to be done though nothing comes.

@@ -576,7 +576,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         self.note(at, progress);
         self.reporter.ended(&self.items[at].1, &outcome, why);
         self.outcomes[at] = Some(outcome);
-        self.drop_answered_questions();
+        self.forget_decided_admins();
     }
 
     /// Notes how far a license has come in the ledger's run, for whoever goes on with it.
