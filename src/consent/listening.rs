@@ -1,15 +1,14 @@
 //! The starter of a server: answers come from many admins' browsers, whoever asked them. It runs until it's stopped.
 
 mod clock;
+mod report;
 mod upkeep;
 
 use super::engine::Starter;
 use super::flows::Flows;
-use super::outcome::outcome_of;
 use super::recovery::finish_then_find;
-use crate::custody::{Custody, FoundFlow, StoreOutcome};
+use crate::custody::{Custody, FoundFlow};
 use crate::error::{Error, HandoffError, Result};
-use crate::model::flow::Flow;
 use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::{ProviderClient, ReturnedAddress};
@@ -204,23 +203,6 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
-    fn tell_untaken(&mut self, e: &Error) {
-        let why = e.to_string();
-        let is_ours_to_mend = matches!(
-            e,
-            Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::SealedElsewhere { .. })
-        );
-        if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
-            self.reporter.not_taken(e);
-            self.untaken = Some(why);
-        }
-    }
-
-    fn planned(&self, flow: &Flow) -> Result<PlannedLicense> {
-        Ok(PlannedLicense::of_flow(&self.flows.custody.record_of(flow)?, flow))
-    }
-
     fn stop(&mut self) {
         self.stopping = true;
         self.env.terminal.info("Finishing the exchanges in progress, then stopping.");
@@ -230,27 +212,5 @@ impl<'l, 'e> Listening<'l, 'e> {
     fn lapse(&mut self) {
         // It asks nobody itself.
         self.flows.end_lapsed(|_| Error::Interrupted { next: None });
-    }
-
-    /// What became of licenses, for the operator; what is left to the next run waits in the ledger.
-    fn tell_what_is_over(&mut self) {
-        while let Some(over) = self.flows.next_over() {
-            if over.waits_again {
-                if let Some(Err(e)) = over.kept {
-                    self.reporter.not_taken(&e);
-                }
-                continue;
-            }
-            let item = self.items.remove(&over.item);
-            if let (Some(item), Some(kept)) = (item, over.kept) {
-                self.ended(&item, kept);
-            }
-        }
-    }
-
-    fn ended(&mut self, item: &PlannedLicense, kept: Result<StoreOutcome>) {
-        self.untidy = true;
-        let outcome = outcome_of(self.flows.custody, item, kept, |_| false);
-        self.reporter.ended(&outcome, self.flows.custody);
     }
 }

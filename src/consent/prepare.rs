@@ -14,10 +14,9 @@ use crate::web::ListeningSession;
 /// 3. The listener is bound, and keeps its port: the flows' redirect address names it.
 /// 4. The rehearsal: every endpoint that an exchange needs answers, and the client is accepted. `first` is the first of the
 ///    licenses that are asked about.
-/// 5. What an earlier command left is finished (`finish_left_over`), for a code lives minutes. One
-///    license's is finished right after (1): where that stores a grant nobody is to be asked, and neither a port that is taken
-///    nor a client that is refused may keep it from being stored. A run's is finished here, once the run is in the ledger and
-///    its reporter can tell of it.
+/// 5. What an earlier command left is finished (`finish_left_over`), for a code lives minutes. One license's is finished right
+///    after (1): where that stores a grant nobody is to be asked, and neither a port that is taken nor a client that is refused
+///    may keep it from being stored. A run's is finished here, once the run is in the ledger and its reporter can tell of it.
 ///
 /// Then the flows are recorded, with all that their answers will need (`consent/flows.rs`), and the browser opens.
 pub fn prepare_session(

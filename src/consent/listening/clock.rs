@@ -5,6 +5,7 @@ use super::Listening;
 use crate::consent::recovery::finish_left_over;
 use crate::custody::RecoveryOutcome;
 use crate::error::{Error, HandoffError, Result, VaultError};
+use crate::model::flow::Flow;
 use crate::model::ids::LicenseId;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
@@ -127,6 +128,10 @@ impl Listening<'_, '_> {
             Ok(next) => HandoffError::LeftUncertain { license, next }.into(),
             Err(e) => e,
         }
+    }
+
+    pub(super) fn planned(&self, flow: &Flow) -> Result<PlannedLicense> {
+        Ok(PlannedLicense::of_flow(&self.flows.custody.record_of(flow)?, flow))
     }
 
     /// What earlier processes left is finished, where it can be.

@@ -1,6 +1,7 @@
 //! What a person does: by a key at the terminal, or a click on the worklist.
 
-use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
+use super::settle::held_by;
+use super::{ConsentRun, OpenMethod, OpenTrigger};
 use crate::consent::engine::ProcessStage;
 use crate::custody::StoreOutcome;
 use crate::error::{Error, LedgerError, Result, clean};
