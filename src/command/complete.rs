@@ -1,7 +1,7 @@
 //! `complete`: finishes a hand-off with the redirect address that the admin sent back.
 
 use super::consent::{answered, settled};
-use super::{Invocation, Workspace, online, outcome_or_error};
+use super::{Invocation, Workspace, outcome_or_error};
 use crate::custody::FoundFlow;
 use crate::error::{HandoffError, Result};
 use crate::model::ids::LicenseId;
@@ -73,10 +73,7 @@ fn finish<'a>(
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
 ) -> Result<u8> {
-    let done = online::connect(call, &workspace.provider, &workspace.custody).and_then(|client| {
-        workspace.custody.connect(client.clone());
-        answered(call, workspace, pasted, &client)
-    });
+    let done = workspace.connect(call).and_then(|client| answered(call, workspace, pasted, &client));
     let outcome = match done {
         Ok(outcome) => settled(call, workspace, outcome)?,
         Err(e) => outcome_or_error(workspace, key, workspace.custody.standing(key)?, e)?,

@@ -2,7 +2,7 @@
 
 use super::hook_runner::HookRunner;
 use super::hooks::RUN_AGAIN;
-use super::{Invocation, Workspace, online};
+use super::{Invocation, Workspace};
 use crate::consent::{Listening, ListeningReporter};
 use crate::custody::Custody;
 use crate::error::{CodeStillUsable, ConfigError, Error, LedgerError, ProviderError, Result};
@@ -75,8 +75,7 @@ pub(super) fn run<'a>(args: &Args, call: &Invocation<'a>) -> Result<u8> {
 
 fn listen<'a>(args: &Args, call: &Invocation<'a>, workspace: &mut Workspace<'a>) -> Result<u8> {
     let public = public(args, workspace)?;
-    let client = online::connect(call, &workspace.provider, &workspace.custody)?;
-    workspace.custody.connect(client.clone());
+    let client = workspace.connect(call)?;
     workspace.custody.probe()?;
     workspace.custody.list_this_host()?;
     let bind = SocketAddr::new(args.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST)), args.port);
@@ -207,7 +206,7 @@ impl ListeningReporter for Reporter<'_, '_> {
         ));
     }
 
-    fn other_host(&mut self, host: &str) {
+    fn unknown_host_name(&mut self, host: &str) {
         let ours = self.public.host_str().unwrap_or_default();
         let authority = self.public.port().map_or(ours.to_owned(), |port| format!("{ours}:{port}"));
         let name = host.rsplit_once(':').map_or(host, |(name, _)| name);

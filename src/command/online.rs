@@ -1,6 +1,6 @@
 //! Getting ready to talk to the provider: what could fail later is tried now.
 
-use super::Invocation;
+use super::{Invocation, Workspace};
 use crate::config;
 use crate::custody::Custody;
 use crate::error::{Error, Result, clean};
@@ -10,12 +10,17 @@ use crate::oauth::{self, CLOCK_SKEW_TOLERATED, ProviderClient, RetryPolicy};
 use crate::system::HttpOptions;
 use std::sync::Arc;
 
+impl<'a> Workspace<'a> {
+    /// Connects custody with the provider, which answers: what it does from now on may ask there.
+    pub(super) fn connect(&mut self, call: &Invocation<'a>) -> Result<ProviderClient> {
+        let client = connect(call, &self.provider, &self.custody)?;
+        self.custody.connect(client.clone());
+        Ok(client)
+    }
+}
+
 /// Reads the client's secret, makes the HTTP client, and sees that the provider answers.
-pub(super) fn connect(
-    call: &Invocation<'_>,
-    provider: &Arc<Provider>,
-    custody: &Custody<'_>,
-) -> Result<ProviderClient> {
+fn connect(call: &Invocation<'_>, provider: &Arc<Provider>, custody: &Custody<'_>) -> Result<ProviderClient> {
     config::check_complete(provider)?;
     let secret = custody.client_secret()?;
     let http = call.env.http(&HttpOptions {

@@ -1,6 +1,6 @@
 //! `token`: the access token of a living grant, refreshed first where it wouldn't last.
 
-use super::{Invocation, Workspace, online};
+use super::{Invocation, Workspace};
 use crate::custody::{AccessToken, CachedToken, GrantDoubt};
 use crate::error::{Error, ErrorCode, LedgerError, Result, clean};
 use crate::model::authorization::selector as selector_of;
@@ -175,10 +175,7 @@ fn of_record<'a>(
     if let CachedToken::Lasts(fresh) = workspace.custody.at_hand(key, min)? {
         return Ok(fresh);
     }
-    let asked = online::connect(call, &provider, &workspace.custody).and_then(|client| {
-        workspace.custody.connect(client);
-        workspace.custody.fresh(key, min)
-    });
+    let asked = workspace.connect(call).and_then(|_| workspace.custody.fresh(key, min));
     if workspace.custody.is_interrupted() {
         // The tokens are stored; whoever pressed Ctrl-C doesn't want this one used.
         return Err(Error::Interrupted { next: None });

@@ -1,7 +1,7 @@
 //! A command's work on licenses, and what follows it.
 
 use super::context::{Invocation, Workspace};
-use super::{hooks, online};
+use super::hooks;
 use crate::error::Result;
 
 impl<'a> Workspace<'a> {
@@ -14,10 +14,8 @@ impl<'a> Workspace<'a> {
     ) -> Result<u8> {
         let done = work(&mut self);
         // The answer has been given: what goes wrong from here on doesn't change how the work ended.
-        if matches!(self.custody.tidy_needs_provider(), Ok(true))
-            && let Ok(client) = online::connect(call, &self.provider, &self.custody)
-        {
-            self.custody.connect(client);
+        if matches!(self.custody.tidy_needs_provider(), Ok(true)) {
+            let _ = self.connect(call);
         }
         self.custody.clean_up();
         let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());

@@ -3,7 +3,7 @@
 use super::engine::Starter;
 use super::flows::{CodeExchanger, Flows, wanted_later_in_words};
 use super::outcome::without_grant;
-use super::recovery::finish_left_over;
+use super::recovery::finish_then_find;
 use crate::custody::{Custody, FoundFlow, StoreOutcome};
 use crate::error::{Error, HandoffError, Result};
 use crate::model::flow::Logged;
@@ -35,15 +35,16 @@ pub fn answer(
     let record = custody.record(&key)?.record;
     let item = PlannedLicense::of_flow(&record, flow);
     let found = match found {
-        FoundFlow::Left(flow) => {
-            if let Some(kept) = finish_left_over(env, custody, &item)? {
+        FoundFlow::Left(_) => {
+            let (finished, found) = finish_then_find(env, custody, &item, &returned);
+            if let Some(kept) = finished? {
                 return Ok((item, kept));
             }
-            // Where that brought nothing the flow is open again, and this may be another answer to it.
-            match custody.is_new(&returned)?.then(|| custody.find(&returned)) {
-                Some(Ok(waiting @ FoundFlow::Waiting(_))) => waiting,
+            let is_new = custody.is_new(&returned)?;
+            match found {
+                Ok(waiting @ FoundFlow::Waiting(_)) if is_new => waiting,
                 _ => {
-                    let (license, next) = (key.license.to_string(), custody.next_consent(&flow.key)?);
+                    let (license, next) = (key.license.to_string(), custody.next_consent(&key)?);
                     return Err(HandoffError::LeftUncertain { license, next }.into());
                 }
             }
@@ -55,7 +56,7 @@ pub fn answer(
     let mut flows = Flows::new(Starter::One, custody, client, waited_for, false);
     let kept = flows
         .claim(found, ITEM, returned, BrowserReply::nobody(key.license.to_string()))
-        .and_then(|()| exchanged(&mut flows));
+        .and_then(|()| exchange(&mut flows));
     match kept {
         Ok(kept) => Ok((item, kept)),
         Err(e) => Err(without_grant(e, &item, &provider)),
@@ -64,11 +65,11 @@ pub fn answer(
 
 /// Sends the code that was claimed, and waits for what comes of it. Where the provider wants it later, or another code of the
 /// license is just being exchanged, it's sent once its turn has come.
-fn exchanged(flows: &mut Flows<'_, '_, AwaitedExchange<'_>>) -> Result<StoreOutcome> {
+fn exchange(flows: &mut Flows<'_, '_, AwaitedExchange<'_>>) -> Result<StoreOutcome> {
     flows.send_queued();
     loop {
         if let Some((flow, answer)) = flows.server.answer.take() {
-            flows.exchanged(vec![(flow, answer?)]);
+            flows.store_grants(vec![(flow, answer?)]);
         }
         if let Some(over) = flows.next_over() {
             return over.kept.unwrap_or(Err(Error::Interrupted { next: None }));

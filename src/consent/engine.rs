@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 /// How far a flow has come in this process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
+pub enum ProcessStage {
     /// An admin was asked, and hasn't answered.
     Asked,
-    /// A code came, and is kept; it waits for its turn to be sent.
+    /// A code came, and is kept; it's in the queue until its turn to be sent comes.
     Arrived,
     /// The code is being exchanged.
     Sent,
@@ -64,18 +64,18 @@ pub enum FlowEvent {
 /// What is to be done, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowEffect {
-    /// Wait for a turn to be sent.
-    Queue,
     /// Note in the ledger that the code is being sent; then one POST.
     Send,
     /// An answer that still comes has no effect.
     Unroute,
     /// Another answer to it counts like the first.
     Route,
-    /// End its answer in the ledger, with the reason in the history: a refusal closes the flow.
-    Close,
+    /// End its answer in the ledger, with the reason in the history: a refusal closes the flow, after anything else it's open again.
+    EndInLedger,
     /// Leave it open in the ledger for a while, to whoever brings its answer.
     LeaveOpen,
+    /// The same, with the reason in the history.
+    LeaveOpenWithReason,
     /// Answer the browser that waits.
     Reply,
     /// Tell the browser that waits that its answer is kept, and is being finished.
@@ -88,9 +88,14 @@ pub enum FlowEffect {
     WaitAgain,
     /// Tell whoever started it that it's left to do, or to the next run.
     Leave,
+    /// Open it again in the ledger, where an unused code of it is: its link works again. A process that goes on says so itself,
+    /// for nobody takes over what is its own.
+    Reopen,
 }
 
-/// Who started a flow, and so what happens where it can't go on.
+/// Who started a flow in this process, and so what happens where it can't go on. A link that is handed out has none: it waits
+/// in the ledger alone, and enters the engine of whoever claims it with its answer (`complete`, `listen`, or a run in which that is
+/// pasted).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Starter {
     /// One license's command: a person waits for it.
@@ -102,20 +107,28 @@ pub enum Starter {
 }
 
 /// What an event means for a flow; `None`: nothing.
-fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'static [FlowEffect])> {
+fn decide(
+    starter: Starter,
+    stage: ProcessStage,
+    event: FlowEvent,
+) -> Option<(ProcessStage, &'static [FlowEffect])> {
     use FlowEffect::{
-        Assure, Close, Keep, Leave, LeaveOpen, Queue, Reply, Report, Route, Send, Unroute, WaitAgain,
+        Assure, EndInLedger, Keep, Leave, LeaveOpen, LeaveOpenWithReason, Reopen, Reply, Report, Route, Send,
+        Unroute, WaitAgain,
     };
-    use Stage::{Arrived, Asked, Deferred, Ended, Left, Sent};
+    use ProcessStage::{Arrived, Asked, Deferred, Ended, Left, Sent};
     Some(match (stage, event, starter) {
-        (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[Queue]),
-        (Asked, FlowEvent::Refused, _) => (Ended, &[Close, Reply, Report]),
-        (Left, FlowEvent::Refused, _) => (Ended, &[Close, Reply]),
-        (Asked, FlowEvent::TimeOver, _) => (Left, &[LeaveOpen, Report]),
-        (Sent, FlowEvent::TimeOver, _) => (Ended, &[Unroute, Close, Reply, Report]),
+        (Asked | Left, FlowEvent::CodeCame, _) => (Arrived, &[]),
+        (Asked, FlowEvent::Refused, _) => (Ended, &[EndInLedger, Reply, Report]),
+        (Left, FlowEvent::Refused, _) => (Ended, &[EndInLedger, Reply]),
+        (Asked, FlowEvent::TimeOver, _) => (Left, &[LeaveOpenWithReason, Report]),
+        (Sent, FlowEvent::TimeOver, Starter::Server) => {
+            (Ended, &[Unroute, EndInLedger, Reply, Report, Reopen])
+        }
+        (Sent, FlowEvent::TimeOver, _) => (Ended, &[Unroute, EndInLedger, Reply, Report]),
         (Left, FlowEvent::TimeOver | FlowEvent::Stopped, _) => (Ended, &[Unroute]),
         (Asked, FlowEvent::Stopped, Starter::Run) => (Ended, &[Unroute, LeaveOpen, Leave]),
-        (Asked, FlowEvent::Stopped, _) => (Ended, &[Unroute, LeaveOpen, Report]),
+        (Asked, FlowEvent::Stopped, _) => (Ended, &[Unroute, LeaveOpenWithReason, Report]),
         (Asked, FlowEvent::Canceled, _) => (Left, &[LeaveOpen]),
         (Asked, FlowEvent::Disowned, _) => (Ended, &[Unroute, LeaveOpen]),
         (Asked | Left, FlowEvent::Overtaken, _) => (Ended, &[Unroute]),
@@ -127,14 +140,17 @@ fn decide(starter: Starter, stage: Stage, event: FlowEvent) -> Option<(Stage, &'
         // A run can be gone on with, once the client is right; a server goes on itself.
         (Sent, FlowEvent::WrongClient, Starter::Run) => (Ended, &[Reply, Leave]),
         (Sent, FlowEvent::WrongClient, Starter::Server) => (Deferred, &[Assure, WaitAgain]),
+        // Whose flow an answer belongs to, a server looks up in the ledger each time.
+        (Arrived | Sent, FlowEvent::Settled, Starter::Server)
+        | (Sent, FlowEvent::Spent | FlowEvent::SpentInSight, Starter::Server) => {
+            (Ended, &[Reply, Report, Reopen])
+        }
         (Arrived | Sent, FlowEvent::Settled, _)
         | (Sent, FlowEvent::NeverLeft | FlowEvent::WrongClient, _) => (Ended, &[Reply, Report]),
         (Deferred, FlowEvent::Stopped, Starter::One) => (Ended, &[Keep, Report]),
-        // Whose flow an answer belongs to, a server looks up in the ledger each time.
-        (Sent, FlowEvent::Spent | FlowEvent::SpentInSight, Starter::Server) => (Ended, &[Reply, Report]),
         (Sent, FlowEvent::Spent, _) => (Left, &[Route, Reply, Report]),
         (Sent, FlowEvent::SpentInSight, _) => (Asked, &[Route, Reply, WaitAgain]),
-        (Deferred, FlowEvent::Retry, _) => (Arrived, &[Queue]),
+        (Deferred, FlowEvent::Retry, _) => (Arrived, &[]),
         (Deferred, FlowEvent::Stopped, _) => (Ended, &[Keep, Leave]),
         _ => return None,
     })
@@ -153,7 +169,7 @@ const LEFT: Duration = CODE_LIVES;
 pub struct ProcessFlow {
     /// The license's place among those that the command is about.
     pub item: usize,
-    pub stage: Stage,
+    pub stage: ProcessStage,
     /// The address that the admin opens; empty where the answer came from elsewhere.
     pub address: String,
     /// Until when the answer, or that of the exchange, is waited for, or when the code is sent again; `None`: something else
@@ -190,7 +206,7 @@ impl FlowEngine {
     pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Option<Instant>) {
         let asked = ProcessFlow {
             item,
-            stage: Stage::Asked,
+            stage: ProcessStage::Asked,
             address,
             until,
             code: None,
@@ -212,27 +228,29 @@ impl FlowEngine {
 
     /// Something happened to a flow: what is to be done. One that has ended stays for its reply to be taken, until it's
     /// [removed](Self::remove).
-    pub fn on(&mut self, id: &FlowId, event: FlowEvent, now: Instant) -> &'static [FlowEffect] {
-        let Some(flow) = self.flows.get_mut(id) else { return &[] };
-        let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return &[] };
+    pub fn on(&mut self, id: &FlowId, event: FlowEvent, now: Instant) -> Vec<FlowEffect> {
+        let Some(flow) = self.flows.get_mut(id) else { return Vec::new() };
+        let Some((stage, effects)) = decide(self.starter, flow.stage, event) else { return Vec::new() };
         tracing::trace!("flow {}: {event:?} in {:?} leads to {stage:?}", id.0, flow.stage);
         flow.stage = stage;
+        if stage == ProcessStage::Arrived {
+            self.queue.push_back(id.clone());
+        }
         flow.waits_for_client = event == FlowEvent::WrongClient;
         flow.until = match (stage, event, self.starter) {
-            (Stage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
+            (ProcessStage::Deferred, FlowEvent::Unnoted, _) => Some(now + NOTE_AGAIN),
             // Once the client is right; and once more before the code has lapsed.
-            (Stage::Deferred, FlowEvent::WrongClient, _) => flow.came.map(|came| came + CODE_LIVES - RETRY),
-            (Stage::Deferred, _, Starter::Server) => Some(now + RETRY),
-            (Stage::Asked, ..) => flow.asked_until,
-            (Stage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
+            (ProcessStage::Deferred, FlowEvent::WrongClient, _) => {
+                flow.came.map(|came| came + CODE_LIVES - RETRY)
+            }
+            (ProcessStage::Deferred, _, Starter::Server) => Some(now + RETRY),
+            (ProcessStage::Asked, ..) => flow.asked_until,
+            (ProcessStage::Left, ..) => flow.asked_until.max(Some(now + LEFT)),
             _ => None,
         };
-        effects
-    }
-
-    /// The code waits for its turn.
-    pub fn queue(&mut self, flow: &FlowId) {
-        self.queue.push_back(flow.clone());
+        // What a process that ends leaves as its own, the next one takes over.
+        let goes_on = self.goes_on_serving();
+        effects.iter().copied().filter(|it| *it != FlowEffect::Reopen || goes_on).collect()
     }
 
     /// Whose code's turn it is to be sent, if any waits.
@@ -268,19 +286,21 @@ impl FlowEngine {
 
     /// A code that was deferred isn't sent before then.
     pub fn wait_until(&mut self, flow: &FlowId, later: Instant) {
-        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Deferred) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == ProcessStage::Deferred) {
             flow.until = Some(later);
         }
     }
 
     /// Those whose codes were deferred and may be sent now, in their licenses' order.
     pub fn deferred(&self, now: Instant) -> Vec<FlowId> {
-        self.in_order(|flow| flow.stage == Stage::Deferred && flow.until.is_none_or(|until| until <= now))
+        self.in_order(|flow| {
+            flow.stage == ProcessStage::Deferred && flow.until.is_none_or(|until| until <= now)
+        })
     }
 
     /// Those whose codes wait until the client is right.
     pub fn waiting_for_client(&self) -> Vec<FlowId> {
-        self.in_order(|flow| flow.stage == Stage::Deferred && flow.waits_for_client)
+        self.in_order(|flow| flow.stage == ProcessStage::Deferred && flow.waits_for_client)
     }
 
     /// Nothing more is deferred: the command ends.
@@ -305,8 +325,8 @@ impl FlowEngine {
     /// The flow about a license that somebody waits for, where there is one.
     pub fn of_item(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
         let waited_for =
-            || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != Stage::Left);
-        waited_for().find(|(_, flow)| flow.stage == Stage::Asked).or_else(|| waited_for().next())
+            || self.flows.iter().filter(|(_, flow)| flow.item == item && flow.stage != ProcessStage::Left);
+        waited_for().find(|(_, flow)| flow.stage == ProcessStage::Asked).or_else(|| waited_for().next())
     }
 
     /// Whether an admin was asked here, whose next answer comes here as well.
@@ -314,7 +334,7 @@ impl FlowEngine {
         self.flows.get(flow).is_some_and(|flow| flow.asked_until.is_some())
     }
 
-    /// Whether it's a server that goes on: nobody takes over what it leaves in the ledger as its own.
+    /// Whether it's a server that goes on: nobody takes over what is its own in the ledger.
     pub fn goes_on_serving(&self) -> bool {
         self.starter == Starter::Server && !self.stopping
     }
@@ -322,7 +342,7 @@ impl FlowEngine {
     /// Whether another flow about the same license is waited for.
     pub fn has_another(&self, flow: &FlowId) -> bool {
         let is_waited_for = |id: &FlowId| {
-            self.flows.get(id).is_some_and(|it| !matches!(it.stage, Stage::Left | Stage::Ended))
+            self.flows.get(id).is_some_and(|it| !matches!(it.stage, ProcessStage::Left | ProcessStage::Ended))
         };
         self.other_flows_of(flow).iter().any(is_waited_for)
     }
@@ -335,13 +355,13 @@ impl FlowEngine {
 
     /// The admin has longer to answer.
     pub fn prolong(&mut self, flow: &FlowId, until: Instant) {
-        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == Stage::Asked) {
+        if let Some(flow) = self.flows.get_mut(flow).filter(|it| it.stage == ProcessStage::Asked) {
             (flow.until, flow.asked_until) = (Some(until), Some(until));
         }
     }
 
     /// All that are at a stage, in their licenses' order.
-    pub fn at(&self, stage: Stage) -> Vec<FlowId> {
+    pub fn at(&self, stage: ProcessStage) -> Vec<FlowId> {
         self.in_order(|flow| flow.stage == stage)
     }
 
@@ -363,7 +383,7 @@ impl FlowEngine {
 
     /// Whether none is waited for.
     pub fn is_empty(&self) -> bool {
-        self.flows.values().all(|flow| flow.stage == Stage::Left)
+        self.flows.values().all(|flow| flow.stage == ProcessStage::Left)
     }
 }
 

@@ -1,87 +1,42 @@
-//! The way from a browser that opens to a grant that is stored, on one page.
+//! The way from a browser that opens to a grant that is stored, on one page: read it from the top.
 //!
-//! Before the browser, all synced to disk: a probe in the vault; the flows in one commit; verifier and envelope, so that sealing
-//! later needs nothing that could block; room on the disk for an answer that the ledger can't take.
+//! Before the browser, all synced to disk:
+//! - `consent/prepare.rs`, once for a command: a probe in the vault, the listener, the provider's endpoints and the client;
+//! - [`record_flows`](Flows::record_flows), in custody: room on the disk for an answer that the ledger can't take; verifier and
+//!   envelope, so that sealing later needs nothing that could block; then all flows in one commit;
+//! - [`open`](Flows::open): the browser.
 //!
-//! After the redirect: (1) the code is sealed and noted; (2) it's noted that it's being sent, then there is one POST; (3) a
-//! keyring gets a new item; (4) one commit has grant, record, history and the flow's end; (5) the browser is answered;
-//! (6) what was superseded goes. Where (3) or (4) fails the answer is kept sealed: nothing is thrown away.
+//! After the redirect:
+//! 1. [`code_came`](Flows::code_came), or [`claim`](Flows::claim) from elsewhere: the code is sealed and noted;
+//! 2. `send`, once there is room: it's noted that the code is being sent, then there is one POST;
+//! 3. [`store_grants`](Flows::store_grants), in custody: a keyring gets a new item;
+//! 4. still there: one commit has grant, record, history and the flow's end;
+//! 5. `reply`: the browser is answered;
+//! 6. what was superseded goes, by custody's `clean_up`, when no browser waits.
 //!
-//! What an event leads to, [`FlowEngine`] decides. Here it's done, step by step, by custody and the server of the browsers.
+//! Where (3) or (4) fails the answer is kept sealed (custody's `quarantine`): nothing is thrown away.
+//!
+//! What an event leads to, [`FlowEngine`] decides. `on` does it, effect by effect, by custody and the server of the browsers.
 
-use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, Stage, Starter};
-use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, RecoveryOutcome, StoreOutcome};
+mod deadlines;
+mod exchangers;
+mod left_over;
+mod lookups;
+
+pub use exchangers::CodeExchanger;
+pub use lookups::wanted_later_in_words;
+
+use super::engine::{FlowEffect, FlowEngine, FlowEvent, ProcessFlow, ProcessStage, Starter};
+use crate::custody::{Custody, FoundFlow, NewFlow, RecordedFlow, StoreOutcome};
 use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, ProviderError, Result};
-use crate::model::duration::in_words;
-use crate::model::flow::Logged;
 use crate::model::granted::Granted;
 use crate::model::ids::FlowId;
-use crate::model::provider::host_of;
 use crate::model::secret::Secret;
-use crate::oauth::{CodeExchange, ProviderClient, ReturnedAddress};
-use crate::web::{BrowserReply, CallbackServer, ExchangeSlot, ListeningSession};
-use jiff::SignedDuration;
+use crate::oauth::{ProviderClient, ReturnedAddress};
+use crate::system::{BrowserChoice, Env, LaunchOutcome};
+use crate::web::{BrowserReply, ListeningSession};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
-
-/// Where codes are exchanged, a few at once; what comes of one is brought back as an event.
-pub trait CodeExchanger {
-    /// Room for one exchange.
-    type Slot;
-    /// Room for one exchange, where there is any.
-    fn slot(&self) -> Option<Self::Slot>;
-    /// Exchanges a code whose sending the ledger knows of.
-    fn exchange(&self, slot: Self::Slot, go: Logged<(FlowId, CodeExchange)>);
-    /// An answer that still comes to a flow has no effect.
-    fn unroute(&self, flow: &FlowId);
-    /// Another answer to a flow counts like the first.
-    fn route(&self, flow: &FlowId);
-    /// The answer that came couldn't be taken: it counts when it comes again.
-    fn untake(&self, flow: &FlowId);
-}
-
-impl CodeExchanger for &mut ListeningSession {
-    type Slot = ExchangeSlot;
-
-    fn slot(&self) -> Option<ExchangeSlot> {
-        ListeningSession::slot(self)
-    }
-
-    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
-        ListeningSession::exchange(self, slot, go);
-    }
-
-    fn unroute(&self, flow: &FlowId) {
-        self.forget(flow);
-    }
-
-    fn route(&self, flow: &FlowId) {
-        self.expect_again(flow);
-    }
-
-    fn untake(&self, flow: &FlowId) {
-        self.expect_the_same(flow);
-    }
-}
-
-impl CodeExchanger for CallbackServer {
-    type Slot = ExchangeSlot;
-
-    fn slot(&self) -> Option<ExchangeSlot> {
-        Self::slot(self)
-    }
-
-    fn exchange(&self, slot: ExchangeSlot, go: Logged<(FlowId, CodeExchange)>) {
-        Self::exchange(self, slot, go);
-    }
-
-    /// Whose flow an answer belongs to is looked up in the ledger each time.
-    fn unroute(&self, _: &FlowId) {}
-
-    fn route(&self, _: &FlowId) {}
-
-    fn untake(&self, _: &FlowId) {}
-}
 
 pub struct EndedFlow {
     /// The license's place among those that the command is about.
@@ -90,6 +45,15 @@ pub struct EndedFlow {
     pub kept: Option<Result<StoreOutcome>>,
     /// It's waited for again: its code was refused, and the same address works once more; or a server tries its code once more.
     pub waits_again: bool,
+}
+
+/// A flow's page, opened to its admin.
+pub struct OpenedPage {
+    pub address: String,
+    /// What became of the browser; `None`: none was wanted.
+    pub browser: Option<LaunchOutcome>,
+    /// Until when its answer is waited for.
+    pub until: Instant,
 }
 
 /// A flow that is over here, and that the ledger couldn't be told of, or not as it should be.
@@ -124,16 +88,33 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         Self { custody, client, server, engine, over, left_over, attended }
     }
 
-    /// Commits that admins are about to be asked: before any browser opens, and all in one commit.
-    pub fn intend(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
-        self.custody.ask(questions)
+    /// Before any browser opens: room for the answers, verifiers and envelopes, and all flows in one commit.
+    pub fn record_flows(&mut self, flows: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
+        self.custody.record_flows(flows)
     }
+}
 
-    /// An admin is being asked, and has until then to answer.
-    pub fn asked(&mut self, flow: FlowId, item: usize, address: String, until: Instant) {
-        self.engine.asked(flow, item, address, Some(until));
+impl Flows<'_, '_, &mut ListeningSession> {
+    /// A flow that is recorded is put to its admin: its answer is waited for from now on, and a browser opens where one is
+    /// wanted.
+    pub fn open(
+        &mut self,
+        env: &Env,
+        item: usize,
+        recorded: &RecordedFlow,
+        browser: &BrowserChoice,
+        timeout: Duration,
+    ) -> OpenedPage {
+        let browser = self.server.open(env, recorded, browser);
+        let until = Instant::now() + timeout;
+        let (flow, request) = recorded.get();
+        let address = request.address.clone();
+        self.engine.asked(flow.clone(), item, address.clone(), Some(until));
+        OpenedPage { address, browser, until }
     }
+}
 
+impl<S: CodeExchanger> Flows<'_, '_, S> {
     /// An answer with a code came: it's sealed and noted first. Where that can't be done, the answer isn't taken: its flow is as
     /// before, and the same answer counts when it comes again. Why, in that case.
     pub fn code_came(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
@@ -170,26 +151,6 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         Ok(())
     }
 
-    /// Another answer than a code came.
-    pub fn refused(&mut self, flow: &FlowId, why: Error, reply: BrowserReply) {
-        if let Some(flow) = self.engine.get_mut(flow) {
-            flow.reply = Some(reply);
-        }
-        self.on(flow, FlowEvent::Refused, Some(Err(why)));
-    }
-
-    /// An answer came that isn't to be trusted, and changes nothing: it's what is said where no other comes in time.
-    pub fn distrusted(&mut self, flow: &FlowId, why: Error) {
-        if let Some(flow) = self.engine.get_mut(flow) {
-            flow.distrusted = Some(why);
-        }
-    }
-
-    /// Whether an address is the answer to an open flow of the ledger.
-    pub fn fits(&mut self, returned: &ReturnedAddress) -> Result<bool> {
-        self.custody.fits(returned, Some(&self.client.endpoints))
-    }
-
     /// Claims a flow that waits for an answer from elsewhere, with that answer. An error ends it before it began.
     pub fn claim(
         &mut self,
@@ -214,6 +175,21 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         self.engine.code_arrived(&id, code, reply, Instant::now());
         self.on(&id, FlowEvent::CodeCame, None);
         Ok(())
+    }
+
+    /// Another answer than a code came.
+    pub fn refused(&mut self, flow: &FlowId, why: Error, reply: BrowserReply) {
+        if let Some(flow) = self.engine.get_mut(flow) {
+            flow.reply = Some(reply);
+        }
+        self.on(flow, FlowEvent::Refused, Some(Err(why)));
+    }
+
+    /// An answer came that isn't to be trusted, and changes nothing: it's what is said where no other comes in time.
+    pub fn distrusted(&mut self, flow: &FlowId, why: Error) {
+        if let Some(flow) = self.engine.get_mut(flow) {
+            flow.distrusted = Some(why);
+        }
     }
 
     /// Sends what waits for its turn, as far as there is room: what still waits isn't noted as sent.
@@ -260,14 +236,14 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         }
     }
 
-    /// What came of exchanges is stored, all in one commit, and then each is told.
-    pub fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
+    /// Exchanges are over: what they brought is stored, all in one commit, and then each is told.
+    pub fn store_grants(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
         let answers: Vec<_> = answers.into_iter().filter(|(id, _)| self.engine.get(id).is_some()).collect();
         let told: Vec<_> = answers
             .iter()
             .map(|(id, answer)| (id.clone(), answer.as_ref().err().and_then(Error::unused_code)))
             .collect();
-        let kept = self.custody.all_exchanged(answers);
+        let kept = self.custody.store_grants(answers);
         let now = Instant::now();
         for ((id, unused), kept) in told.into_iter().zip(kept) {
             let event = match (unused, &kept) {
@@ -300,179 +276,74 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         }
     }
 
-    /// Ends what nobody answered in time, with the error that says so; what was sent, and brought nothing in time, is lost. What
-    /// waited to be sent again, waits for its turn. How many admins didn't answer.
-    pub fn end_lapsed(&mut self, mut unanswered: impl FnMut(usize) -> Error) -> usize {
-        let mut silent = 0;
-        for id in self.engine.due(Instant::now()) {
-            let Some((item, stage)) = self.engine.get(&id).map(|flow| (flow.item, flow.stage)) else {
-                continue;
-            };
-            let error = match stage {
-                Stage::Deferred => {
-                    self.on(&id, FlowEvent::Retry, None);
-                    continue;
-                }
-                Stage::Left => {
-                    self.on(&id, FlowEvent::TimeOver, None);
-                    continue;
-                }
-                Stage::Asked => {
-                    silent += 1;
-                    let distrusted = self.engine.get_mut(&id).and_then(|flow| flow.distrusted.take());
-                    distrusted.unwrap_or_else(|| unanswered(item))
-                }
-                // The code left: whether it brought a grant isn't known.
-                _ => ProviderError::Lost {
-                    host: host_of(&self.client.endpoints.token),
-                    what: "the code",
-                    reason: "no answer arrived in time".into(),
-                }
-                .into(),
-            };
-            self.on(&id, FlowEvent::TimeOver, Some(Err(error)));
-        }
-        self.send_queued();
-        silent
-    }
-
-    /// What couldn't leave is sent now; what the provider wants later waits until then.
-    pub fn retry_deferred(&mut self, now: Instant) {
-        self.engine.deferred(now).iter().for_each(|id| self.on(id, FlowEvent::Retry, None));
-        self.send_queued();
-    }
-
-    /// Whether codes wait until the client is right.
-    pub fn wait_for_client(&self) -> bool {
-        !self.engine.waiting_for_client().is_empty()
-    }
-
-    /// The client is another one: what waited for that is sent now.
-    pub fn retry_with_client(&mut self) {
-        self.engine.waiting_for_client().iter().for_each(|id| self.on(id, FlowEvent::Retry, None));
-        self.send_queued();
-    }
-
-    /// The command ends: what was answered is stored first.
-    pub fn stop(&mut self, mut error: impl FnMut(usize) -> Error) {
-        self.engine.stop();
-        let mut left = self.engine.at(Stage::Asked);
-        left.extend(self.engine.at(Stage::Left));
-        left.extend(self.engine.at(Stage::Deferred));
-        for id in left {
-            let Some(item) = self.engine.get(&id).map(|flow| flow.item) else { continue };
-            self.on(&id, FlowEvent::Stopped, Some(Err(error(item))));
-        }
-    }
-
-    /// Nobody wants an answer about a license any more.
-    pub fn cancel(&mut self, item: usize) {
-        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
-            self.on(&id, FlowEvent::Canceled, None);
-        }
-    }
-
-    /// Somebody else may have been led to the page about a license: its flow is waited for no more, and no answer to it is taken
-    /// here.
-    pub fn disown(&mut self, item: usize) {
-        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
-            self.on(&id, FlowEvent::Disowned, None);
-        }
-    }
-
     /// Does what the engine decides. `end`: how the flow ends by this event, where that is known.
     fn on(&mut self, id: &FlowId, event: FlowEvent, end: Option<Result<StoreOutcome>>) {
         let mut end = end;
         let effects = self.engine.on(id, event, Instant::now());
         for effect in effects {
             match effect {
-                FlowEffect::Queue => self.engine.queue(id),
-                // Only where there is room: see above.
+                // Only where there is room: `send_queued` does it.
                 FlowEffect::Send => {}
                 FlowEffect::Unroute => self.server.unroute(id),
                 FlowEffect::Route => self.server.route(id),
-                FlowEffect::Close => end = end.map(|end| end.map_err(|e| self.custody.record_end(id, e))),
-                FlowEffect::LeaveOpen => {
+                FlowEffect::EndInLedger => {
+                    end = end.map(|end| end.map_err(|e| self.custody.record_end(id, e)))
+                }
+                FlowEffect::LeaveOpen => end = self.leave_open(id, None).map(Ok).or(end),
+                FlowEffect::LeaveOpenWithReason => {
                     let why = end.as_ref().and_then(|end| end.as_ref().err());
-                    match self.custody.left_open(id, why.filter(|_| effects.contains(&FlowEffect::Report))) {
-                        Ok(None) => {}
-                        Ok(granted) => end = granted.map(Ok),
-                        // It's open for as long as it was to be waited for.
-                        Err(e) => {
-                            tracing::warn!("could not note the end of flow {} in the ledger: {e}", id.0)
-                        }
-                    }
+                    end = self.leave_open(id, why).map(Ok).or(end);
                 }
-                FlowEffect::Reply => {
-                    let reply = self.engine.get_mut(id).and_then(|flow| flow.reply.take());
-                    if let (Some(reply), Some(end)) = (reply, &end) {
-                        match end {
-                            Ok(StoreOutcome::Live { .. }) => reply.granted(),
-                            Ok(StoreOutcome::Held { granted_by }) => reply.awaiting_approval(granted_by),
-                            // Below it's given back.
-                            Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => {
-                                reply.works_again();
-                            }
-                            Err(e) => reply.failed(e),
-                        }
-                    }
-                }
-                FlowEffect::Assure => {
-                    if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
-                        reply.being_finished();
-                    }
-                }
-                FlowEffect::Keep => {
-                    if let Some(reply) = self.engine.get_mut(id).and_then(|flow| flow.reply.take()) {
-                        reply.saved();
-                    }
-                }
-                FlowEffect::Report => {
-                    if matches!(end, Some(Ok(StoreOutcome::Live { .. }))) {
-                        let beside = self.engine.other_flows_of(id);
-                        beside.iter().for_each(|other| self.on(other, FlowEvent::Overtaken, None));
-                    }
-                    // Another flow of the license is waited for: that one's end is the license's.
-                    let goes_on = matches!(end, Some(Err(_))) && self.engine.has_another(id);
-                    self.tell(id, end.take(), goes_on);
-                }
+                FlowEffect::Reply => self.reply(id, end.as_ref()),
+                FlowEffect::Assure => self.take_reply(id).into_iter().for_each(BrowserReply::being_finished),
+                FlowEffect::Keep => self.take_reply(id).into_iter().for_each(BrowserReply::saved),
+                FlowEffect::Report => self.report(id, end.take()),
                 FlowEffect::WaitAgain => self.tell(id, end.take(), true),
                 FlowEffect::Leave => self.tell(id, None, false),
-            }
-        }
-        if self.engine.get(id).is_some_and(|flow| flow.stage == Stage::Ended)
-            && let Some(ProcessFlow { item, .. }) = self.engine.remove(id)
-        {
-            // A code that came to nothing here is nobody else's while this process lives: its link works again.
-            if self.engine.goes_on_serving()
-                && let Err(e) = self.custody.reopen(id)
-            {
-                tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
-            }
-            if self.custody.is_left_over(id) {
-                self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
-            }
-        }
-    }
-
-    /// Finishes what is over here about a license, and isn't as it should be in the ledger: how it ended, where that wasn't known.
-    pub fn finish_left_over(&mut self, item: usize) -> Option<Result<StoreOutcome>> {
-        for left in self.left_over.extract_if(.., |left| left.item == item).collect::<Vec<_>>() {
-            match self.custody.finish_own(&left.flow) {
-                Ok(Some(RecoveryOutcome::Finished { kept, .. })) => return Some(Ok(kept)),
-                Ok(_) => {}
-                Err(e) => {
-                    self.left_over.push(left);
-                    return Some(Err(e));
+                FlowEffect::Reopen => {
+                    if let Err(e) = self.custody.reopen(id) {
+                        tracing::warn!("could not release flow {} in the ledger yet: {e}", id.0);
+                    }
                 }
             }
         }
-        None
+        self.remove_ended(id);
     }
 
-    /// What is over here, and isn't as it should be in the ledger, since this was asked last.
-    pub fn take_left_over(&mut self) -> Vec<UnrecordedEnd> {
-        std::mem::take(&mut self.left_over)
+    /// Nobody waits for its answer here any more. A grant that another answer brought meanwhile, where one did.
+    fn leave_open(&mut self, id: &FlowId, why: Option<&Error>) -> Option<StoreOutcome> {
+        self.custody.left_open(id, why).unwrap_or_else(|e| {
+            // It's open for as long as it was to be waited for.
+            tracing::warn!("could not note the end of flow {} in the ledger: {e}", id.0);
+            None
+        })
+    }
+
+    /// The browser that waits is answered, now that its flow's end is on disk.
+    fn reply(&mut self, id: &FlowId, end: Option<&Result<StoreOutcome>>) {
+        let (Some(reply), Some(end)) = (self.take_reply(id), end) else { return };
+        match end {
+            Ok(StoreOutcome::Live { .. }) => reply.granted(),
+            Ok(StoreOutcome::Held { granted_by }) => reply.awaiting_approval(granted_by),
+            // It's opened again after this.
+            Err(e) if e.unused_code().is_some() && self.engine.goes_on_serving() => reply.works_again(),
+            Err(e) => reply.failed(e),
+        }
+    }
+
+    fn take_reply(&mut self, id: &FlowId) -> Option<BrowserReply> {
+        self.engine.get_mut(id)?.reply.take()
+    }
+
+    /// Whoever started it is told how it ended.
+    fn report(&mut self, id: &FlowId, end: Option<Result<StoreOutcome>>) {
+        if matches!(end, Some(Ok(StoreOutcome::Live { .. }))) {
+            let beside = self.engine.other_flows_of(id);
+            beside.iter().for_each(|other| self.on(other, FlowEvent::Overtaken, None));
+        }
+        // Another flow of the license is waited for: that one's end is the license's.
+        let goes_on = matches!(end, Some(Err(_))) && self.engine.has_another(id);
+        self.tell(id, end, goes_on);
     }
 
     fn tell(&mut self, id: &FlowId, kept: Option<Result<StoreOutcome>>, waits_again: bool) {
@@ -485,52 +356,15 @@ impl<'f, 'e, S: CodeExchanger> Flows<'f, 'e, S> {
         self.over.pop_front()
     }
 
-    /// The flow about a license, while it's under way.
-    pub fn about(&self, item: usize) -> Option<&ProcessFlow> {
-        self.engine.of_item(item).map(|(_, flow)| flow)
-    }
-
-    pub fn flow_of(&self, item: usize) -> Option<(&FlowId, &ProcessFlow)> {
-        self.engine.of_item(item)
-    }
-
-    pub fn item(&self, flow: &FlowId) -> Option<usize> {
-        self.engine.get(flow).map(|flow| flow.item)
-    }
-
-    /// How long a flow's code waits to be sent again, where it does.
-    pub fn waits(&self, flow: &FlowId) -> Option<Duration> {
-        let until = self.engine.get(flow).filter(|it| it.stage == Stage::Deferred)?.until?;
-        Some(until.saturating_duration_since(Instant::now()))
-    }
-
-    pub fn first_asked(&self) -> Option<usize> {
-        self.engine.at(Stage::Asked).first().and_then(|id| self.item(id))
-    }
-
-    /// An admin has longer to answer about a license.
-    pub fn prolong(&mut self, item: usize, until: Instant) {
-        if let Some(id) = self.engine.of_item(item).map(|(id, _)| id.clone()) {
-            self.engine.prolong(&id, until);
+    /// One that has ended is under way no longer.
+    fn remove_ended(&mut self, id: &FlowId) {
+        if self.engine.get(id).is_some_and(|flow| flow.stage == ProcessStage::Ended)
+            && let Some(ProcessFlow { item, .. }) = self.engine.remove(id)
+            && self.custody.is_left_over(id)
+        {
+            self.left_over.push(UnrecordedEnd { flow: id.clone(), item });
         }
     }
-
-    /// When something is to be done though nothing comes.
-    pub fn soonest(&self) -> Option<Instant> {
-        self.engine.soonest()
-    }
-
-    /// Whether nothing is under way.
-    pub fn is_empty(&self) -> bool {
-        self.engine.is_empty()
-    }
-}
-
-/// What is told of a code that waits, because the provider wants it later.
-pub fn wanted_later_in_words(wait: Duration) -> String {
-    // Rounded up: it's sent by then.
-    let seconds = i64::try_from(wait.as_secs()).unwrap_or_default().saturating_add(1);
-    format!("BioTrack is busy. Sending the code again in {}.", in_words(SignedDuration::from_secs(seconds)))
 }
 
 /// How long a code waits that the provider wants later: as it asks, and never so short that it's asked in a storm.

@@ -38,7 +38,7 @@ pub fn hand_out(
     // Whole seconds, as the ledger keeps them: what is told is what counts.
     let until = whole_second(until);
     let base = oauth::handoff_uri(&provider, port);
-    let mut questions = Vec::with_capacity(items.len());
+    let mut flows = Vec::with_capacity(items.len());
     for item in &items {
         let random = env.random.as_ref();
         let ask = oauth::ask(&provider, endpoints, &item.key, &item.username, &base, random)?;
@@ -46,26 +46,26 @@ pub fn hand_out(
             still_fits(item, known.as_ref(), &provider, now)?;
             Ok(item.record_while_asked(known, &provider.profile))
         });
-        questions.push(NewFlow { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
+        flows.push(NewFlow { ask, record, purpose: item.purpose, deadline: until, handed_off: true });
     }
     let is_out = |custody: &Custody<'_>, item: &PlannedLicense| -> Result<bool> {
         let standing = custody.standing(&item.key)?;
         Ok(standing.and_then(|it| it.handed_out().map(|out| out.deadline > now)).unwrap_or_default())
     };
     let out: Vec<_> = items.iter().map(|item| is_out(custody, item)).collect::<Result<_>>()?;
-    let outcomes = custody.ask(questions)?;
+    let recorded = custody.record_flows(flows)?;
     let mut made = Vec::with_capacity(items.len());
-    for ((item, logged), replaced) in items.into_iter().zip(outcomes).zip(out) {
+    for ((item, recorded), replaced) in items.into_iter().zip(recorded).zip(out) {
         // What is known of the store, whether it was typed now or before.
         let known = custody.standing(&item.key)?.map(|standing| standing.record);
         let item = match known {
-            Some(record) if logged.is_ok() => {
+            Some(record) if recorded.is_ok() => {
                 PlannedLicense { name: record.name, contact: record.contact, ..item }
             }
             _ => item,
         };
-        let handed = logged.map(|logged| {
-            let (_, ask) = logged.get();
+        let handed = recorded.map(|recorded| {
+            let (_, ask) = recorded.get();
             let (address, redirect_uri) = (ask.address.clone(), ask.redirect_uri.clone());
             IssuedLink { item: item.clone(), address, redirect_uri, until, replaced }
         });

@@ -1,14 +1,14 @@
 //! The starter of a server: answers come from many admins' browsers, whoever asked them. It runs until it's stopped.
 
 mod clock;
+mod report;
 mod upkeep;
 
 use super::engine::Starter;
 use super::flows::Flows;
-use super::outcome::outcome_of;
-use crate::custody::{Custody, FoundFlow, StoreOutcome};
+use super::recovery::finish_then_find;
+use crate::custody::{Custody, FoundFlow};
 use crate::error::{Error, HandoffError, Result};
-use crate::model::flow::Flow;
 use crate::model::outcome::Outcome;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::{ProviderClient, ReturnedAddress};
@@ -31,7 +31,7 @@ pub trait ListeningReporter {
     /// What an exchange needs isn't as it should be; answers are taken all the same.
     fn unready(&mut self, why: &Error);
     /// Requests come for another host than the public one.
-    fn other_host(&mut self, host: &str);
+    fn unknown_host_name(&mut self, host: &str);
     /// Nobody waits, and something was stored: others want to hear of it now.
     fn idle(&mut self, custody: &mut Custody<'_>);
     /// What runs beside the server has ended, or it's time to look after it.
@@ -83,12 +83,12 @@ impl<'l, 'e> Listening<'l, 'e> {
 
     /// Until it's stopped, and what was under way by then has ended or is left to the next run.
     pub fn run(mut self) {
-        self.look_up_questions();
+        self.look_up_open_flows();
         self.rehearse();
         // What an earlier run left is finished before anything else: a code lives minutes.
         self.finish_all_left();
         while !(self.stopping && self.flows.is_empty()) {
-            self.look_up_questions();
+            self.look_up_open_flows();
             self.keep_up();
             let idle = Instant::now() + if self.untidy { TIDY } else { IDLE };
             let times = self.flows.soonest().into_iter().chain(self.upkeep.next());
@@ -97,10 +97,10 @@ impl<'l, 'e> Listening<'l, 'e> {
                 Some(ServerEvent::Answer { returned, reply }) => self.answer(returned, reply),
                 Some(ServerEvent::Health(asked)) if asked.is_waited_for() => asked.answer(self.health()),
                 Some(ServerEvent::Health(_)) => {}
-                Some(ServerEvent::OtherHost(host)) => self.reporter.other_host(&host),
+                Some(ServerEvent::UnknownHostName(host)) => self.reporter.unknown_host_name(&host),
                 Some(ServerEvent::Exchanged { flow, result }) => {
                     self.flows.send_queued();
-                    self.flows.exchanged(vec![(flow, *result)]);
+                    self.flows.store_grants(vec![(flow, *result)]);
                 }
                 Some(ServerEvent::Tried(problem)) => self.rehearsed(problem.as_deref()),
                 Some(ServerEvent::Woken) => self.reporter.woken(self.flows.custody),
@@ -121,7 +121,7 @@ impl<'l, 'e> Listening<'l, 'e> {
     }
 
     /// The front server knows the answers to open flows from strangers', and lets them pass.
-    fn look_up_questions(&mut self) {
+    fn look_up_open_flows(&mut self) {
         if self.flows.server.wants_a_look() {
             let open = self.flows.custody.look_up_open();
             let before = std::mem::replace(&mut self.unread, open.as_ref().err().map(ToString::to_string));
@@ -159,7 +159,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                         reply.about(license).answered_before()
                     }
                     _ => {
-                        reply.no_question(&e);
+                        reply.no_flow(&e);
                         self.tell_untaken(&e);
                     }
                 };
@@ -168,12 +168,13 @@ impl<'l, 'e> Listening<'l, 'e> {
         self.untaken = None;
         let found = match found {
             FoundFlow::Left(flow) => {
-                match self.planned(&flow) {
-                    Ok(item) => self.finish_left(item),
+                let item = match self.planned(&flow) {
+                    Ok(item) => item,
                     Err(e) => return reply.failed(&e),
-                }
-                // Where that brought nothing the flow is open again, and this may be another answer to it.
-                match self.flows.custody.find(&returned) {
+                };
+                let (finished, found) = finish_then_find(self.env, self.flows.custody, &item, &returned);
+                self.finished_left(item, finished.map(drop));
+                match found {
                     Ok(waiting @ FoundFlow::Waiting(_)) => waiting,
                     Err(e @ (Error::Ledger(_) | Error::Vault(_) | Error::File { .. })) => {
                         return reply.failed(&e);
@@ -202,21 +203,6 @@ impl<'l, 'e> Listening<'l, 'e> {
         }
     }
 
-    /// The admin can do nothing about it, so the operator is told; a flood of answers makes no flood of lines.
-    fn tell_untaken(&mut self, e: &Error) {
-        let why = e.to_string();
-        let is_ours_to_mend =
-            matches!(e, Error::Vault(_) | Error::Ledger(_) | Error::Handoff(HandoffError::OtherHost { .. }));
-        if is_ours_to_mend && self.untaken.as_ref() != Some(&why) {
-            self.reporter.not_taken(e);
-            self.untaken = Some(why);
-        }
-    }
-
-    fn planned(&self, flow: &Flow) -> Result<PlannedLicense> {
-        Ok(PlannedLicense::of_flow(&self.flows.custody.record_of(flow)?, flow))
-    }
-
     fn stop(&mut self) {
         self.stopping = true;
         self.env.terminal.info("Finishing the exchanges in progress, then stopping.");
@@ -226,27 +212,5 @@ impl<'l, 'e> Listening<'l, 'e> {
     fn lapse(&mut self) {
         // It asks nobody itself.
         self.flows.end_lapsed(|_| Error::Interrupted { next: None });
-    }
-
-    /// What became of licenses, for the operator; what is left to the next run waits in the ledger.
-    fn tell_what_is_over(&mut self) {
-        while let Some(over) = self.flows.next_over() {
-            if over.waits_again {
-                if let Some(Err(e)) = over.kept {
-                    self.reporter.not_taken(&e);
-                }
-                continue;
-            }
-            let item = self.items.remove(&over.item);
-            if let (Some(item), Some(kept)) = (item, over.kept) {
-                self.ended(&item, kept);
-            }
-        }
-    }
-
-    fn ended(&mut self, item: &PlannedLicense, kept: Result<StoreOutcome>) {
-        self.untidy = true;
-        let outcome = outcome_of(self.flows.custody, item, kept, |_| false);
-        self.reporter.ended(&outcome, self.flows.custody);
     }
 }

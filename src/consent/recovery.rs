@@ -1,8 +1,9 @@
 //! What an earlier run left of a license is finished before anybody is asked: a code lives minutes.
 
-use crate::custody::{Custody, RecoveryOutcome, StoreOutcome};
+use crate::custody::{Custody, FoundFlow, RecoveryOutcome, StoreOutcome};
 use crate::error::Result;
 use crate::model::plan::PlannedLicense;
+use crate::oauth::ReturnedAddress;
 use crate::system::Env;
 
 /// Finishes what an earlier run had left of this license. A grant that came of it is this command's answer.
@@ -38,4 +39,16 @@ pub fn finish_left_over(
         }
     }
     Ok(done)
+}
+
+/// An answer came to a flow that an earlier process had left: what it left is finished first. Where that brought nothing the flow
+/// is open again, and this may be another answer to it, to be claimed. What was finished, and what the answer finds now.
+pub fn finish_then_find(
+    env: &Env,
+    custody: &mut Custody<'_>,
+    left: &PlannedLicense,
+    returned: &ReturnedAddress,
+) -> (Result<Option<StoreOutcome>>, Result<FoundFlow>) {
+    let finished = finish_left_over(env, custody, left);
+    (finished, custody.find(returned))
 }

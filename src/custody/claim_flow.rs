@@ -22,7 +22,7 @@ impl Custody<'_> {
     /// The flow that an answer belongs to: by its state, at its redirect address, in time, and nobody's at work.
     /// Nothing is changed by looking.
     pub fn find(&mut self, returned: &ReturnedAddress) -> Result<FoundFlow> {
-        let Some((flow, state)) = self.question(returned)? else {
+        let Some((flow, state)) = self.flow_of_answer(returned)? else {
             return Err(self.unknown_answer_error(returned)?);
         };
         let license = flow.key.license.to_string();
@@ -52,9 +52,11 @@ impl Custody<'_> {
         let (memo, _) = match self.reopen_memo(&flow) {
             Ok(unfolded) => unfolded,
             Err(e) if is_sealed_to_others(&e) => {
-                return Err(
-                    HandoffError::OtherHost { license, next: self.hand_off_command(&flow.key)? }.into()
-                );
+                return Err(HandoffError::SealedElsewhere {
+                    license,
+                    next: self.hand_off_command(&flow.key)?,
+                }
+                .into());
             }
             Err(e) => return Err(e),
         };
@@ -80,7 +82,7 @@ impl Custody<'_> {
         if endpoints.is_some_and(|endpoints| !is_from_issuer(&returned.callback, endpoints)) {
             return Ok(false);
         }
-        Ok(self.question(returned)?.is_some_and(|(flow, _)| returned.is_at(&flow.redirect_uri)))
+        Ok(self.flow_of_answer(returned)?.is_some_and(|(flow, _)| returned.is_at(&flow.redirect_uri)))
     }
 
     /// Whether an answer has a code that wasn't sent before.
@@ -89,9 +91,9 @@ impl Custody<'_> {
         Ok(self.ledger.flow_that_sent(&fingerprint(code.expose()))?.is_none())
     }
 
-    fn question(&mut self, returned: &ReturnedAddress) -> Result<Option<(Flow, Secret)>> {
+    fn flow_of_answer(&mut self, returned: &ReturnedAddress) -> Result<Option<(Flow, Secret)>> {
         for state in returned.states() {
-            if let Some(flow) = self.question_of(&fingerprint(state.expose()))? {
+            if let Some(flow) = self.flow_of(&fingerprint(state.expose()))? {
                 return Ok(Some((flow, state.clone())));
             }
         }

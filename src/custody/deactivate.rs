@@ -138,13 +138,13 @@ impl Custody<'_> {
         retry_if_changed(self, |custody| {
             let record = custody.record(key)?.record;
             let grants = grants_of(&custody.ledger, &custody.provider.profile, key)?;
-            let flow = custody.intend_surrender(key, &record, heir)?;
+            let flow = custody.record_revocation(key, &record, heir)?;
             Ok(IntendedRevocation { flow, record, grants })
         })
     }
 
     /// The intent, synced, before anything is revoked; and nobody else may work on the license meanwhile.
-    fn intend_surrender(
+    fn record_revocation(
         &mut self,
         key: &LicenseId,
         record: &Authorization,
@@ -171,9 +171,9 @@ impl Custody<'_> {
         let change =
             RecordCommit { record: record.clone(), moves: Vec::new(), ends: None, events: Vec::new() };
         let intent = Intent { flow, change, state: None };
-        let intended = self.ledger.intend(vec![intent])?.pop().ok_or_else(unknown)??;
-        self.orphaned_items.extend(intended.replaced);
-        Ok(intended.flow)
+        let recorded = self.ledger.record_flows(vec![intent])?.pop().ok_or_else(unknown)??;
+        self.orphaned_items.extend(recorded.replaced);
+        Ok(recorded.flow)
     }
 
     fn revoke_all(

@@ -32,15 +32,15 @@ impl Custody<'_> {
         let may_come = |flow: &Flow| {
             flow.profile == self.provider.profile && flow.owner.is_none() && flow.stage == FlowStage::Asked
         };
-        let Some(flow) = self.ledger.open_question(state)?.filter(may_come) else { return Ok(None) };
+        let Some(flow) = self.ledger.flow_as_noted(state)?.filter(may_come) else { return Ok(None) };
         let standing = self.standing(&flow.key)?;
         Ok(standing.map(|standing| (flow, standing.record)))
     }
 
     /// The flow to a state. Where the ledger can't be read for the moment it's the one that is known: whoever closed it, or took
     /// it over, since it was read is seen to when it's claimed, before its code is sent.
-    pub(super) fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
-        match self.ledger.question_of(state) {
+    pub(super) fn flow_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
+        match self.ledger.flow_of(state) {
             Err(Error::Ledger(e)) if e.is_transient() => match self.known.of(state) {
                 // Its answer came before, and is being finished.
                 Some(known) if self.is_left_over(&known.id) => {

@@ -195,7 +195,7 @@ impl Custody<'_> {
         let go = self.sending(&flow.id, &Secret::new(code))?;
         let exchange = self.online()?;
         let result = self.env.wait(async move { exchange.exchange(go).await })?;
-        let kept = self.exchanged(&flow.id, result);
+        let kept = self.store_grant(&flow.id, result);
         self.finished(flow, kept)
     }
 

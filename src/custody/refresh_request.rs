@@ -69,7 +69,7 @@ impl Custody<'_> {
         };
         let go = self
             .ledger
-            .intend_refresh(flow.clone(), &live.secret)
+            .record_refresh(flow.clone(), &live.secret)
             .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
@@ -88,7 +88,7 @@ impl Custody<'_> {
         let refused_before = flow.stage == FlowStage::Refused;
         let (opened, deadline) = self.times();
         let flow = Flow { opened, deadline, stage: FlowStage::Sent, ..flow };
-        let go = self.ledger.intend_again(&flow)?;
+        let go = self.ledger.record_refresh_again(&flow)?;
         Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before })
     }
 
@@ -207,7 +207,7 @@ impl Custody<'_> {
                         return Ok(RefreshResult::Overtaken(error));
                     }
                     (it.flow.opened, it.flow.deadline) = self.times();
-                    it.go = self.ledger.intend_again(&it.flow)?;
+                    it.go = self.ledger.record_refresh_again(&it.flow)?;
                 }
                 // The flow stays open, which is what `uncertain` means; the history says so once.
                 RefreshFailure::Unsent | RefreshFailure::LostOnTheWay | RefreshFailure::Uncertain => {

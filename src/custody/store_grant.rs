@@ -47,13 +47,13 @@ enum VaultOutcome {
 }
 
 impl Custody<'_> {
-    /// What an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
-    pub fn exchanged(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<StoreOutcome> {
-        self.all_exchanged(vec![(flow.clone(), result)]).pop().unwrap_or_else(|| Err(unknown()))
+    /// Stores what an exchange brought. After this returns, the grant is durable, or its refusal is; the browser may be told.
+    pub fn store_grant(&mut self, flow: &FlowId, result: Result<Granted>) -> Result<StoreOutcome> {
+        self.store_grants(vec![(flow.clone(), result)]).pop().unwrap_or_else(|| Err(unknown()))
     }
 
     /// The same for several that came at about the same time, in their order: one commit for many.
-    pub fn all_exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<StoreOutcome>> {
+    pub fn store_grants(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<StoreOutcome>> {
         // Where each is looked up before it's kept, none waits for the others' looks.
         let together = if self.provider.introspect { 1 } else { TOGETHER };
         let mut ended = Vec::with_capacity(answers.len());

@@ -38,7 +38,7 @@ pub enum HandoffError {
     #[error(
         "this host can't use the answer for {license}, because another host made its link; nothing was sent"
     )]
-    OtherHost { license: String, next: String },
+    SealedElsewhere { license: String, next: String },
     /// It had come before; the process that had it has ended, and whether a grant was made is uncertain.
     #[error(
         "an earlier command ended while BioTrack was answering for {license}; it is uncertain whether access was granted"
@@ -55,7 +55,7 @@ impl HandoffError {
             }
             Self::Lapsed { .. } => ErrorCode::Timeout,
             Self::WaitedFor { .. } => ErrorCode::Busy,
-            Self::OtherHost { .. } => ErrorCode::Vault,
+            Self::SealedElsewhere { .. } => ErrorCode::Vault,
             Self::LeftUncertain { .. } => ErrorCode::Network,
         }
     }
@@ -84,7 +84,7 @@ impl HandoffError {
                 "Paste the address at that command's prompt, or open it in a browser on its machine. Or stop that command with Ctrl-C and, within 10 minutes, run biotrack-auth complete -".into()
             }
             Self::NotHere { .. } => "In another terminal, run biotrack-auth complete -".into(),
-            Self::OtherHost { next, .. } => format!(
+            Self::SealedElsewhere { next, .. } => format!(
                 "On the host that made the link, run biotrack-auth complete -. Or run biotrack-auth listen here once; then this host can also finish new links: {next}"
             ),
             Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),

@@ -59,7 +59,7 @@ impl Ledger {
     }
 
     /// The open flow, of any profile, that a state belongs to. What a spool holds of it is merged first.
-    pub fn question_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
+    pub fn flow_of(&mut self, state: &Fingerprint) -> Result<Option<Flow>> {
         self.merge_spools()?;
         let found =
             journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))?;
@@ -70,7 +70,8 @@ impl Ledger {
         }
     }
 
-    pub fn open_question(&self, state: &Fingerprint) -> Result<Option<Flow>> {
+    /// The same as the journal has it, whatever a spool holds.
+    pub fn flow_as_noted(&self, state: &Fingerprint) -> Result<Option<Flow>> {
         journal::of_state(self.engine.db(), state).map_err(|e| self.fault("read the journal", e))
     }
 
@@ -130,7 +131,7 @@ impl Ledger {
     pub fn unfinished(&mut self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
         self.merge_spools()?;
         let mut left = Vec::new();
-        for flow in self.open_questions(profile, key)? {
+        for flow in self.open_flows(profile, key)? {
             if !self.is_worked_on(&flow)? {
                 left.push(flow);
             }
@@ -141,14 +142,14 @@ impl Ledger {
             // Once more: an owner may have spooled an answer and ended between the two looks above. From here on none of
             // them does.
             self.merge_spools()?;
-            let mut settled = self.open_questions(profile, key)?;
+            let mut settled = self.open_flows(profile, key)?;
             settled.retain(|flow| flow.owner.as_ref().is_none_or(|owner| dead.contains(&owner.mark)));
             left = settled;
         }
         Ok(left.into_iter().map(|flow| self.as_it_may_be(flow)).collect())
     }
 
-    pub(super) fn open_questions(&self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
+    pub(super) fn open_flows(&self, profile: &str, key: Option<&LicenseId>) -> Result<Vec<Flow>> {
         let open = match key {
             Some(key) => journal::of_key(self.engine.db(), profile, key),
             None => journal::of_profile(self.engine.db(), profile),
@@ -214,7 +215,7 @@ impl Ledger {
     /// A flow that is this process's own, as far as it has come; `None` where it's closed, or not its own any more.
     pub fn own_flow(&mut self, flow: &FlowId, key: &LicenseId, profile: &str) -> Result<Option<Flow>> {
         let ours = self.mark()?.owner();
-        let mut open = self.open_questions(profile, Some(key))?;
+        let mut open = self.open_flows(profile, Some(key))?;
         open.retain(|it| it.id == *flow && it.owner.as_ref() == Some(&ours));
         Ok(open.pop())
     }

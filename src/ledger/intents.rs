@@ -31,11 +31,11 @@ pub struct CommittedIntent {
 }
 
 impl Ledger {
-    /// Commits flows before they are asked, one commit for all, synced. A license may have several: but one that a living
+    /// Records flows before they are asked, one commit for all, synced. A license may have several: but one that a living
     /// process is asking about has no second one that is waited for, what a dead process left must have been recovered before,
     /// and a record that others have written since it was read is refused. One that is handed out takes the place of an
     /// earlier one, and a deactivation ends all.
-    pub fn intend(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<CommittedIntent>>> {
+    pub fn record_flows(&mut self, intents: Vec<Intent>) -> Result<Vec<Result<CommittedIntent>>> {
         let owner = self.mark()?.owner();
         let living = self.living();
         let context = self.write_context();
@@ -76,10 +76,10 @@ impl Ledger {
         Ok(outcomes)
     }
 
-    /// Commits that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
+    /// Records that a refresh token is about to be sent, synced; and that it may have been, for no later note is needed.
     /// Refused where the record isn't any more what it was read as, its tokens aren't any more where they were read
     /// (sealed to others, or in another vault), or another process is at it.
-    pub fn intend_refresh(&mut self, mut flow: Flow, read: &StoredSecret) -> Result<Logged<FlowId>> {
+    pub fn record_refresh(&mut self, mut flow: Flow, read: &StoredSecret) -> Result<Logged<FlowId>> {
         flow.owner = Some(self.mark()?.owner());
         let living = self.living();
         self.transaction("note the request", |tx| {
@@ -104,9 +104,9 @@ impl Ledger {
         Ok(Logged::attested_by_the_ledger(flow.id))
     }
 
-    /// Commits that a refresh token of ours is sent once more, synced. Refused where it may be spent, because the ledger went
+    /// Records that a refresh token of ours is sent once more, synced. Refused where it may be spent, because the ledger went
     /// back in time, and where others have taken the flow over.
-    pub fn intend_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
+    pub fn record_refresh_again(&mut self, flow: &Flow) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
         self.transaction("note the request", |tx| {
             doubts::refuse_doubted(tx, &flow.profile, &flow.key)?;

@@ -129,30 +129,29 @@ pub(super) fn note_own(
 /// code was sent. What is stored already, or was overtaken by a newer grant, stays as it is. `false` where another refresh of
 /// its license is open, or somebody is giving it up: it has to wait.
 pub(super) fn put_again(tx: Db<'_>, spooled: &SpooledFlow) -> Result<bool, DbError> {
-    let Some(question) = &spooled.question else { return Ok(true) };
-    let key = &question.key;
+    let Some(flow) = &spooled.row else { return Ok(true) };
+    let key = &flow.key;
     let needless = match &spooled.stage {
         FlowStage::Answered(answer) => {
             let stored =
                 "SELECT count(*) FROM secret WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND blob = ?4";
-            let values =
-                values![&question.profile, key.ubi.as_str(), key.license.as_str(), answer.0.as_slice()];
+            let values = values![&flow.profile, key.ubi.as_str(), key.license.as_str(), answer.0.as_slice()];
             tx.number(stored, values)? > 0
         }
-        _ => records::generation(tx, &question.profile, key)? != Some(question.base),
+        _ => records::generation(tx, &flow.profile, key)? != Some(flow.base),
     };
     if needless {
         return Ok(true);
     }
-    let may_stand_beside = |it: &Flow| match question.purpose {
+    let may_stand_beside = |it: &Flow| match flow.purpose {
         Purpose::Refresh => it.purpose != Purpose::Refresh,
         _ => it.purpose == Purpose::Refresh || it.purpose.is_consent(),
     };
-    if !of_key(tx, &question.profile, key)?.iter().all(may_stand_beside) {
+    if !of_key(tx, &flow.profile, key)?.iter().all(may_stand_beside) {
         return Ok(false);
     }
     let left = FlowOwner { mark: LEFT.into(), label: ENDED.into() };
-    insert(tx, &Flow { owner: Some(left), ..question.clone() }, None)?;
+    insert(tx, &Flow { owner: Some(left), ..flow.clone() }, None)?;
     Ok(true)
 }
 

@@ -31,7 +31,7 @@ impl Ledger {
     pub fn standings(&self, profile: &str) -> Result<Vec<AuthorizationWithFlows>> {
         self.read_consistent_snapshot(|db, dead| {
             let found = look_for(db, "profile = ?1", values![profile])?;
-            self.with_questions(db, profile, found, dead)
+            self.with_flows(db, profile, found, dead)
         })
     }
 
@@ -42,7 +42,7 @@ impl Ledger {
                 "profile = ?1 AND ubi = ?2 AND license = ?3",
                 values![profile, key.ubi.as_str(), key.license.as_str()],
             )?;
-            Ok(self.with_questions(db, profile, found, dead)?.pop())
+            Ok(self.with_flows(db, profile, found, dead)?.pop())
         })
     }
 
@@ -68,11 +68,11 @@ impl Ledger {
                 )?;
                 if called.is_empty() {
                     let all = look_for(db, "profile = ?1", values![profile])?;
-                    return self.with_questions(db, profile, all, dead);
+                    return self.with_flows(db, profile, all, dead);
                 }
                 found.extend(called.into_iter().map(|it| (it.record.key.clone(), it)));
             }
-            self.with_questions(db, profile, found.into_values().collect(), dead)
+            self.with_flows(db, profile, found.into_values().collect(), dead)
         })
     }
 
@@ -80,7 +80,7 @@ impl Ledger {
     pub fn standings_near(&self, profile: &str, until: Timestamp) -> Result<Vec<AuthorizationWithFlows>> {
         self.read_consistent_snapshot(|db, dead| {
             let found = self.near(db, profile, until)?;
-            self.with_questions(db, profile, found, dead)
+            self.with_flows(db, profile, found, dead)
         })
     }
 
@@ -89,7 +89,7 @@ impl Ledger {
         self.read_consistent_snapshot(|db, dead| {
             let found = self.near(db, profile, until)?;
             let quiet = self.quiet(db, profile, until, &found)?;
-            Ok(ExpiringRecords { standings: self.with_questions(db, profile, found, dead)?, quiet })
+            Ok(ExpiringRecords { standings: self.with_flows(db, profile, found, dead)?, quiet })
         })
     }
 
@@ -223,7 +223,7 @@ impl Ledger {
     }
 
     /// The records with what is open about each.
-    fn with_questions(
+    fn with_flows(
         &self,
         db: Db<'_>,
         profile: &str,
@@ -242,13 +242,13 @@ impl Ledger {
         for flow in flows {
             // Whether someone is at it costs a look at a file.
             if let Ok(at) = found.binary_search_by(|it| it.record.key.cmp(&flow.key)) {
-                found[at].flows.push(self.question(db, flow, dead)?);
+                found[at].flows.push(self.open_flow(db, flow, dead)?);
             }
         }
         Ok(found)
     }
 
-    fn question(&self, db: Db<'_>, flow: Flow, dead: &mut DeadOwners) -> Result<OpenFlow, DbError> {
+    fn open_flow(&self, db: Db<'_>, flow: Flow, dead: &mut DeadOwners) -> Result<OpenFlow, DbError> {
         let abandoned = match &flow.owner {
             None => true,
             Some(owner) if dead.contains(&owner.mark) => true,

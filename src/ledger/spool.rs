@@ -25,7 +25,7 @@ pub struct Spool {
     slots: BTreeMap<FlowId, u64>,
     room: usize,
     /// The flows whose answers may have to go here, each as a ledger would hold it.
-    questions: BTreeMap<FlowId, Flow>,
+    flows: BTreeMap<FlowId, Flow>,
     codes: BTreeMap<FlowId, Fingerprint>,
     /// Those of the slots whose flows the ledger has closed since.
     settled: BTreeSet<FlowId>,
@@ -43,7 +43,7 @@ pub struct SpooledFlow {
     /// It was nobody's in the ledger when its answer came, which couldn't be told that it's somebody's now.
     pub claims: bool,
     /// The flow itself: on a server, others may have closed it meanwhile.
-    pub question: Option<Flow>,
+    pub row: Option<Flow>,
     /// What is sealed in it doesn't say what it's for: an older version spooled it.
     pub is_old: bool,
 }
@@ -65,8 +65,9 @@ struct Line {
     code: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     claims: bool,
-    #[serde(default)]
-    question: Option<SpoolRecord>,
+    /// The flow itself.
+    #[serde(default, rename = "question")]
+    row: Option<SpoolRecord>,
     /// What is sealed in it says what it's for. Older versions don't write this.
     #[serde(default)]
     labeled: bool,
@@ -150,13 +151,13 @@ impl Spool {
     }
 
     fn empty(file: File, path: PathBuf, room: usize, renamed: bool) -> Self {
-        let (slots, questions, codes, settled) = Default::default();
-        Self { file, path, slots, room, questions, codes, settled, used: false, renamed }
+        let (slots, flows, codes, settled) = Default::default();
+        Self { file, path, slots, room, flows, codes, settled, used: false, renamed }
     }
 
     /// From now on an answer to this flow may have to go here.
     pub fn about(&mut self, flow: &Flow) {
-        self.questions.insert(flow.id.clone(), flow.clone());
+        self.flows.insert(flow.id.clone(), flow.clone());
     }
 
     /// Whether it keeps a provider's answer to this flow.
@@ -168,7 +169,7 @@ impl Spool {
     pub fn settled(&mut self, flow: &FlowId) {
         // What the ledger has isn't told again by what is left here: it may be another's by then.
         self.reopened(flow);
-        self.questions.remove(flow);
+        self.flows.remove(flow);
     }
 
     /// A flow is open again: what is kept of its last answer isn't needed, and its next one may have to go here.
@@ -267,9 +268,9 @@ impl Spool {
             sealed: sealed.map(|bytes| BASE64_STANDARD.encode(bytes)),
             code: self.codes.get(flow).map(hex::encode),
             claims,
-            question: self.questions.get(flow).map(SpoolRecord::of),
+            row: self.flows.get(flow).map(SpoolRecord::of),
             // Of a flow whose memo is an older version's, whatever is sealed from now on says what it's for.
-            labeled: self.questions.get(flow).is_none_or(|question| !question.old.memo),
+            labeled: self.flows.get(flow).is_none_or(|flow| !flow.old.memo),
         };
         let mut bytes = serde_json::to_vec(&line).map_err(|e| Error::Internal(e.to_string()))?;
         bytes.resize(bytes.len().next_multiple_of(SLOT), b'\n');
@@ -345,9 +346,9 @@ pub fn notes(text: &[u8]) -> Vec<SpooledFlow> {
             };
             let (flow, stage) = (FlowId(line.flow), super::cells::stage(&line.stage, sealed)?);
             let is_old = !line.labeled;
-            let question = line.question.and_then(|it| it.flow(flow.clone(), stage.clone(), is_old));
+            let row = line.row.and_then(|it| it.flow(flow.clone(), stage.clone(), is_old));
             let code = line.code.and_then(|code| hex::decode(code).ok()?.try_into().ok());
-            Some(SpooledFlow { flow, stage, code, claims: line.claims, question, is_old })
+            Some(SpooledFlow { flow, stage, code, claims: line.claims, row, is_old })
         })
         .collect()
 }

@@ -77,18 +77,21 @@ impl SecretPlace {
     }
 }
 
+/// How far a flow has come in the ledger. Custody alone writes it, each stage in the file that is named.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FlowStage {
-    /// The intent is on disk; nothing has come back.
+    /// The intent is on disk; nothing has come back. `record_flows`; and `flow_stages`, `store_grant` or `recovery`, where a flow
+    /// that brought nothing is opened again.
     Asked,
-    /// A code came, and is sealed here.
+    /// A code came, and is sealed here. `flow_stages`, before it waits for its turn.
     Arrived(SealedBytes),
-    /// The one POST is being sent, or was.
+    /// The one POST is being sent, or was. `flow_stages` before a byte of a code leaves, `deactivate` before a revocation; a refresh
+    /// is recorded so at once, by `refresh_request`.
     Sent,
     /// A refresh whose answer is lost was sent once more, and the provider called the grant dead. It may only mean the
-    /// first try, which was acted on or still is: the next try decides.
+    /// first try, which was acted on or still is: the next try decides. `refresh_request`.
     Refused,
-    /// The answer is sealed here, because it couldn't be kept in its proper place.
+    /// The answer is sealed here, because it couldn't be kept in its proper place. `quarantine`.
     Answered(SealedBytes),
 }
 

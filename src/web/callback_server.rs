@@ -39,7 +39,7 @@ pub enum ServerEvent {
     /// What an exchange will need was tried: what is wrong with it.
     Tried(Option<Box<Error>>),
     /// Requests come for another host than the public one: once for each such host.
-    OtherHost(String),
+    UnknownHostName(String),
     /// What runs beside the server has ended.
     Woken,
     /// Ctrl-C, or a polite signal.
@@ -98,7 +98,7 @@ impl CallbackServer {
             public.path().trim_end_matches('/').to_owned(),
             {
                 let to_loop = sender.clone();
-                Box::new(move |host| drop(to_loop.send(ServerEvent::OtherHost(host))))
+                Box::new(move |host| drop(to_loop.send(ServerEvent::UnknownHostName(host))))
             },
         ));
         let listener = Listener::behind_proxy(bind, public, proxies, reception.clone()).map_err(&unbound)?;

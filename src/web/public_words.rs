@@ -63,7 +63,9 @@ pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
         Error::Handoff(HandoffError::Lapsed { .. }) => "This link has expired.",
         Error::Handoff(HandoffError::Replaced { .. }) => "A newer link has replaced this one.",
         Error::Handoff(HandoffError::Removed { .. }) => "This link is no longer needed.",
-        Error::Handoff(HandoffError::OtherHost { .. }) => "This page can't accept the answer to this link.",
+        Error::Handoff(HandoffError::SealedElsewhere { .. }) => {
+            "This page can't accept the answer to this link."
+        }
         Error::Vault(_)
         | Error::Ledger(_)
         | Error::File { .. }

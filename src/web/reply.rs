@@ -41,7 +41,7 @@ impl BrowserReply {
         Self { license: license.to_owned(), ..self }
     }
 
-    pub fn no_question(self, e: &Error) {
+    pub fn no_flow(self, e: &Error) {
         let page = public_words::why_unasked(e).map_or_else(pages::not_now, pages::no_open_link);
         self.answer(page);
     }

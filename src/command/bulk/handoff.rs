@@ -6,8 +6,8 @@ use super::run::{ResumedRun, Run};
 use super::start::{before, finish_earlier, skipped};
 use crate::command::consent::{ConsentArgs, messages, say_what_comes};
 use crate::command::form::OutputFormat;
-use crate::command::{Invocation, Workspace, online};
-use crate::consent::{IssuedLink, hand_out, outcome_of, outcome_of_handed};
+use crate::command::{Invocation, Workspace};
+use crate::consent::{IssuedLink, hand_out, outcome_of, outcome_of_handed, prepare_without_session};
 use crate::error::Result;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
 use crate::model::plan::{PlannedLicense, Progress};
@@ -17,17 +17,14 @@ pub(super) fn run<'a>(
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
     run: Run,
+    first: &PlannedLicense,
     waiting: &ConsentArgs,
 ) -> Result<u8> {
     let Run { plan, known, resumed, any_user, verb, form } = run;
     let (provider, handing) = (workspace.provider.clone(), &waiting.handing_off);
     let life = handing.life()?;
-    let client = online::connect(call, &provider, &workspace.custody)?;
-    workspace.custody.connect(client.clone());
-    workspace.custody.probe()?;
-    if let Some(first) = plan.items.first() {
-        workspace.custody.rehearse(&first.key, &first.username)?;
-    }
+    let client = workspace.connect(call)?;
+    prepare_without_session(&mut workspace.custody, first)?;
     // No moving line: nothing is waited for.
     let all = plan.items.iter().map(|item| &item.key).chain(plan.left_out.iter().map(|left| &left.key));
     let common = form.common(workspace.custody.ledger(), &provider, all)?;

@@ -12,7 +12,7 @@ use super::consent::{ConsentArgs, from_afar};
 use super::form::OutputFormat;
 use super::hook_runner::HookRunner;
 use super::{Invocation, Workspace};
-use crate::consent::{ConsentRun, RunOptions};
+use crate::consent::{ConsentRun, RunOptions, prepare_session};
 use crate::error::{Error, ErrorCode, Result, clean};
 use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::command_with;
@@ -54,12 +54,12 @@ pub(super) fn run<'a>(
 ) -> Result<u8> {
     let form = run.form;
     let provider = workspace.provider.clone();
-    if run.plan.items.is_empty() {
+    let Some(first) = run.plan.items.first().cloned() else {
         return nothing(call, workspace, run);
-    }
+    };
     waiting.handing_off.check(form != OutputFormat::Text, true)?;
     if waiting.handing_off.no_wait {
-        return handoff::run(call, workspace, run, waiting);
+        return handoff::run(call, workspace, run, &first, waiting);
     }
     let timeout = waiting.timeout()?;
     let choice = match waiting.choice(call, run.plan.items.iter().map(|item| item.key.to_string())) {
@@ -78,13 +78,8 @@ pub(super) fn run<'a>(
         let problem = format!("can't be run: the program \"{}\" was not found", clean(program));
         return Err(Error::BadValue { name: "browser command", problem });
     }
-    let client = super::online::connect(call, &provider, &workspace.custody)?;
-    workspace.custody.connect(client.clone());
-    workspace.custody.probe()?;
-    let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
-    if let Some(first) = run.plan.items.first() {
-        workspace.custody.rehearse(&first.key, &first.username)?;
-    }
+    let client = workspace.connect(call)?;
+    let mut session = prepare_session(call.env, &mut workspace.custody, &client, &first, waiting.port)?;
     let now = call.env.clock.now();
     let Run { plan, known, resumed, any_user, verb, .. } = run;
     let (id, places) = match resumed {
@@ -128,7 +123,7 @@ pub(super) fn run<'a>(
     };
     let mut pace = Pace::new(tabs, attended, admins);
     pace.on_answer(Instant::now());
-    let mut round = ConsentRun::new(
+    let mut run = ConsentRun::new(
         call.env,
         &mut workspace.custody,
         &client,
@@ -139,9 +134,9 @@ pub(super) fn run<'a>(
         &mut watch,
     );
     for (at, kept) in left_over {
-        round.stored(at, kept);
+        run.stored(at, kept);
     }
-    let ended = round.run();
+    let ended = run.run();
     drop(keys);
     drop(session);
     watch.over();

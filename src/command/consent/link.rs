@@ -2,8 +2,8 @@
 
 use super::args::ConsentArgs;
 use super::outcome::outcome_of_left;
-use crate::command::{Invocation, Workspace, online, outcome_or_error};
-use crate::consent::{IssuedLink, finish_left_over, hand_out, outcome_of_handed};
+use crate::command::{Invocation, Workspace, outcome_or_error};
+use crate::consent::{IssuedLink, finish_left_over, hand_out, outcome_of_handed, prepare_without_session};
 use crate::error::{Error, Result};
 use crate::model::duration::in_words;
 use crate::model::odd_cell::is_mailbox;
@@ -24,18 +24,16 @@ pub(in crate::command) fn hand_off<'a>(
     let handing = &waiting.handing_off;
     handing.check(call.json, false)?;
     let (key, life) = (item.key.clone(), handing.life()?);
-    let ready = online::connect(call, &workspace.provider, &workspace.custody).and_then(|client| {
-        workspace.custody.connect(client.clone());
-        Ok((finish_left_over(call.env, &mut workspace.custody, &item)?, client))
-    });
+    let ready = workspace
+        .connect(call)
+        .and_then(|client| Ok((finish_left_over(call.env, &mut workspace.custody, &item)?, client)));
     let made = match ready {
         // Nobody is to be asked any more.
         Ok((Some(kept), _)) => {
             let outcome = outcome_of_left(call, workspace, &item, kept, any_user);
             return workspace.finish(call, outcome);
         }
-        Ok((None, client)) => workspace.custody.probe().and_then(|()| {
-            workspace.custody.rehearse(&item.key, &item.username)?;
+        Ok((None, client)) => prepare_without_session(&mut workspace.custody, &item).and_then(|()| {
             let made = hand_out(
                 call.env,
                 &mut workspace.custody,

@@ -3,14 +3,13 @@
 use super::args::ConsentArgs;
 use super::outcome::{outcome_of_left, settled};
 use super::single_reporter::SingleReporter;
-use crate::command::{Invocation, Workspace, online, outcome_or_error};
-use crate::consent::{ConsentRun, RunOptions, finish_left_over};
+use crate::command::{Invocation, Workspace, outcome_or_error};
+use crate::consent::{ConsentRun, RunOptions, finish_left_over, prepare_session};
 use crate::error::{Error, Result};
 use crate::model::outcome::Outcome;
 use crate::model::pace::Pace;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
-use crate::web::ListeningSession;
 
 /// Has one license consented, after what an earlier run had left of it is recovered.
 pub(in crate::command) fn consent<'a>(
@@ -29,8 +28,7 @@ pub(in crate::command) fn consent<'a>(
         choice?;
         return Err(Error::Internal("no admin was asked".into()));
     }
-    let ready = online::connect(call, &workspace.provider, &workspace.custody).and_then(|client| {
-        workspace.custody.connect(client.clone());
+    let ready = workspace.connect(call).and_then(|client| {
         let kept = finish_left_over(call.env, &mut workspace.custody, &item)?;
         Ok((client, kept))
     });
@@ -51,7 +49,7 @@ pub(in crate::command) fn consent<'a>(
     }
 }
 
-/// A round of one.
+/// A run of one.
 fn alone<'a>(
     call: &Invocation<'a>,
     workspace: &mut Workspace<'a>,
@@ -60,9 +58,7 @@ fn alone<'a>(
     client: &ProviderClient,
     waiting: &ConsentArgs,
 ) -> Result<Outcome> {
-    workspace.custody.probe()?;
-    let mut session = ListeningSession::bind(call.env, client.clone(), waiting.port)?;
-    workspace.custody.rehearse(&item.key, &item.username)?;
+    let mut session = prepare_session(call.env, &mut workspace.custody, client, &item, waiting.port)?;
     let provider = workspace.provider.clone();
     let pace = Pace::new(1, false, vec![item.username.to_string()]);
     let items = [(0, item)];
@@ -70,7 +66,7 @@ fn alone<'a>(
     let keys = call.env.terminal.interactive().then(|| session.keys(call.env)).flatten();
     let options = RunOptions { reopens: keys.is_some(), ..options };
     let mut view = SingleReporter::new(call, &waiting.handing_off, &provider, keys.is_some());
-    let round = ConsentRun::new(
+    let run = ConsentRun::new(
         call.env,
         &mut workspace.custody,
         client,
@@ -80,7 +76,7 @@ fn alone<'a>(
         &items,
         &mut view,
     );
-    let outcome = round.run().outcomes.pop().flatten();
+    let outcome = run.run().outcomes.pop().flatten();
     drop(keys);
     outcome.ok_or_else(|| Error::Internal("nothing was asked".into()))
 }

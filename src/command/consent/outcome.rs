@@ -20,7 +20,7 @@ pub(in crate::command) fn answered<'a>(
     Ok(outcome_of_left(call, workspace, &item, kept, false))
 }
 
-/// What a grant means that came without a round: from an earlier run, or from elsewhere.
+/// What a grant means that came without a run: from an earlier run, or from elsewhere.
 pub(super) fn outcome_of_left(
     call: &Invocation<'_>,
     workspace: &mut Workspace<'_>,

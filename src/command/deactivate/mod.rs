@@ -7,7 +7,7 @@ mod warnings;
 
 use super::context::reading;
 use super::form::{self, OutputFormat};
-use super::{Invocation, Workspace, online, outcome_or_error};
+use super::{Invocation, Workspace, outcome_or_error};
 use crate::custody::{
     DeactivationResult, RecoveryOutcome, Revocation, RevocationMode, has_something_to_revoke,
 };
@@ -301,11 +301,8 @@ impl RevocationTarget {
         if args.local_only {
             return Ok(Self::Nobody);
         }
-        match online::connect(call, &workspace.provider, &workspace.custody) {
-            Ok(client) => {
-                workspace.custody.connect(client);
-                Ok(Self::Provider { patience: RetryPolicy::REVOCATION, rest: None })
-            }
+        match workspace.connect(call) {
+            Ok(_) => Ok(Self::Provider { patience: RetryPolicy::REVOCATION, rest: None }),
             Err(Error::Provider(e)) if away(&e) => Ok(Self::Away(e)),
             Err(e) => Err(e),
         }

@@ -3,7 +3,8 @@
 
 use super::args::Args;
 use crate::command::consent::consent;
-use crate::command::{Invocation, Workspace, deactivate, online};
+use crate::command::{Invocation, Workspace, deactivate};
+use crate::consent::prepare_without_session;
 use crate::custody::{RecoveryOutcome, Revocation, RevocationMode, StoreOutcome};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
@@ -30,10 +31,8 @@ pub(super) fn renew<'a>(
         format!("Really end the current grant of {} before {} grants access?", key.license, item.username);
     terminal
         .require_yes(args.yes, &question, || format!("to end the current grant of {} first", key.license))?;
-    let client = online::connect(call, &provider, &workspace.custody)?;
-    workspace.custody.connect(client);
-    workspace.custody.probe()?;
-    workspace.custody.rehearse(key, &item.username)?;
+    workspace.connect(call)?;
+    prepare_without_session(&mut workspace.custody, &item)?;
     let recovered = workspace.custody.recover(key)?;
     let finished = |it: &RecoveryOutcome| matches!(it, RecoveryOutcome::Finished { kept: StoreOutcome::Live { .. }, username } if username.same_as(item.username.as_str()));
     if recovered.iter().any(finished) {

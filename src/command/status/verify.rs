@@ -2,7 +2,7 @@
 
 use super::args::Args;
 use super::reader::FoundRecords;
-use crate::command::{Invocation, Workspace, online};
+use crate::command::{Invocation, Workspace};
 use crate::custody::IntrospectionSummary;
 use crate::error::{Error, Result, clean, counted, first_few};
 use crate::model::authorization::{Authorization, State};
@@ -46,8 +46,7 @@ fn ask<'a>(
 ) -> Result<IntrospectionSummary> {
     let mut looked = IntrospectionSummary::default();
     workspace.work(call, |workspace| {
-        let client = online::connect(call, &workspace.provider, &workspace.custody)?;
-        workspace.custody.connect(client);
+        workspace.connect(call)?;
         let progress = call.env.terminal.progress_lines();
         looked = workspace.custody.introspect_all(keys, |done| {
             progress.show(format!("Checking grants {done}/{}", keys.len()));

@@ -5,6 +5,7 @@ use super::Listening;
 use crate::consent::recovery::finish_left_over;
 use crate::custody::RecoveryOutcome;
 use crate::error::{Error, HandoffError, Result, VaultError};
+use crate::model::flow::Flow;
 use crate::model::ids::LicenseId;
 use crate::model::plan::PlannedLicense;
 use crate::oauth::ProviderClient;
@@ -129,6 +130,10 @@ impl Listening<'_, '_> {
         }
     }
 
+    pub(super) fn planned(&self, flow: &Flow) -> Result<PlannedLicense> {
+        Ok(PlannedLicense::of_flow(&self.flows.custody.record_of(flow)?, flow))
+    }
+
     /// What earlier processes left is finished, where it can be.
     pub(super) fn finish_all_left(&mut self) {
         let profile = self.flows.custody.provider().profile.clone();
@@ -148,10 +153,16 @@ impl Listening<'_, '_> {
         }
     }
 
-    pub(super) fn finish_left(&mut self, item: PlannedLicense) {
+    fn finish_left(&mut self, item: PlannedLicense) {
+        let finished = finish_left_over(self.env, self.flows.custody, &item);
+        self.finished_left(item, finished.map(drop));
+    }
+
+    /// What couldn't be finished of a license is tried again, where that may help.
+    pub(super) fn finished_left(&mut self, item: PlannedLicense, finished: Result<()>) {
         self.untidy = true;
-        match finish_left_over(self.env, self.flows.custody, &item) {
-            Ok(_) => drop(self.upkeep.told.remove(&item.key)),
+        match finished {
+            Ok(()) => drop(self.upkeep.told.remove(&item.key)),
             Err(e) => {
                 self.tell_unfinished(&item.key, &e);
                 if may_pass(&e) && !self.upkeep.left.iter().any(|left| left.key == item.key) {

@@ -1,7 +1,8 @@
 //! What a person does: by a key at the terminal, or a click on the worklist.
 
-use super::{ConsentRun, OpenMethod, OpenTrigger, held_by};
-use crate::consent::engine::Stage;
+use super::settle::held_by;
+use super::{ConsentRun, OpenMethod, OpenTrigger};
+use crate::consent::engine::ProcessStage;
 use crate::custody::StoreOutcome;
 use crate::error::{Error, LedgerError, Result, clean};
 use crate::model::granted::AwaitingGrant;
@@ -30,7 +31,7 @@ impl ConsentRun<'_, '_> {
 
     /// A person needn't be asked any more about an admin none of whose grants awaits approval: each was accepted or discarded, or
     /// gave way to another grant of its license.
-    pub(super) fn drop_answered_questions(&mut self) {
+    pub(super) fn forget_decided_admins(&mut self) {
         let outcomes = &self.outcomes;
         self.to_ask.retain(|admin| {
             let waiting =
@@ -79,7 +80,7 @@ impl ConsentRun<'_, '_> {
 
     fn decided_on_the_worklist(&mut self, at: usize, done: Result<()>, reply: ActionResponder) {
         self.show_awaiting(at);
-        self.drop_answered_questions();
+        self.forget_decided_admins();
         let said = done.err().map(|e| match &e {
             Error::Ledger(LedgerError::Changed { license }) => {
                 format!("{license} has changed since this page was loaded. Check the row again.")
@@ -191,7 +192,7 @@ impl ConsentRun<'_, '_> {
             None => return reply.refuse("Not found", "This worklist has no such location."),
         }
         self.flows.prolong(at, Instant::now() + self.options.timeout.unsigned_abs());
-        match self.flows.about(at).filter(|flow| flow.stage == Stage::Asked) {
+        match self.flows.about(at).filter(|flow| flow.stage == ProcessStage::Asked) {
             Some(flow) => reply.go_to(&flow.address),
             None => {
                 let why = self.outcomes[at].as_ref().and_then(|outcome| outcome.error.as_ref());

@@ -1,7 +1,7 @@
 //! Visits to the one-time addresses by which browsers were started, that led nowhere: told, and a new flow on request.
 
 use super::{ConsentRun, OpenTrigger};
-use crate::consent::engine::Stage;
+use crate::consent::engine::ProcessStage;
 use crate::model::ids::FlowId;
 use crate::web::LaunchProblem;
 
@@ -33,7 +33,7 @@ impl ConsentRun<'_, '_> {
     /// visitor was led to counts no longer. Whether there was one.
     pub(super) fn renew_opened_twice(&mut self) -> bool {
         while let Some(at) = self.opened_twice.pop_first() {
-            if self.flows.about(at).is_some_and(|flow| flow.stage == Stage::Asked) {
+            if self.flows.about(at).is_some_and(|flow| flow.stage == ProcessStage::Asked) {
                 self.flows.disown(at);
                 self.try_again(at);
                 self.ask(&[at], OpenTrigger::Key);

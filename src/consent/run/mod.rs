@@ -2,31 +2,28 @@
 //! of it. One license is a run of one; one failure never stops the others.
 
 mod actions;
+mod answers;
+mod awaiting;
 mod launched;
 mod outage;
 mod pasted;
+mod settle;
+mod start;
 mod strays;
 
 use super::engine::Starter;
-use super::fit::still_fits;
-use super::flows::{Flows, wanted_later_in_words};
+use super::flows::Flows;
 use super::link::IssuedLink;
-use super::outcome::{asking_again, outcome_of};
-use crate::custody::{Custody, NewFlow, RecordUpdate, StoreOutcome};
-use crate::error::{CodeStillUsable, Error, LedgerError, Result};
-use crate::model::authorization::{Authorization, command_with, complete_command};
-use crate::model::duration::in_words;
-use crate::model::flow::Purpose;
-use crate::model::granted::Granted;
-use crate::model::ids::{FlowId, Generation, RunId, same_account};
-use crate::model::outcome::{Outcome, OutcomeKind};
-use crate::model::pace::{Pace, PaceDecision, PauseReason};
+use crate::custody::{Custody, StoreOutcome};
+use crate::error::{Error, Result};
+use crate::model::ids::{Generation, RunId};
+use crate::model::outcome::Outcome;
+use crate::model::pace::{Pace, PaceDecision};
 use crate::model::plan::{PlannedLicense, Progress};
-use crate::model::secret::Secret;
-use crate::oauth::{self, ProviderClient};
+use crate::oauth::ProviderClient;
 use crate::system::{BrowserChoice, Env, LaunchOutcome};
-use crate::web::{BrowserReply, ListeningSession, SessionEvent, Worklist};
-use jiff::{SignedDuration, Timestamp};
+use crate::web::{ListeningSession, SessionEvent, Worklist};
+use jiff::SignedDuration;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -246,7 +243,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
             next = self.flows.server.ready();
         }
-        self.exchanged(answers);
+        self.store_grants(answers);
         if let Some(step) = next {
             self.step(step);
         }
@@ -268,7 +265,7 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
             }
             SessionEvent::Exchanged { flow, result } => {
                 self.flows.send_queued();
-                self.exchanged(vec![(flow, *result)]);
+                self.store_grants(vec![(flow, *result)]);
             }
             SessionEvent::Looked(found) => self.looked(found),
             SessionEvent::Launched { flow, problem } => self.launched(&flow, problem),
@@ -284,338 +281,6 @@ impl<'r, 'e> ConsentRun<'r, 'e> {
         }
         self.settle_what_is_over();
     }
-
-    /// Starts the flows: in the ledger first, then with the admins.
-    fn ask(&mut self, which: &[usize], by: OpenTrigger) {
-        let now = self.env.clock.now();
-        let deadline = now.saturating_add(self.options.timeout).unwrap_or(now);
-        let (mut questions, mut places) = (Vec::new(), Vec::new());
-        for at in which {
-            // Of one that is tried again its earlier grant may wait sealed: nobody is asked twice.
-            if let Some(kept) = self.flows.finish_left_over(*at) {
-                self.settle(*at, kept);
-                continue;
-            }
-            match self.question(*at, now, deadline) {
-                Ok(question) => {
-                    questions.push(question);
-                    places.push(*at);
-                }
-                Err(e) => self.settle(*at, Err(e)),
-            }
-        }
-        let asked = match self.flows.intend(questions) {
-            Ok(asked) => asked,
-            Err(e) if self.several() => return self.stop(Some(e)),
-            Err(e) => {
-                if let Some(at) = places.first() {
-                    self.settle(*at, Err(e));
-                }
-                return;
-            }
-        };
-        for (at, asked) in places.into_iter().zip(asked) {
-            let logged = match asked {
-                Ok(logged) => logged,
-                Err(e) => {
-                    self.leave_or_settle(at, e);
-                    continue;
-                }
-            };
-            let choice = if by == OpenTrigger::Click { &BrowserChoice::None } else { &self.options.choice };
-            let browser = self.flows.server.open(self.env, &logged, choice);
-            let until = Instant::now() + self.options.timeout.unsigned_abs();
-            let (flow, ask) = logged.get();
-            let (flow, address) = (flow.clone(), ask.address.clone());
-            if by != OpenTrigger::Turn {
-                self.pace.opened_by_hand(at);
-            }
-            self.set(at, Progress::Opened, "");
-            let how = if by == OpenTrigger::Click { OpenMethod::Worklist } else { OpenMethod::of(browser) };
-            self.reporter.opened(&self.items[at].1, &address, how, until);
-            self.flows.asked(flow, at, address, until);
-        }
-    }
-
-    /// Where somebody else is at a license of this run too, on a ledger that several people share, or has changed it since the
-    /// run was planned: in which words it's left to them.
-    fn others_have(&self, refused: &Error) -> Option<String> {
-        match refused {
-            _ if !self.several() => None,
-            Error::Ledger(LedgerError::Changed { .. }) => Some(MEANWHILE.into()),
-            Error::Busy { why, .. } if self.flows.custody.ledger().is_shared() => Some(why.clone()),
-            _ => None,
-        }
-    }
-
-    /// A license that can't be asked about is left to whoever else is at it, or has ended.
-    fn leave_or_settle(&mut self, at: usize, refused: Error) {
-        match self.others_have(&refused) {
-            Some(why) => self.skip(at, &why),
-            None => self.settle(at, Err(refused)),
-        }
-    }
-
-    /// How far a license has come, for the pace and the worklist.
-    fn set(&mut self, at: usize, progress: Progress, detail: &str) {
-        self.pace.set(at, progress);
-        if let Some(worklist) = &self.options.worklist {
-            worklist.show(at, progress, detail);
-        }
-    }
-
-    /// Which grants await approval before anybody is asked, on the worklist.
-    fn show_all_awaiting(&self) {
-        let Some(worklist) = &self.options.worklist else { return };
-        let custody = &self.flows.custody;
-        match custody.ledger().awaiting(&custody.provider().profile, None) {
-            Ok(grants) => {
-                for grant in grants {
-                    if let Some(at) = self.items.iter().position(|(_, item)| item.key == grant.key) {
-                        worklist.awaits(at, Some(grant));
-                    }
-                }
-            }
-            Err(e) => tracing::warn!("could not show which grants await approval: {e}"),
-        }
-    }
-
-    fn show_awaiting(&self, at: usize) {
-        let Some(worklist) = &self.options.worklist else { return };
-        match self.flows.custody.awaiting(&self.items[at].1.key) {
-            Ok(grant) => worklist.awaits(at, grant),
-            Err(e) => tracing::warn!("could not show which grants await approval: {e}"),
-        }
-    }
-
-    /// Why nothing is opened for now, on the worklist.
-    fn post_notice(&self) {
-        let Some(worklist) = &self.options.worklist else { return };
-        worklist.notice(self.pace.pause().map(|pause| match pause {
-            PauseReason::Admin(next) => {
-                format!(
-                    "The next licenses belong to {next}. Sign out of BioTrack in the browser before you continue."
-                )
-            }
-            PauseReason::Silence => "No admin answered in time. Continue when the admin is available.".into(),
-            PauseReason::Outage { .. } => {
-                "BioTrack is not responding. Retrying soon; nothing is lost.".into()
-            }
-        }));
-    }
-
-    /// The flow about a license. What is decided on its record is decided when that is read: right before it's written.
-    fn question(&self, at: usize, now: Timestamp, deadline: Timestamp) -> Result<NewFlow<'r>> {
-        let item = &self.items[at].1;
-        let (provider, several) = (self.flows.custody.provider().clone(), self.several());
-        let base = self.flows.server.redirect_uri();
-        let random = self.env.random.as_ref();
-        let ask =
-            oauth::ask(&provider, &self.flows.client.endpoints, &item.key, &item.username, &base, random)?;
-        let base = self.rebased.get(&at).copied().unwrap_or(item.base);
-        let record: RecordUpdate<'r> = Box::new(move |known| {
-            if several && known.as_ref().is_some_and(|known| was_granted_since(known, item, base)) {
-                let license = item.key.license.to_string();
-                return Err(LedgerError::Changed { license }.into());
-            }
-            still_fits(item, known.as_ref(), &provider, now)?;
-            Ok(item.record_while_asked(known, &provider.profile))
-        });
-        Ok(NewFlow { ask, record, purpose: item.purpose, deadline, handed_off: false })
-    }
-
-    /// A code came. What kept it from being taken is told: its flow waits on, and the same answer may come again.
-    pub(super) fn arrived(&mut self, flow: &FlowId, code: Secret, reply: BrowserReply) -> Result<()> {
-        let Some(at) = self.flows.item(flow) else {
-            tracing::info!("an answer arrived for flow {}, which has ended", flow.0);
-            reply.too_late();
-            return Ok(());
-        };
-        self.reporter.storing(&self.items[at].1);
-        if let Err(e) = self.flows.code_came(flow, code, reply) {
-            self.reporter.waits_on(&self.items[at].1);
-            return Err(e);
-        }
-        self.send_queued(at);
-        Ok(())
-    }
-
-    /// The code of a license waits for its turn, unless that was in vain.
-    fn send_queued(&mut self, at: usize) {
-        if self.flows.about(at).is_some() {
-            self.set(at, Progress::Storing, "");
-        }
-        self.flows.send_queued();
-        self.settle_what_is_over();
-    }
-
-    /// What came of exchanges is stored, all in one commit, and then told to each.
-    fn exchanged(&mut self, answers: Vec<(FlowId, Result<Granted>)>) {
-        let several = self.several();
-        let (mut wrong_client, mut wanted_later) = (None, Vec::new());
-        for (flow, result) in &answers {
-            if !several && matches!(unused(result), Some(CodeStillUsable::WantedLater(_))) {
-                wanted_later.push(flow.clone());
-            }
-            match result {
-                _ if !several || self.flows.item(flow).is_none() => {}
-                // The others would fare no better: nobody else is asked to consent in vain.
-                Err(Error::Provider(e)) if unused(result) == Some(CodeStillUsable::WrongClient) => {
-                    wrong_client = Some(e.clone());
-                }
-                Err(e) if e.is_outage() => self.trouble(e),
-                _ => self.pace.on_success(Instant::now()),
-            }
-        }
-        if let Some(error) = wrong_client {
-            // What is left is gone on with, the code that is kept first.
-            let next = command_with("renew", &["--resume"], self.flows.custody.provider().other(), &[]);
-            self.stop(Some(Error::NoGrant { license: None, error: Box::new(error), next }));
-        }
-        self.flows.exchanged(answers);
-        for wait in wanted_later.iter().filter_map(|flow| self.flows.waits(flow)) {
-            self.reporter.notice(&wanted_later_in_words(wait));
-        }
-        self.settle_what_is_over();
-        // The provider is back, by another's answer: nobody will look for it.
-        if !matches!(self.pace.pause(), Some(PauseReason::Outage { .. })) {
-            self.flows.retry_deferred(Instant::now());
-        }
-    }
-
-    /// Ends what nobody answered in time.
-    fn lapse(&mut self) {
-        let now = Instant::now();
-        // A link outlives the run: only the waiting for its answer ends.
-        self.links.retain(|_, until| *until > now);
-        let (items, minutes, strays) =
-            (self.items, in_words(self.options.timeout), self.flows.server.strays());
-        let provider = self.flows.custody.provider().clone();
-        let silent = self.flows.end_lapsed(|at| {
-            let license = items[at].1.key.license.to_string();
-            let (complete, next) =
-                (complete_command(provider.other()), asking_again(&items[at].1, &provider));
-            Error::Timeout { license, minutes: minutes.clone(), strays, complete, next }
-        });
-        self.settle_what_is_over();
-        for _ in 0..silent {
-            self.pace.on_silence();
-        }
-    }
-
-    /// What has ended is told; what is left to do waits for its turn, or for the next run.
-    fn settle_what_is_over(&mut self) {
-        while let Some(over) = self.flows.next_over() {
-            match over.kept {
-                Some(kept) if over.waits_again => self.waits_again(over.item, &kept),
-                Some(kept) => self.settle(over.item, kept),
-                None => self.set(over.item, Progress::Waiting, ""),
-            }
-        }
-    }
-
-    /// The code was refused, and the person at the terminal hears of it: the same address works again, and is waited for.
-    fn waits_again(&mut self, at: usize, kept: &Result<StoreOutcome>) {
-        if let Err(e) = kept {
-            let said = format!(
-                "{e}. The same address works again: ask the admin to click Grant Access there once more."
-            );
-            self.reporter.notice(&said);
-        }
-        self.set(at, Progress::Opened, "");
-    }
-
-    /// A license has ended, well or not.
-    fn settle(&mut self, at: usize, kept: Result<StoreOutcome>) {
-        // defense: S48 one-failure-ends-no-other
-        let item = &self.items[at].1;
-        if let Ok(StoreOutcome::Live { remarks }) = &kept {
-            self.reporter.remarks(item, remarks);
-        }
-        let (any_user, decided) = (self.options.any_user, &self.decided);
-        let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
-        let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
-        if let (OutcomeKind::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
-            && self.options.keys
-            && !self.to_ask.iter().any(|admin| same_account(admin, &other))
-            && said_of(&self.decided, &other).is_none()
-        {
-            self.reporter.asks(&other);
-            self.to_ask.push_back(other);
-        }
-        self.end(at, outcome, None);
-    }
-
-    fn skip(&mut self, at: usize, why: &str) {
-        let key = &self.items[at].1.key;
-        let standing = self.flows.custody.standing(key).ok().flatten();
-        self.end(at, Outcome::of(key.clone(), OutcomeKind::Skipped, standing), Some(why));
-    }
-
-    fn end(&mut self, at: usize, outcome: Outcome, why: Option<&str>) {
-        let progress = match outcome.ending {
-            OutcomeKind::Granted => Progress::Granted,
-            OutcomeKind::AwaitingApproval => Progress::Held,
-            OutcomeKind::HandedOff => Progress::HandedOff,
-            OutcomeKind::Skipped => Progress::Skipped,
-            _ => Progress::Failed,
-        };
-        self.news = true;
-        self.pace.set(at, progress);
-        if let Some(worklist) = &self.options.worklist {
-            let said = detail(&outcome, why);
-            match (outcome.ending, &outcome.standing) {
-                (OutcomeKind::Granted, Some(standing)) => {
-                    let zone = &self.flows.custody.provider().zone;
-                    worklist.granted(at, standing.record.expires_at.map(|ends| zone.day(ends)), &said);
-                }
-                _ => worklist.show(at, progress, &said),
-            }
-        }
-        if matches!(outcome.ending, OutcomeKind::Granted | OutcomeKind::AwaitingApproval) {
-            self.show_awaiting(at);
-        }
-        self.note(at, progress);
-        self.reporter.ended(&self.items[at].1, &outcome, why);
-        self.outcomes[at] = Some(outcome);
-        self.drop_answered_questions();
-    }
-
-    /// Notes how far a license has come in the ledger's run, for whoever goes on with it.
-    fn note(&mut self, at: usize, progress: Progress) {
-        let (place, item) = &self.items[at];
-        if let Some(run) = self.options.run
-            && let Err(e) = self.flows.custody.ledger_mut().note_run(run, *place, progress)
-        {
-            // The record itself says what was granted.
-            tracing::warn!("could not note the progress of {} in the run: {e}", item.key);
-        }
-    }
-
-    fn interrupt(&mut self) {
-        self.interrupted = true;
-        // defense: S50 interrupt-ends-the-run
-        self.stop(None);
-        if self.pace.in_flight() > 0 {
-            self.reporter.notice("One moment: storing a grant that has just arrived.");
-        }
-    }
-
-    /// Opens nothing more. What wasn't answered is left to do; what was is stored first.
-    fn stop(&mut self, why: Option<Error>) {
-        self.stopped = self.stopped.take().or(why);
-        self.pace.stop();
-        self.to_ask.clear();
-        self.links.clear();
-        let (items, provider) = (self.items, self.flows.custody.provider().clone());
-        self.flows.stop(|at| {
-            let (complete, again) =
-                (complete_command(provider.other()), asking_again(&items[at].1, &provider));
-            let next = format!("{again}\nIf Grant Access was clicked, run within 10 minutes: {complete}");
-            Error::Interrupted { next: Some(next) }
-        });
-        self.settle_what_is_over();
-    }
 }
 
 /// What is told of an answer that a browser brought and that couldn't be taken.
@@ -628,14 +293,6 @@ fn untaken_in_words(e: &Error) -> String {
     }
 }
 
-/// Why the code of an exchange is as good as before, where it is.
-fn unused(result: &Result<Granted>) -> Option<CodeStillUsable> {
-    result.as_ref().err().and_then(Error::unused_code)
-}
-
-/// Why a license is left out that has another grant since the run was planned.
-const MEANWHILE: &str = "changed by another process meanwhile";
-
 /// Who has a page opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum OpenTrigger {
@@ -645,35 +302,4 @@ enum OpenTrigger {
     Key,
     /// A person at the worklist, whose browser is sent there.
     Click,
-}
-
-/// Whether a license was granted since it was planned, or given up: a token that was refreshed meanwhile changes nothing.
-fn was_granted_since(known: &Authorization, item: &PlannedLicense, base: Generation) -> bool {
-    let renewed_the_same = item.purpose == Purpose::Renew
-        && known.expires_at == item.expires_at
-        && known.deactivated_at.is_none();
-    known.generation != base && !renewed_the_same
-}
-
-/// What a person said about the grants of an admin.
-fn said_of(decided: &[(String, bool)], admin: &str) -> Option<bool> {
-    decided.iter().find(|(who, _)| same_account(who, admin)).map(|(_, yes)| *yes)
-}
-
-/// How a license ended, in the words of the worklist.
-fn detail(outcome: &Outcome, why: Option<&str>) -> String {
-    let granted_by = outcome.standing.as_ref().and_then(|it| it.record.granted_by.clone());
-    match (outcome.ending, &outcome.error) {
-        (OutcomeKind::Granted, _) => granted_by.map(|who| format!("by {who}")).unwrap_or_default(),
-        (_, Some(error)) => error.without_license(outcome.key.license.as_str()),
-        (OutcomeKind::HandedOff, _) => "a link is open; paste its answer above".into(),
-        _ => why.unwrap_or_default().to_owned(),
-    }
-}
-
-fn held_by(outcome: &Outcome) -> Option<String> {
-    match &outcome.error {
-        Some(Error::OtherAdmin { granted_by, .. }) => Some(granted_by.clone()),
-        _ => None,
-    }
 }

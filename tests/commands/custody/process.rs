@@ -104,9 +104,9 @@ impl Process<'_> {
         }
     }
 
-    /// Puts questions, all in one commit.
-    pub(super) fn asks(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
-        self.custody.ask(questions)
+    /// Starts flows, all in one commit.
+    pub(super) fn asks(&mut self, flows: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
+        self.custody.record_flows(flows)
     }
 
     /// Asks about one license, and waits for the answer here.
@@ -176,7 +176,7 @@ impl Process<'_> {
 
     /// What came of exchanges is stored, together.
     pub(super) fn store(&mut self, answers: Vec<(FlowId, Result<Granted>)>) -> Vec<Result<StoreOutcome>> {
-        self.custody.all_exchanged(answers)
+        self.custody.store_grants(answers)
     }
 
     /// From the question to the stored grant.

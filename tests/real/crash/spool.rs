@@ -34,7 +34,7 @@ fn asked(rig: &Rig) -> (Ledger, Spool, FlowId) {
     let change = RecordCommit { record, moves: Vec::new(), ends: None, events: Vec::new() };
     let spool = ledger.reserve(1).unwrap();
     let id = flow.id.clone();
-    ledger.intend(vec![Intent { flow, change, state: None }]).unwrap().pop().unwrap().unwrap();
+    ledger.record_flows(vec![Intent { flow, change, state: None }]).unwrap().pop().unwrap().unwrap();
     (ledger, spool, id)
 }
 

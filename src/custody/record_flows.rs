@@ -1,4 +1,4 @@
-//! Flows are committed before any browser opens, with all that their answers will need.
+//! Flows are recorded before any browser opens, with all that their answers will need.
 
 use super::in_flight::InFlight;
 use super::writer::{Custody, TRIES, event, unknown, was_changed};
@@ -32,18 +32,18 @@ pub struct NewFlow<'q> {
 pub type RecordedFlow = Logged<(FlowId, AuthorizationRequest)>;
 
 impl Custody<'_> {
-    /// Commits flows to the journal, with all that their answers will need: before any browser opens.
+    /// Records flows in the journal, with all that their answers will need: before any browser opens.
     /// A license that someone else is at is refused alone.
-    pub fn ask(&mut self, questions: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
+    pub fn record_flows(&mut self, flows: Vec<NewFlow<'_>>) -> Result<Vec<Result<RecordedFlow>>> {
         self.prepare_vault_write()?;
-        let here = questions.iter().filter(|question| !question.handed_off).count();
+        let here = flows.iter().filter(|new| !new.handed_off).count();
         if here > 0 {
             self.reserve_room(self.in_flight.len() + here)?;
         }
         // An answer from elsewhere may come to any host that listens.
-        let listeners = if here < questions.len() { self.listeners()? } else { Vec::new() };
-        let mut memos = Vec::with_capacity(questions.len());
-        for NewFlow { ask, purpose, handed_off, .. } in &questions {
+        let listeners = if here < flows.len() { self.listeners()? } else { Vec::new() };
+        let mut memos = Vec::with_capacity(flows.len());
+        for NewFlow { ask, purpose, handed_off, .. } in &flows {
             let also: &[String] = if *handed_off { &listeners } else { &[] };
             let item = self.item_of_flow(&ask.key, &ask.flow);
             let profile = &self.provider.profile;
@@ -76,19 +76,19 @@ impl Custody<'_> {
             }
             memos.push(memo);
         }
-        let logged = self.intend(&questions, &memos).inspect_err(|e| {
+        let recorded = self.record_all(&flows, &memos).inspect_err(|e| {
             memos.iter().for_each(|memo| self.forget_unless_needed(memo.clone(), e));
         })?;
-        let mut outcomes = Vec::with_capacity(questions.len());
-        for ((NewFlow { ask, .. }, logged), memo) in questions.into_iter().zip(logged).zip(memos) {
-            outcomes.push(match logged {
-                Ok((intended, flow)) => {
+        let mut outcomes = Vec::with_capacity(flows.len());
+        for ((NewFlow { ask, .. }, recorded), memo) in flows.into_iter().zip(recorded).zip(memos) {
+            outcomes.push(match recorded {
+                Ok((recorded, flow)) => {
                     if let Some(asked) = self.in_flight.get_mut(&flow.id) {
                         asked.base = flow.base;
                         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
                     }
-                    self.orphaned_items.extend(intended.replaced);
-                    Ok(intended.flow.with(ask))
+                    self.orphaned_items.extend(recorded.replaced);
+                    Ok(recorded.flow.with(ask))
                 }
                 Err(e) => {
                     self.in_flight.remove(&ask.flow);
@@ -102,19 +102,19 @@ impl Custody<'_> {
 
     /// Commits the intents together, each decided on its record as it is at that moment. Those whose records others have
     /// written in between are decided on anew, and committed after the others.
-    fn intend(
+    fn record_all(
         &mut self,
-        questions: &[NewFlow<'_>],
+        flows: &[NewFlow<'_>],
         memos: &[SecretPlace],
     ) -> Result<Vec<Result<(CommittedIntent, Flow)>>> {
-        let mut outcomes: Vec<_> = questions.iter().map(|_| Err(unknown())).collect();
-        let all = (0..questions.len()).collect();
-        let mut left = self.intend_once(questions, memos, all, &mut outcomes)?;
+        let mut outcomes: Vec<_> = flows.iter().map(|_| Err(unknown())).collect();
+        let all = (0..flows.len()).collect();
+        let mut left = self.record_once(flows, memos, all, &mut outcomes)?;
         for _ in 1..TRIES {
             if left.is_empty() {
                 break;
             }
-            left = match self.intend_once(questions, memos, left, &mut outcomes) {
+            left = match self.record_once(flows, memos, left, &mut outcomes) {
                 Ok(left) => left,
                 // The others are on disk already, and are put all the same.
                 Err(e) => {
@@ -129,35 +129,35 @@ impl Custody<'_> {
     }
 
     /// One commit of those that are left; which of them must be decided on anew.
-    fn intend_once(
+    fn record_once(
         &mut self,
-        questions: &[NewFlow<'_>],
+        flows: &[NewFlow<'_>],
         memos: &[SecretPlace],
         left: Vec<usize>,
         outcomes: &mut [Result<(CommittedIntent, Flow)>],
     ) -> Result<Vec<usize>> {
         let (mut intents, mut places) = (Vec::with_capacity(left.len()), Vec::with_capacity(left.len()));
         for at in left {
-            let question = &questions[at];
-            let known = self.standing(&question.ask.key)?.map(|standing| standing.record);
-            match (question.record)(known) {
+            let new = &flows[at];
+            let known = self.standing(&new.ask.key)?.map(|standing| standing.record);
+            match (new.record)(known) {
                 Ok(mut record) => {
                     if record.revision == Revision::default() {
                         record.generation = self.first_generation(&record.key)?;
                     }
-                    intents.push(self.intent(question, record, memos[at].clone()));
+                    intents.push(self.intent(new, record, memos[at].clone()));
                     places.push(at);
                 }
                 Err(e) => outcomes[at] = Err(e),
             }
         }
-        let flows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
+        let rows: Vec<_> = intents.iter().map(|intent| intent.flow.clone()).collect();
         let mut again = Vec::new();
-        for ((at, flow), intended) in places.into_iter().zip(flows).zip(self.ledger.intend(intents)?) {
-            if was_changed(&intended) {
+        for ((at, flow), recorded) in places.into_iter().zip(rows).zip(self.ledger.record_flows(intents)?) {
+            if was_changed(&recorded) {
                 again.push(at);
             }
-            outcomes[at] = intended.map(|intended| (intended, flow));
+            outcomes[at] = recorded.map(|recorded| (recorded, flow));
         }
         Ok(again)
     }
@@ -168,8 +168,8 @@ impl Custody<'_> {
         Ok(self.ledger.generation_when_removed(&self.provider.profile, key)?.unwrap_or_default())
     }
 
-    fn intent(&self, question: &NewFlow<'_>, record: Authorization, memo: SecretPlace) -> Intent {
-        let NewFlow { ask, purpose, deadline, handed_off, .. } = question;
+    fn intent(&self, new: &NewFlow<'_>, record: Authorization, memo: SecretPlace) -> Intent {
+        let NewFlow { ask, purpose, deadline, handed_off, .. } = new;
         let (deadline, handed_off) = (*deadline, *handed_off);
         let now = self.env.clock.now();
         let detail = match handed_off {
