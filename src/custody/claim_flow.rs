@@ -5,6 +5,7 @@ use super::writer::{Custody, unknown};
 use crate::error::{Error, HandoffError, ProviderError, Result, UnsealError, VaultError};
 use crate::model::authorization::{ask_again_command, hand_out_again};
 use crate::model::flow::{Flow, FlowOwner, FlowStage};
+use crate::model::history::HistoryEventKind;
 use crate::model::ids::LicenseId;
 use crate::model::secret::{Secret, fingerprint};
 use crate::oauth::{self, Endpoints, FlowSecrets, PastedCandidates, ReturnedAddress, is_from_issuer};
@@ -109,10 +110,23 @@ impl Custody<'_> {
             }
             return Ok(match spent.replaced {
                 true => HandoffError::Replaced { license, next: self.hand_off_command(&spent.key)? }.into(),
+                false if self.is_new(returned)? && self.ended_without_grant(&spent.key)? => {
+                    HandoffError::Ended { license, next: self.next_consent(&spent.key)? }.into()
+                }
                 false => HandoffError::Used { license }.into(),
             });
         }
         Ok(HandoffError::Stranger.into())
+    }
+
+    /// Whether the last consent about a license that has come to an end brought none.
+    fn ended_without_grant(&self, key: &LicenseId) -> Result<bool> {
+        use HistoryEventKind::{Adopted, Failed, Granted, Held, Imported, Renewed};
+        const LOOKED_THROUGH: u32 = 20;
+        let lines = self.ledger.last_lines(&self.provider.profile, key, LOOKED_THROUGH)?;
+        let ends = [Failed, Granted, Renewed, Held, Imported, Adopted].map(HistoryEventKind::word);
+        let last = lines.iter().rfind(|line| ends.contains(&line.event.as_str()));
+        Ok(last.is_some_and(|line| line.event == Failed.word()))
     }
 
     fn hand_off_command(&self, key: &LicenseId) -> Result<String> {

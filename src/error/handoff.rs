@@ -16,6 +16,11 @@ pub enum HandoffError {
         "this answer for {license} is no longer valid: it was already used, or the license was granted or canceled since; nothing was sent"
     )]
     Used { license: String },
+    /// Its flow ended without a grant before it came.
+    #[error(
+        "the request for {license} had ended without a grant before this answer arrived; nothing was sent"
+    )]
+    Ended { license: String, next: String },
     /// Its license was removed since the link was made.
     #[error(
         "this answer for {license} is no longer valid: the license was removed from this ledger; nothing was sent"
@@ -50,9 +55,11 @@ impl HandoffError {
     pub fn kind(&self) -> ErrorCode {
         match self {
             Self::Unreadable { .. } | Self::OtherProfile { .. } | Self::NotHere { .. } => ErrorCode::Usage,
-            Self::Stranger | Self::Used { .. } | Self::Removed { .. } | Self::Replaced { .. } => {
-                ErrorCode::Mismatch
-            }
+            Self::Stranger
+            | Self::Used { .. }
+            | Self::Ended { .. }
+            | Self::Removed { .. }
+            | Self::Replaced { .. } => ErrorCode::Mismatch,
             Self::Lapsed { .. } => ErrorCode::Timeout,
             Self::WaitedFor { .. } => ErrorCode::Busy,
             Self::SealedElsewhere { .. } => ErrorCode::Vault,
@@ -87,7 +94,7 @@ impl HandoffError {
             Self::SealedElsewhere { next, .. } => format!(
                 "On the host that made the link, run biotrack-auth complete -. Or run biotrack-auth listen here once; then this host can also finish new links: {next}"
             ),
-            Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
+            Self::Ended { next, .. } | Self::LeftUncertain { next, .. } => format!("To ask again: {next}"),
         })
     }
 }

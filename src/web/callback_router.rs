@@ -33,6 +33,8 @@ struct PendingRequest {
     redirect_uri: String,
     license: String,
     answered: bool,
+    /// What answered it was a refusal, which closed it.
+    refused: bool,
     over: bool,
     /// The codes that came: none is sent twice because a page is loaded again.
     codes: Vec<Fingerprint>,
@@ -49,7 +51,7 @@ impl PendingRequest {
                 SessionEvent::Arrived { flow, code, reply }
             }
             Err(error) if error.is_refusal() => {
-                self.answered = true;
+                (self.answered, self.refused) = (true, true);
                 SessionEvent::Refused { flow, error: error.into(), reply }
             }
             // Nothing but a refusal that carries its state ends a flow.
@@ -81,8 +83,15 @@ impl CallbackRouter {
 
     pub(super) fn expect(&mut self, flow: FlowId, ask: &AuthorizationRequest) {
         let (license, redirect_uri) = (ask.key.license.to_string(), ask.redirect_uri.clone());
-        let waiting =
-            PendingRequest { flow, redirect_uri, license, answered: false, over: false, codes: Vec::new() };
+        let waiting = PendingRequest {
+            flow,
+            redirect_uri,
+            license,
+            answered: false,
+            refused: false,
+            over: false,
+            codes: Vec::new(),
+        };
         self.open.insert(fingerprint(ask.memo.state.expose()), waiting);
     }
 
@@ -146,7 +155,10 @@ impl CallbackRouter {
         }
         let judged = code_of(callback, waiting.license.clone(), &self.endpoints);
         if waiting.has_had(&judged) {
-            request.answer(pages::answered_before(&waiting.license));
+            request.answer(match judged {
+                Ok(_) if waiting.refused => pages::too_late(&waiting.license),
+                _ => pages::answered_before(&waiting.license),
+            });
             return None;
         }
         let reply = BrowserReply::of_operator(waiting.license.clone(), request);

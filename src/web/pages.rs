@@ -194,8 +194,8 @@ pub fn belongs_to_no_flow() -> Page {
         "✕",
         "This address was ignored",
         &html! {
-            p { "This address doesn't belong to the current authorization." }
-            p { "Use only the address that the terminal shows." }
+            p { "This address doesn't belong to the current request. Use only the address that the terminal shows." }
+            p { "If you granted access for an earlier request, that still counts: run biotrack-auth complete - in another terminal, and paste the address of this page." }
         },
     )
 }

@@ -61,6 +61,9 @@ fn said_by_the_provider(e: &ProviderError) -> &'static str {
 pub(super) fn why_unasked(e: &Error) -> Option<&'static str> {
     Some(match e {
         Error::Handoff(HandoffError::Lapsed { .. }) => "This link has expired.",
+        Error::Handoff(HandoffError::Ended { .. }) => {
+            "The request had already ended without a grant when this answer arrived."
+        }
         Error::Handoff(HandoffError::Replaced { .. }) => "A newer link has replaced this one.",
         Error::Handoff(HandoffError::Removed { .. }) => "This link is no longer needed.",
         Error::Handoff(HandoffError::SealedElsewhere { .. }) => {

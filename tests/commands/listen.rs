@@ -1,6 +1,6 @@
 //! `listen`: the redirects of hand-offs, behind a TLS proxy. The test stands where the proxy does.
 
-use crate::rig::{Reply, Rig, Running};
+use crate::rig::{Person, Reply, Rig, Running};
 use crate::snapshot;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -157,6 +157,31 @@ fn a_refusal_and_another_admin_are_told_to_both() {
         running.says("✗ 604001/101-X0008-D1");
     }));
     insta::assert_snapshot!("the_pages_of_a_refusal_and_of_another_admin", pages);
+}
+
+/// Who refuses, and then thinks better of it, isn't told that all is done.
+#[test]
+fn a_consent_behind_a_refusal_is_told_that_it_came_too_late() {
+    let rig = public();
+    let link = rig.run(REGISTER).exits(0).raw();
+    let refused = rig.provider.denies(link.trim_end());
+    let granted = rig.provider.consents(link.trim_end(), None);
+    let mut pages = Vec::new();
+    while_listening(&rig, "", |port, running| {
+        pages.push(brought(port, &refused));
+        running.says("✗");
+        pages.push(brought(port, &granted));
+        pages.push(brought(port, &refused));
+    });
+    assert!(pages[1].contains("had already ended without a grant"), "{}", pages[1]);
+    assert!(pages[2].contains("Already received"), "{}", pages[2]);
+    assert_eq!(rig.provider.asked("/oauth/token"), 0, "nothing was sent");
+    let pasted = rig.with(Person::piping(granted)).run("complete -").exits(6);
+    assert!(
+        pasted.err.contains("ended without a grant") && pasted.err.contains("To ask again:"),
+        "{}",
+        pasted.err
+    );
 }
 
 #[test]

@@ -263,7 +263,10 @@ fn nothing<'a>(call: &Invocation<'a>, workspace: &mut Workspace<'a>, run: Run) -
         form.common(workspace.custody.ledger(), &provider, plan.left_out.iter().map(|left| &left.key))?;
     before(&mut BulkReporter::new(call, &provider, common, verb, 0), &known, &plan.left_out);
     if form == OutputFormat::Text {
-        call.env.terminal.info(&format!("Nothing to {verb}."));
+        // Cron isn't told what it needn't know.
+        if call.env.terminal.interactive() {
+            call.env.terminal.info(&format!("Nothing to {verb}."));
+        }
         return Ok(0);
     }
     let outcomes: Vec<_> = skipped(&known, &plan.left_out).collect();

@@ -22,6 +22,11 @@ impl ConsentRun<'_, '_> {
         });
         let said = match &taken {
             Ok(()) => "The pasted answer was accepted.".to_owned(),
+            Err(Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. })
+                if self.has_answer_of(license) =>
+            {
+                format!("The answer for {license} was already accepted.")
+            }
             Err(e) => format!("{e}. {}", e.hint().unwrap_or_default()),
         };
         match from {
@@ -40,6 +45,14 @@ impl ConsentRun<'_, '_> {
             Some(step) => step.map(|step| self.step(step)),
             None => self.answer_to_link(returned),
         }
+    }
+
+    /// Whether this run has the answer of a license already: the same one, sent twice, is no failure.
+    fn has_answer_of(&self, license: &str) -> bool {
+        let at = self.items.iter().position(|(_, item)| item.key.license.as_str() == license);
+        at.and_then(|at| self.pace.progress().get(at)).is_some_and(|progress| {
+            matches!(progress, Progress::Storing | Progress::Granted | Progress::Held)
+        })
     }
 
     /// The answer to a link of one of this run's licenses.

@@ -8,7 +8,7 @@ impl ConsentRun<'_, '_> {
         if !self.told_of_strays && self.flows.server.strays() > 0 {
             self.told_of_strays = true;
             self.reporter.notice(
-                "Note: a callback was ignored because its state is unknown (an old link?). Use only the addresses that are shown here.",
+                "Note: a callback was ignored because its state is unknown (an old link?). Use only the addresses that are shown here. If an admin granted access for an earlier request, paste the address from that browser in another terminal: biotrack-auth complete -",
             );
         }
     }

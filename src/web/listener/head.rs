@@ -46,11 +46,12 @@ pub fn judge(bytes: &[u8], seen: usize, names: &[String]) -> Option<HeadVerdict>
     None
 }
 
-/// The first Host of a head, as it was sent.
+/// The Host of a head, as it was sent; none where there are several.
 pub fn host(head: &[u8]) -> Option<String> {
     let lines = head.split(|byte| *byte == b'\n').skip(1).take_while(|line| !line.trim_ascii().is_empty());
-    let mut named = lines.filter_map(|line| line.split_at_checked(line.iter().position(|it| *it == b':')?));
-    let (_, value) = named.find(|(name, _)| name.eq_ignore_ascii_case(b"host"))?;
+    let named = lines.filter_map(|line| line.split_at_checked(line.iter().position(|it| *it == b':')?));
+    let mut hosts = named.filter(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+    let ((_, value), None) = (hosts.next()?, hosts.next()) else { return None };
     Some(String::from_utf8_lossy(value[1..].trim_ascii()).into_owned())
 }
 

@@ -261,8 +261,10 @@
   /** Gives the pasted text to the program, which says what came of it. A whole mail goes in pieces. */
   async function take_answer() {
     const PIECE = 1000;
-    const field = by("pasted"), said = by("said");
+    const field = by("pasted"), said = by("said"), button = by("take");
+    if (button.hasAttribute("aria-disabled")) return;
     if (!field.value.trim()) return field.focus();
+    button.setAttribute("aria-disabled", "true");
     // By characters: half of one can't be sent.
     const text = [...field.value.toWellFormed?.() ?? field.value];
     try {
@@ -280,6 +282,7 @@
     } catch {
       said.textContent = "biotrack-auth did not accept that. Try again.";
     }
+    button.removeAttribute("aria-disabled");
   }
 
   function next() {
