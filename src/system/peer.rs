@@ -1,28 +1,33 @@
-//! Whose the other end of a connection on this machine is, where the system tells: Linux does, in /proc/net.
+//! Whose the other end of a connection on this machine is, where the system tells: Linux does, of one connection by netlink
+//! and of all of them in /proc/net.
 
+mod connection;
+#[cfg(target_os = "linux")]
+mod sock_diag;
+
+pub use connection::PeerOwner;
+
+#[cfg(any(target_os = "linux", test))]
+use connection::Connection;
 #[cfg(any(target_os = "linux", test))]
 use std::net::IpAddr;
 use std::net::SocketAddr;
 
-/// Who is at the other end of a connection to a port of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerOwner {
-    /// This user, or root, who can look into this process anyway.
-    Ours,
-    /// Another user of this machine, or nobody any more: the socket was closed, so nobody reads an answer.
-    NotOurs,
-    /// The system doesn't tell.
-    Unknown,
-}
-
-/// Who is at the `peer` end of a connection to our `local` one.
-pub fn owner_of(peer: SocketAddr, local: SocketAddr) -> PeerOwner {
+/// Who is at the `peer` end of a connection to our `local` one. `None`: only the list of all connections of this machine could
+/// tell, which takes long where there are many, and `may_list` says no.
+pub fn owner_of(peer: SocketAddr, local: SocketAddr, may_list: impl FnOnce() -> bool) -> Option<PeerOwner> {
     #[cfg(target_os = "linux")]
-    return judge(peer, local, rustix::process::geteuid().as_raw(), connections);
+    {
+        let us = rustix::process::geteuid().as_raw();
+        let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+        let (peer, local) = (canonical(peer), canonical(local));
+        sock_diag::owner_of(peer, local, us)
+            .or_else(|| may_list().then(|| judge(peer, local, us, connections)))
+    }
     #[cfg(not(target_os = "linux"))]
     {
-        let _ = (peer, local);
-        PeerOwner::Unknown
+        let _ = (peer, local, may_list);
+        Some(PeerOwner::Unknown)
     }
 }
 
@@ -35,17 +40,6 @@ fn connections() -> Option<String> {
     Some(ipv4 + &read("/proc/net/tcp6").unwrap_or_default())
 }
 
-/// One line of the list.
-#[cfg(any(target_os = "linux", test))]
-struct Connection {
-    local: SocketAddr,
-    remote: SocketAddr,
-    established: bool,
-    user: u32,
-    /// No process holds it any more.
-    orphaned: bool,
-}
-
 /// `read` lists the connections at this moment. A peer whose end isn't listed has closed it in between, or is in a network
 /// of its own: which of the two, our own end tells.
 #[cfg(any(target_os = "linux", test))]
@@ -56,19 +50,13 @@ fn judge(
     mut read: impl FnMut() -> Option<String>,
 ) -> PeerOwner {
     let mut look = || read().map(|list| list.lines().filter_map(connection).collect::<Vec<_>>());
-    let end = |list: &[Connection], from, to| {
-        list.iter().find(|it| it.local == from && it.remote == to).map(|it| {
-            // An orphan is listed as root's, whoever's it was.
-            (it.established, !it.orphaned && (it.user == us || it.user == 0))
-        })
-    };
     let Some(list) = look() else { return PeerOwner::Unknown };
-    if let Some((_, ours)) = end(&list, peer, local) {
-        return if ours { PeerOwner::Ours } else { PeerOwner::NotOurs };
+    if let Some(it) = list.iter().find(|it| it.is_between(peer, local)) {
+        return it.owner(us);
     }
     // Our end is read after the peer's was missed: were it closed, this one wouldn't be open.
-    match look().and_then(|list| end(&list, local, peer)) {
-        Some((true, _)) => PeerOwner::Unknown,
+    match look().and_then(|list| list.into_iter().find(|it| it.is_between(local, peer))) {
+        Some(it) if it.established => PeerOwner::Unknown,
         _ => PeerOwner::NotOurs,
     }
 }
@@ -189,16 +177,40 @@ mod tests {
         assert_eq!(judge(at("[::1]:40000"), at("[::1]:4711"), US, read), PeerOwner::Ours);
     }
 
+    /// Without the list of all connections, which a flood of visits would have read as often.
     #[cfg(target_os = "linux")]
     #[test]
     fn the_system_tells_that_a_connection_of_this_test_is_ours() {
-        for at in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(listener) = std::net::TcpListener::bind(at) else { continue };
-            let client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        use std::net::{TcpListener, TcpStream};
+
+        let no_list = || -> bool { panic!("the list is read") };
+        for at in ["127.0.0.1:0", "[::1]:0", "[::]:0"] {
+            let Ok(listener) = TcpListener::bind(at) else { continue };
+            let mut place = listener.local_addr().unwrap();
+            if place.ip().is_unspecified() {
+                // A server of both families, and a client of IPv4.
+                place.set_ip([127, 0, 0, 1].into());
+            }
+            let Ok(client) = TcpStream::connect(place) else { continue };
             let (server, peer) = listener.accept().unwrap();
-            assert_eq!(owner_of(peer, server.local_addr().unwrap()), PeerOwner::Ours, "{at}");
+            let local = server.local_addr().unwrap();
+            assert_eq!(owner_of(peer, local, no_list), Some(PeerOwner::Ours), "{at}");
+            let us = rustix::process::geteuid().as_raw();
+            let canonical = |end: SocketAddr| SocketAddr::new(end.ip().to_canonical(), end.port());
+            assert_eq!(judge(canonical(peer), canonical(local), us, connections), PeerOwner::Ours, "{at}");
             drop(client);
-            assert_eq!(owner_of(peer, server.local_addr().unwrap()), PeerOwner::NotOurs, "{at}");
+            assert_eq!(owner_of(peer, local, no_list), Some(PeerOwner::NotOurs), "{at}");
+            drop(server);
+            assert_eq!(owner_of(peer, local, no_list), Some(PeerOwner::NotOurs), "{at}");
         }
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_list_alone_tells_takes_leave() {
+        // The kernel isn't asked about ends of two families.
+        let (peer, local) = (at("[::1]:1"), at("127.0.0.1:2"));
+        assert_eq!(owner_of(peer, local, || false), None);
+        assert_eq!(owner_of(peer, local, || true), Some(PeerOwner::NotOurs));
     }
 }

@@ -16,6 +16,7 @@ use crate::web::listener::{Method, Request};
 use crate::web::pages;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// The flows that may be answered, by their states' fingerprints: looking one up tells no time about the state.
 pub(super) struct CallbackRouter {
@@ -77,7 +78,7 @@ impl CallbackRouter {
             open: HashMap::new(),
             strays: 0,
             worklist: None,
-            launches: LaunchAddresses::default(),
+            launches: LaunchAddresses::new(Instant::now()),
         }
     }
 

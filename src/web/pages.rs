@@ -242,6 +242,20 @@ pub fn of_another_user() -> Page {
     )
 }
 
+/// A one-time address, while too many visits came to tell who makes them.
+pub fn too_many_visits() -> Page {
+    page(
+        503,
+        "note",
+        "!",
+        "Try again in a moment",
+        &html! {
+            p { "This address was opened too often at once. Nothing was opened now, and the address still works." }
+            p { "Reload this page, or open the address that the terminal shows." }
+        },
+    )
+}
+
 /// Any other path.
 pub fn not_found() -> Page {
     page(

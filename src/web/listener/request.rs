@@ -54,9 +54,9 @@ impl Request {
         (Self { method, path, query, ends, in_flight, connection }, answer)
     }
 
-    /// Whose browser asks, where the system tells.
-    pub(in crate::web) fn owner(&self) -> PeerOwner {
-        owner_of(self.ends.peer, self.ends.local)
+    /// Whose browser asks, where the system tells; `None` where it would take long, and `may_take_long` says no.
+    pub(in crate::web) fn owner(&self, may_take_long: impl FnOnce() -> bool) -> Option<PeerOwner> {
+        owner_of(self.ends.peer, self.ends.local, may_take_long)
     }
 
     pub(in crate::web) fn is_waited_for(&self) -> bool {

@@ -4,11 +4,15 @@
 use super::{get, granted, is_guarded, send, status};
 use crate::support::{Rig, Run, outside, register};
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use url::Url;
 
 const ATTACK: &str = include_str!("neighbor.py");
+const FLOOD: &str = include_str!("neighbor_flood.py");
 
 /// Another user of this machine, gone when dropped.
 pub(super) struct Neighbor(String);
@@ -52,10 +56,9 @@ impl Drop for Neighbor {
     }
 }
 
-#[test]
-fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing() {
-    let (rig, neighbor) = (Rig::new(), Neighbor::moves_in());
-    // A browser that keeps its address among its arguments for as long as the rig is there, and hasn't gone there yet.
+/// Starts a registration whose browser keeps its address among its arguments until the second of these is removed, and
+/// hasn't gone there yet: the address.
+fn asks(rig: &Rig) -> (Child, PathBuf, Url) {
     let (browser, noted) = (rig.elsewhere("browser"), rig.elsewhere("noted"));
     let script = format!(
         "#!/bin/sh\nprintf %s \"$1\" > {0}.new\nmv {0}.new {0}\nwhile [ -e {0} ]; do sleep 0.1; done\n",
@@ -63,9 +66,16 @@ fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing()
     );
     std::fs::write(&browser, script).unwrap();
     std::fs::set_permissions(&browser, PermissionsExt::from_mode(0o755)).unwrap();
-    let child = rig.start(&register("L-1", &["--browser", browser.to_str().unwrap()]));
+    let child = rig.start(&register("L-1", &["--browser", browser.to_str().unwrap(), "--timeout", "60s"]));
     rig.until(|| noted.exists());
-    let address = url::Url::parse(&std::fs::read_to_string(&noted).unwrap()).unwrap();
+    let address = Url::parse(&std::fs::read_to_string(&noted).unwrap()).unwrap();
+    (child, noted, address)
+}
+
+#[test]
+fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing() {
+    let (rig, neighbor) = (Rig::new(), Neighbor::moves_in());
+    let (child, noted, address) = asks(&rig);
     let (port, path) = (address.port().unwrap(), address.path().to_owned());
 
     let found = neighbor.attacks(port);
@@ -108,4 +118,38 @@ fn as_root_another_user_who_reads_all_arguments_gets_nothing_and_takes_nothing()
     std::fs::remove_file(&noted).unwrap();
     run.says("another user of this machine").says("was opened twice").says("was ignored");
     assert_eq!((rig.only()["state"].clone(), rig.counted("token_issued")), ("active".into(), 1));
+}
+
+#[test]
+fn as_root_another_users_flood_of_the_address_holds_up_neither_the_launch_nor_the_answer() {
+    let (rig, neighbor) = (Rig::new(), Neighbor::moves_in());
+    let (child, noted, address) = asks(&rig);
+    let mut flood = neighbor.python(&["-c", FLOOD, address.as_str()]).spawn().unwrap();
+    let mut said = BufReader::new(flood.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "under way\n");
+
+    let port = address.port().unwrap();
+    let led = send(port, &get(address.authority(), address.path()));
+    assert_eq!(status(&led), 303, "{led}");
+    let provider = led.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap().to_owned();
+    let back = granted(&provider);
+    let answer = send(port, &get(back.authority(), &format!("/callback?{}", back.query().unwrap())));
+    assert_eq!(status(&answer), 200, "{answer}");
+    let run = Run::of(child.wait_with_output().unwrap()).exits(0);
+    std::fs::remove_file(&noted).unwrap();
+    assert_eq!((rig.only()["state"].clone(), rig.counted("token_issued")), ("active".into(), 1));
+
+    // They were refused, which was told once.
+    drop(flood.stdin.take());
+    let mut answered = String::new();
+    said.read_to_string(&mut answered).unwrap();
+    assert!(flood.wait().unwrap().success());
+    let answered: Value = serde_json::from_str(&answered).unwrap();
+    assert!(answered["403"].as_u64().unwrap() >= 200, "{answered}");
+    // Those whom the end of the command left without an answer.
+    let others = answered.as_object().unwrap().keys().filter(|status| *status != "403");
+    assert!(others.clone().all(|status| status == "503"), "{answered}");
+    assert_eq!(run.err.matches("another user of this machine").count(), 1, "{}", run.err);
 }
