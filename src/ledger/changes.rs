@@ -30,6 +30,10 @@ impl Ledger {
         let done = self.transaction("commit", |tx| {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
+                if let Err(damaged) = records::refuse_damaged_counters(&change.record) {
+                    kept.push(Err(damaged));
+                    continue;
+                }
                 match records::apply(tx, change, &context)? {
                     true => {
                         let memos = match (&change.ends, &ours) {
