@@ -41,7 +41,10 @@ impl Config {
         let own = defaults(FILE.iter()).merged_under(document.own);
         let mut settling = ProfileValidator::new(&name, folder, 1, &own);
         FILE.iter().for_each(|setting| settling.apply(setting, &mut config));
-        if config.ledger.is_some() && config.vault == VaultKind::Keyring {
+        // Where there is no profile yet, nothing is kept: `config init` says in which vault it will be.
+        let is_settled =
+            !document.profiles.is_empty() || own.get("vault").and_then(OriginEntry::line).is_some();
+        if config.ledger.is_some() && config.vault == VaultKind::Keyring && is_settled {
             settling.refuse("ledger", on_one_machine());
         }
         problems.append(&mut settling.problems);

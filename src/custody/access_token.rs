@@ -57,7 +57,9 @@ impl Custody<'_> {
         {
             let why = match e {
                 // Nobody was waited for, whatever the error says to those who were.
-                Error::Ledger(LedgerError::Busy { .. }) => "another process is writing".to_owned(),
+                Error::Ledger(LedgerError::Busy { .. } | LedgerError::Held { .. }) => {
+                    "another process is writing".to_owned()
+                }
                 other => other.to_string(),
             };
             tracing::warn!("could not note that a token of {} was used: {why}", record.key);

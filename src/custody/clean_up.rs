@@ -39,7 +39,9 @@ impl Custody<'_> {
             return Ok(());
         }
         let _claim = self.claim(key)?;
-        self.settle_refreshes(key).map(drop)
+        let lost = self.settle_refreshes(key)?;
+        lost.iter().for_each(|flow| self.give_back(flow));
+        Ok(())
     }
 
     fn drop_superseded(&mut self, key: &LicenseId) -> Result<()> {

@@ -5,7 +5,6 @@ use super::writer::Custody;
 use crate::error::{ConfigError, Error, Result, VaultError};
 use crate::ledger::Ledger;
 use crate::model::flow::ProfileSecret;
-use crate::model::ids::Generation;
 use crate::model::provider::{ClientAuth, Provider};
 use crate::model::secret::{Sealable, Secret};
 use crate::model::vault_kind::VaultKind;
@@ -61,7 +60,8 @@ pub fn keep_client_secret(
     let item = format!("{}/{profile}/client-secret-{}", ledger.id(), random.name()?);
     let name = client_secret_name(ledger, vault)?;
     let old = ledger.profile_secret(profile, &name)?;
-    let generation = old.map_or_else(Generation::default, |old| old.generation).next();
+    let counted = old.map(|old| old.generation).filter(|it| it.is_sound());
+    let generation = counted.unwrap_or_default().next();
     let seals = SealLabeler::of(ledger, ClientRegistrations::from([(profile.to_owned(), provider.into())]));
     let label = seals.client_secret(profile, generation);
     let place = vault.put_for_this_host(&item, &label, &Sealable::of(&secret.expose()))?;

@@ -105,14 +105,19 @@ impl Custody<'_> {
                 continue;
             }
             let resumed = self.resume(online, flow.clone());
-            if resumed.is_err()
-                && let Err(e) = self.ledger.release(&flow)
-            {
-                tracing::warn!("could not release the unfinished work on {key}: {e}");
+            if resumed.is_err() {
+                self.give_back(&flow);
             }
             recovered.push(resumed?);
         }
         Ok(recovered)
+    }
+
+    /// A flow that was taken over and can't be finished here is again whose it was.
+    pub(super) fn give_back(&mut self, flow: &Flow) {
+        if let Err(e) = self.ledger.release(&flow.id) {
+            tracing::warn!("could not release the unfinished work on {}: {e}", flow.key);
+        }
     }
 
     /// A code on another host is that host's: it alone can open it, and knows whether it was sent. Once it must have lapsed,

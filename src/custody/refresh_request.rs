@@ -81,8 +81,14 @@ impl Custody<'_> {
         self.prepare_vault_write()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
-        let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-        let (_, opener) = self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?;
+        // Where no keyring keeps what opens the answer beside the memo, that is its host's alone, which may be gone for good.
+        let opener = match self.vault.opener() {
+            Some(opener) => opener?,
+            None => {
+                let memo = flow.memo.as_ref().ok_or_else(unknown)?;
+                self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?.1
+            }
+        };
         let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} was lost; sending it once more", flow.key);
         let refused_before = flow.stage == FlowStage::Refused;

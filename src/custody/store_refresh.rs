@@ -59,29 +59,50 @@ impl Custody<'_> {
     }
 
     /// A refresh that a dead process left: stored where its answer is there, closed where a newer grant made it
-    /// pointless; returned where nobody knows whether it was answered.
+    /// pointless; returned where nobody knows whether it was answered. What this host can't open it doesn't take over.
     fn settle(&mut self, flow: Flow) -> Result<Option<Flow>> {
-        let key = flow.key.clone();
+        let left = self.left_tokens(&flow)?;
         if !self.ledger.take_over(&flow)? {
             return Ok(None);
         }
-        let stored = match &flow.stage {
+        let settled = self.settle_taken(&flow, left);
+        if settled.is_err() {
+            self.give_back(&flow);
+        }
+        Ok(settled?.then_some(flow))
+    }
+
+    /// Whether the answer to a refresh that was taken over is lost.
+    fn settle_taken(&mut self, flow: &Flow, left: Option<(TokensToStore, Granted)>) -> Result<bool> {
+        if let Some((tokens, granted)) = left {
+            self.commit_refresh(flow, None, &tokens, &granted)?;
+            return Ok(false);
+        }
+        if self.record(&flow.key)?.record.generation != flow.base {
+            self.close_lost(flow)?;
+            return Ok(false);
+        }
+        Ok(true)
+    }
+
+    /// The tokens that a dead process's refresh brought, where they are known.
+    fn left_tokens(&self, flow: &Flow) -> Result<Option<(TokensToStore, Granted)>> {
+        let key = &flow.key;
+        Ok(match &flow.stage {
             FlowStage::Answered(sealed) => {
-                let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-                let (_, opener) = self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?;
-                let (content, label) = opener.open_labeled(sealed, &self.seals.row_of_answer(&flow))?;
-                let granted = Granted::from_sealable(&content, &key)?;
+                let (content, label) = self.open_answer(flow, sealed)?;
+                let granted = Granted::from_sealable(&content, key)?;
                 let sealed = label.map(|label| (sealed.clone(), label));
-                Some((self.tokens_of_refresh(&flow, content, sealed)?, granted))
+                Some((self.tokens_of_refresh(flow, content, sealed)?, granted))
             }
             // Killed between vault and ledger: the item is there, under the name that this refresh alone has.
             _ if self.vault.kind() == VaultKind::Keyring => {
-                let place = SecretPlace::Item(self.item_of_answer(&flow.key, flow.base, &flow.id));
+                let place = SecretPlace::Item(self.item_of_answer(key, flow.base, &flow.id));
                 let (profile, base) = (&flow.profile, flow.base.next());
-                let row = self.seals.row_of_tokens(profile, &key, SecretRole::Live, base, flow.old.memo);
+                let row = self.seals.row_of_tokens(profile, key, SecretRole::Live, base, flow.old.memo);
                 match self.vault.get(&place, &row) {
                     Ok(content) => {
-                        let granted = Granted::from_sealable(&content, &key)?;
+                        let granted = Granted::from_sealable(&content, key)?;
                         Some((Self::tokens_in(place, content), granted))
                     }
                     Err(Error::Vault(VaultError::Gone { .. })) => None,
@@ -89,17 +110,21 @@ impl Custody<'_> {
                 }
             }
             _ => None,
-        };
-        if let Some((tokens, granted)) = stored {
-            self.commit_refresh(&flow, None, &tokens, &granted)?;
-            return Ok(None);
+        })
+    }
+
+    /// The memo of a refresh is its host's alone; the answer is everybody's who may read the tokens.
+    fn open_answer(&self, flow: &Flow, sealed: &SealedBytes) -> Result<(Sealable, Option<SealLabel>)> {
+        let row = self.seals.row_of_answer(flow);
+        let memo = flow.memo.as_ref().ok_or_else(unknown)?;
+        match self.vault.reopen_memo(memo, &self.seals.row_of_verifier(flow)) {
+            Ok((_, opener)) => opener.open_labeled(sealed, &row),
+            Err(e) if self.vault.kind() == VaultKind::Keyring => Err(e),
+            Err(_) => {
+                let row = self.seals.or_of_any_host(row, &flow.profile, &flow.key);
+                self.vault.get_labeled(&SecretPlace::Blob(sealed.clone()), &row)
+            }
         }
-        let standing = self.record(&key)?;
-        if standing.record.generation != flow.base {
-            self.close_lost(&flow)?;
-            return Ok(None);
-        }
-        Ok(Some(flow))
     }
 
     /// What dead processes left of a license's refreshes is finished where it can be; returned are those whose answers are
@@ -107,7 +132,13 @@ impl Custody<'_> {
     pub(super) fn settle_refreshes(&mut self, key: &LicenseId) -> Result<Vec<Flow>> {
         let mut lost = Vec::new();
         for flow in self.abandoned_refreshes(key)? {
-            lost.extend(self.settle(flow)?);
+            match self.settle(flow) {
+                Ok(left) => lost.extend(left),
+                Err(e) => {
+                    lost.iter().for_each(|flow| self.give_back(flow));
+                    return Err(e);
+                }
+            }
         }
         Ok(lost)
     }

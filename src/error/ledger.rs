@@ -43,12 +43,14 @@ pub enum LedgerError {
     Busy { path: String, seconds: u64 },
     /// Another session of the server kept it locked for too long.
     #[error(
-        "the ledger {place} stayed busy for {seconds} seconds: a session of the role {role} holds it (server process {process})"
+        "the ledger {place} stayed busy for {seconds} seconds: a session{} holds it (server process {process})",
+        of_the_role(role.as_deref())
     )]
     Held {
         place: String,
         seconds: u64,
-        role: String,
+        /// `None` where this role may not see that.
+        role: Option<String>,
         /// The server's process for it.
         process: String,
     },
@@ -105,6 +107,9 @@ pub enum LedgerError {
     ServerFailed { what: &'static str, reason: String },
     #[error("another process changed {license} in the meantime")]
     Changed { license: String },
+    /// Somebody wrote a count by hand that no host has counted to, and from which none can count on.
+    #[error("a counter of {license} in the ledger is damaged: no host counted that far")]
+    DamagedCounter { license: String },
     #[error("a secret was changed in the meantime")]
     SecretMoved,
     #[error("the secrets were moved to the {moved} vault while this command was using the {kind} vault")]
@@ -134,6 +139,10 @@ pub enum LedgerError {
     MayBeSpent { license: String },
     #[error("{license} was refreshed, but its new tokens can't be stored yet: {reason}")]
     NotRefreshed { license: String, reason: String },
+}
+
+fn of_the_role(role: Option<&str>) -> String {
+    role.map_or_else(String::new, |role| format!(" of the role {role}"))
 }
 
 impl LedgerError {
@@ -193,6 +202,7 @@ impl LedgerError {
             Self::ServerFailed { .. } => "Check the server's log and its free disk space, then run the command again.",
             Self::Io { .. } => "Check the disk's space and health, then run the command again.",
             Self::Changed { .. } => "Check its state (biotrack-auth status), then run the command again if it's still needed.",
+            Self::DamagedCounter { .. } => "To repair it: biotrack-auth doctor --fix",
             Self::SecretMoved => "Run the command again when the other process has finished.",
             Self::OtherVault { moved, .. } => {
                 return Some(format!("Run the command again. If it fails in the same way: biotrack-auth config vault {moved}"));

@@ -174,18 +174,32 @@ impl Ledger {
     pub fn take_over(&mut self, flow: &Flow) -> Result<bool> {
         let ours = self.mark()?.owner();
         let theirs = flow.owner.clone();
-        self.transaction("take over the request", |tx| {
+        let taken = self.transaction("take over the request", |tx| {
             journal::take_over(tx, &flow.id, theirs.as_ref(), &ours)
-        })
+        })?;
+        if let Some(theirs) = theirs.filter(|_| taken) {
+            self.taken.insert(flow.id.clone(), theirs);
+        }
+        Ok(taken)
     }
 
-    /// Leaves a flow that was taken over to the next process, as if it hadn't been.
-    pub fn release(&mut self, flow: &Flow) -> Result<()> {
+    /// Leaves a flow that was taken over as it was found, to whoever can finish it: the mark of a host that couldn't would keep
+    /// out the one whose answer it is. Nothing is done where it's closed, or wasn't taken over.
+    pub fn release(&mut self, flow: &FlowId) -> Result<()> {
+        let Some(theirs) = self.taken.get(flow).cloned() else { return Ok(()) };
         let ours = self.mark()?.owner();
-        let Some(theirs) = flow.owner.clone() else { return Ok(()) };
-        self.transaction("leave the request", |tx| {
-            journal::take_over(tx, &flow.id, Some(&ours), &theirs).map(drop)
-        })
+        self.relaxed(|tx| journal::take_over(tx, flow, Some(&ours), &theirs).map(drop))?;
+        self.taken.remove(flow);
+        Ok(())
+    }
+
+    /// The same for all that this process has taken over and not finished, before it ends.
+    pub(super) fn release_all_taken(&mut self) {
+        for flow in self.taken.keys().cloned().collect::<Vec<_>>() {
+            if let Err(e) = self.release(&flow) {
+                tracing::info!("could not leave a request to the process that can finish it: {e}");
+            }
+        }
     }
 
     /// Notes what this process's own spool keeps of a flow of its own, now that the ledger can be written again.

@@ -27,9 +27,13 @@ impl Ledger {
             true => Some(self.mark()?.owner()),
             false => None,
         };
-        self.transaction("commit", |tx| {
+        let done = self.transaction("commit", |tx| {
             let mut kept = Vec::with_capacity(changes.len());
             for change in changes {
+                if let Err(damaged) = records::refuse_damaged_counters(&change.record) {
+                    kept.push(Err(damaged));
+                    continue;
+                }
                 match records::apply(tx, change, &context)? {
                     true => {
                         let memos = match (&change.ends, &ours) {
@@ -42,7 +46,11 @@ impl Ledger {
                 }
             }
             Ok(kept)
-        })
+        })?;
+        for (change, _) in changes.iter().zip(&done).filter(|(_, kept)| kept.is_ok()) {
+            change.ends.iter().filter_map(FlowEnd::flow).for_each(|flow| drop(self.taken.remove(flow)));
+        }
+        Ok(done)
     }
 
     /// Commits changes that belong together, one synced commit: all of them, or none where others have written any record

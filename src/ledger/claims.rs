@@ -44,7 +44,13 @@ impl Ledger {
         };
         if let LedgerEngine::Postgres(session) = &self.engine {
             let number = number(issuer, client, key);
-            let (_lock, waited) = ServerLock::take(session, number, wait)?.ok_or_else(busy)?;
+            let taken = ServerLock::take(session, number, wait)?;
+            let (_lock, waited) = taken.ok_or_else(|| match (busy(), session.lock_holder()) {
+                (Error::Busy { license, why }, Some(holder)) => {
+                    Error::Busy { license, why: format!("{why} ({holder})") }
+                }
+                (busy, _) => busy,
+            })?;
             return Ok(Claim { waited, _lock: Lock::Server { _lock } });
         }
         let folder = self.paths.claims(keyring);

@@ -13,8 +13,11 @@ use crate::system::WatchedStep;
 use std::path::Path;
 
 impl Ledger {
-    /// Lets go of a flow of ours that stays open, before this process ends.
+    /// Lets go of a flow of ours that stays open, before this process ends; one that was taken over is again whose it was.
     pub fn release_own(&mut self, flow: &FlowId) -> Result<()> {
+        if self.taken.contains_key(flow) {
+            return self.release(flow);
+        }
         let ours = self.mark()?.owner();
         self.relaxed(|tx| journal::release_own(tx, flow, &ours))
     }

@@ -21,7 +21,7 @@ pub struct PruneSummary {
 impl Ledger {
     /// The last lines of a license's history, oldest first.
     pub fn last_lines(&self, profile: &str, key: &LicenseId, most: u32) -> Result<Vec<HistoryLine>> {
-        let read = self.engine.db().rows(
+        let read = self.engine.db().readable_rows(
             "SELECT at, event, host, detail FROM history
              WHERE profile = ?1 AND ubi = ?2 AND license = ?3 ORDER BY seq DESC LIMIT ?4",
             values![profile, key.ubi.as_str(), key.license.as_str(), most],

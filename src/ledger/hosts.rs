@@ -1,7 +1,7 @@
 //! The hosts that take answers for others: each lists itself, and whoever makes a hand-off seals its verifier to them, too.
 
 use super::cells::instant;
-use super::engine::values;
+use super::engine::{DbError, SqlRow, values};
 use super::store::Ledger;
 use crate::error::Result;
 use jiff::Timestamp;
@@ -18,6 +18,18 @@ pub struct ListeningHost {
     pub name: String,
     pub since: Timestamp,
     pub listened: Timestamp,
+}
+
+/// Asks for the hosts.
+pub(super) const HOSTS: &str = "SELECT recipient, name, since, listened FROM host";
+
+pub(super) fn host(row: &SqlRow<'_>) -> Result<ListeningHost, DbError> {
+    Ok(ListeningHost {
+        recipient: row.get(0)?,
+        name: row.get(1)?,
+        since: instant(row, 2)?,
+        listened: instant(row, 3)?,
+    })
 }
 
 impl Ledger {
@@ -47,19 +59,9 @@ impl Ledger {
 
     /// The hosts that listen, by what was heard of them, the latest first.
     pub fn listening_hosts(&self, now: Timestamp) -> Result<Vec<ListeningHost>> {
-        let read = self.engine.db().rows(
-            "SELECT recipient, name, since, listened FROM host WHERE listened >= ?1
-             ORDER BY listened DESC, recipient LIMIT ?2",
-            values![now.as_second() - LISTENS_ON, MOST],
-            |row| {
-                Ok(ListeningHost {
-                    recipient: row.get(0)?,
-                    name: row.get(1)?,
-                    since: instant(row, 2)?,
-                    listened: instant(row, 3)?,
-                })
-            },
-        );
+        let latest = format!("{HOSTS} WHERE listened >= ?1 ORDER BY listened DESC, recipient LIMIT ?2");
+        let since = now.as_second() - LISTENS_ON;
+        let read = self.engine.db().readable_rows(&latest, values![since, MOST], host);
         read.map_err(|e| self.fault("read which hosts listen", e))
     }
 }

@@ -55,6 +55,10 @@ impl Ledger {
                     outcomes.push(Err(Error::busy(license, holder)));
                     continue;
                 }
+                if let Err(damaged) = records::refuse_damaged_counters(&intent.change.record) {
+                    outcomes.push(Err(damaged));
+                    continue;
+                }
                 match records::apply(tx, &intent.change, &context)? {
                     true => {
                         let mut replaced = Vec::new();
@@ -98,6 +102,9 @@ impl Ledger {
             let is_there = found.iter().any(|it| it.id == read.id && it.place == read.place);
             if !is_there || records::generation(tx, &flow.profile, &flow.key)? != Some(flow.base) {
                 return Err(changed(&flow.key).into());
+            }
+            if !flow.base.is_sound() {
+                return Err(records::damaged_counter(&flow.key).into());
             }
             journal::insert(tx, &flow, None)
         })?;

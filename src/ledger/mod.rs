@@ -43,6 +43,7 @@ mod store;
 mod table_copy;
 mod trust;
 mod turn_locks;
+mod unreadable;
 mod write_context;
 
 pub use changes::CommitReceipt;
@@ -69,3 +70,4 @@ pub use spool::notes;
 pub use spool::{Spool, SpooledFlow};
 pub use store::Ledger;
 pub use turn_locks::TurnLock;
+pub use unreadable::{DamagedCounter, UnreadableRow};

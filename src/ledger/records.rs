@@ -103,6 +103,7 @@ pub(super) fn touch(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<(), Db
 /// `false`, and nothing is written, where someone else has written the record since it was read.
 pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -> Result<bool, DbError> {
     let record = &change.record;
+    refuse_damaged_counters(record)?;
     if !put(tx, record)? {
         return Ok(false);
     }
@@ -116,6 +117,21 @@ pub(super) fn apply(tx: Db<'_>, change: &RecordCommit, context: &WriteContext) -
     let live = if is_live { record.generation.0 } else { 0 };
     context.written.borrow_mut().changes(&record.profile, &record.key, record.generation.0, live);
     Ok(true)
+}
+
+/// Refuses to count on where no host has counted to: what comes of it couldn't be stored.
+///
+/// # Errors
+/// [`LedgerError::DamagedCounter`].
+pub(super) fn refuse_damaged_counters(record: &Authorization) -> Result<(), Error> {
+    match record.generation.is_sound() && Generation(record.revision.0).is_sound() {
+        true => Ok(()),
+        false => Err(damaged_counter(&record.key)),
+    }
+}
+
+pub(super) fn damaged_counter(key: &LicenseId) -> Error {
+    LedgerError::DamagedCounter { license: key.license.to_string() }.into()
 }
 
 pub(super) fn generation(tx: Db<'_>, profile: &str, key: &LicenseId) -> Result<Option<Generation>, DbError> {

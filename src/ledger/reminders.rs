@@ -1,7 +1,7 @@
 //! What was reminded of, and which hooks wait.
 
 use super::cells::key;
-use super::engine::{unexpected_value, values};
+use super::engine::{DbError, SqlRow, unexpected_value, values};
 use super::store::Ledger;
 use crate::error::{ErrorCode, Result};
 use crate::model::blind_spot::CLOCK_TOLERANCE;
@@ -40,6 +40,23 @@ pub enum EventGrant {
     Before(i64),
 }
 
+/// Asks for the events whose hooks wait.
+pub(super) const QUEUED: &str =
+    "SELECT history.seq, history.at, ubi, license, occasion, detail, event, failure
+     FROM hook_queue JOIN history USING (seq)";
+
+pub(super) fn queued(row: &SqlRow<'_>) -> Result<QueuedHook, DbError> {
+    Ok(QueuedHook {
+        seq: row.get(0)?,
+        at: row.get::<&str>(1)?.parse().map_err(|e| unexpected_value(1, e))?,
+        key: key(row, 2)?,
+        occasion: HookEventKind::of(row.get(4)?).ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
+        detail: row.get(5)?,
+        event: row.get(6)?,
+        failure: row.get::<Option<&str>>(7)?.and_then(ErrorCode::of),
+    })
+}
+
 impl Ledger {
     /// Which occasions the configuration has hooks for: their events are queued from now on.
     pub fn want_hooks(&mut self, occasions: impl IntoIterator<Item = HookEventKind>) {
@@ -48,24 +65,8 @@ impl Ledger {
 
     /// The events whose hooks wait, oldest first.
     pub fn waiting_hooks(&self, profile: &str) -> Result<Vec<QueuedHook>> {
-        let read = self.engine.db().rows(
-            "SELECT history.seq, history.at, ubi, license, occasion, detail, event, failure
-             FROM hook_queue
-             JOIN history USING (seq) WHERE hook_queue.profile = ?1 ORDER BY seq",
-            values![profile],
-            |row| {
-                Ok(QueuedHook {
-                    seq: row.get(0)?,
-                    at: row.get::<&str>(1)?.parse().map_err(|e| unexpected_value(1, e))?,
-                    key: key(row, 2)?,
-                    occasion: HookEventKind::of(row.get(4)?)
-                        .ok_or_else(|| unexpected_value(4, "an unknown occasion"))?,
-                    detail: row.get(5)?,
-                    event: row.get(6)?,
-                    failure: row.get::<Option<&str>>(7)?.and_then(ErrorCode::of),
-                })
-            },
-        );
+        let of_the_profile = format!("{QUEUED} WHERE hook_queue.profile = ?1 ORDER BY seq");
+        let read = self.engine.db().readable_rows(&of_the_profile, values![profile], queued);
         read.map_err(|e| self.fault("read the hooks", e))
     }
 
@@ -104,7 +105,7 @@ impl Ledger {
         expires: Timestamp,
         now: Timestamp,
     ) -> Result<BTreeSet<u32>> {
-        let read = self.engine.db().rows(
+        let read = self.engine.db().readable_rows(
             "SELECT days FROM reminded WHERE profile = ?1 AND ubi = ?2 AND license = ?3 AND expires_at = ?4 AND at <= ?5",
             values![
                 profile,

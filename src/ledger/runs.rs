@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use std::collections::HashSet;
 
 /// What a run has to do for a license, as it's written and read.
-const ITEM: &str =
+pub(super) const ITEM: &str =
     "place, ubi, license, username, purpose, name, ocm_license, contact, tags, base, why, progress";
 
 #[derive(Debug)]
@@ -128,11 +128,14 @@ fn newest_left(db: Db<'_>, profile: &str, living: &Liveness) -> Result<Option<Un
 }
 
 fn runs(tx: Db<'_>, profile: &str) -> Result<Vec<(i64, FlowOwner, Timestamp)>, DbError> {
-    tx.rows(
-        "SELECT seq, owner_mark, owner_label, started FROM run WHERE profile = ?1 ORDER BY seq",
-        values![profile],
-        |row| Ok((row.get(0)?, FlowOwner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?)),
-    )
+    tx.readable_rows(&format!("{RUNS} WHERE profile = ?1 ORDER BY seq"), values![profile], run)
+}
+
+/// Asks for the runs.
+pub(super) const RUNS: &str = "SELECT seq, owner_mark, owner_label, started FROM run";
+
+pub(super) fn run(row: &SqlRow<'_>) -> Result<(i64, FlowOwner, Timestamp), DbError> {
+    Ok((row.get(0)?, FlowOwner { mark: row.get(1)?, label: row.get(2)? }, instant(row, 3)?))
 }
 
 fn insert(tx: Db<'_>, run: i64, at: usize, item: &PlannedLicense) -> Result<(), DbError> {
@@ -165,10 +168,11 @@ fn drop_item(tx: Db<'_>, run: i64, at: usize) -> Result<(), DbError> {
 }
 
 fn items_of(tx: Db<'_>, run: i64) -> Result<Vec<(usize, PlannedLicense, Progress)>, DbError> {
-    tx.rows(&format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place"), values![run], item)
+    let of_the_run = format!("SELECT {ITEM} FROM run_item WHERE run = ?1 ORDER BY place");
+    tx.readable_rows(&of_the_run, values![run], item)
 }
 
-fn item(row: &SqlRow<'_>) -> Result<(usize, PlannedLicense, Progress), DbError> {
+pub(super) fn item(row: &SqlRow<'_>) -> Result<(usize, PlannedLicense, Progress), DbError> {
     let planned = PlannedLicense {
         key: key(row, 1)?,
         username: Username::parse(row.get(3)?).map_err(|e| unexpected_value(3, e))?,

@@ -24,7 +24,7 @@ macro_rules! step {
 }
 
 /// The steps in their order: the first makes schema 1. On a server the ledger began with schema 7, whose script makes it whole.
-pub(super) const STEPS: [SchemaStep; 15] = [
+pub(super) const STEPS: [SchemaStep; 16] = [
     step!("001", sqlite),
     step!("002", sqlite),
     step!("003", sqlite),
@@ -40,6 +40,7 @@ pub(super) const STEPS: [SchemaStep; 15] = [
     step!("013", sqlite, postgres),
     step!("014", sqlite, postgres),
     step!("015", sqlite, postgres),
+    step!("016", sqlite, postgres),
 ];
 
 /// The newest schema that this program knows, and the only one that it works with.

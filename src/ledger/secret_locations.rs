@@ -115,7 +115,8 @@ impl Ledger {
         self.transaction("keep the secret", |tx| {
             is_the_vault(tx, [place.vault()])?;
             let old = profile_secret(tx, profile, name)?;
-            if old.as_ref().is_some_and(|old| old.generation >= generation) {
+            // One that no host has counted to is what this takes the place of.
+            if old.as_ref().is_some_and(|old| old.generation.is_sound() && old.generation >= generation) {
                 return Err(LedgerError::SecretMoved.into());
             }
             tx.execute(

@@ -9,13 +9,13 @@ use super::{doubts, export_notes, history_chain, rollback};
 use crate::error::{Error, LedgerError, Result, first_few};
 use crate::model::flow::{Flow, FlowOwner};
 use crate::model::history::LedgerEventKind;
-use crate::model::ids::{Generation, LicenseId};
+use crate::model::ids::{FlowId, Generation, LicenseId};
 use crate::model::reminder::HookEventKind;
 use crate::model::server::LedgerPlace;
 use crate::system::{Clock, Env, Invoker, Paths, Random, StepObserver, WatchedStep, files};
 use jiff::Timestamp;
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub struct Ledger {
     written: Rc<RefCell<WrittenRows>>,
     /// The connection by which that was seen.
     connection: u64,
+    /// Flows that others left and this process took over, with whose they were.
+    pub(super) taken: HashMap<FlowId, FlowOwner>,
 }
 
 impl Ledger {
@@ -177,6 +179,7 @@ impl Ledger {
             newest_live: NewestGenerations::new(),
             written: Rc::default(),
             connection: 0,
+            taken: HashMap::new(),
         }
     }
 
@@ -416,7 +419,11 @@ impl Ledger {
 impl Drop for Ledger {
     fn drop(&mut self) {
         // Where others still take this process for one that lives, or it leaves something that this host alone can finish,
-        // its mark stays: by its lock, which goes, this host knows better.
+        // its mark stays: by its lock, which goes, this host knows better. What it took over and didn't finish is no such thing:
+        // another host may be the one that can.
+        if self.is_shared() {
+            self.release_all_taken();
+        }
         let Some(mark) = &mut self.mark else { return };
         let LedgerEngine::Postgres(session) = &self.engine else { return };
         let exports =

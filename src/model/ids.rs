@@ -136,9 +136,17 @@ impl fmt::Display for LicenseId {
 pub struct Generation(pub i64);
 
 impl Generation {
+    /// No host counts so far, and none reaches the limit that a server's tables set from here.
+    pub const MOST: i64 = (1 << 48) - (1 << 20);
+
     /// The one after it.
     pub fn next(self) -> Self {
-        Self(self.0 + 1)
+        Self(self.0.saturating_add(1))
+    }
+
+    /// Whether hosts have counted to it, and it isn't what somebody wrote there by hand.
+    pub fn is_sound(self) -> bool {
+        (0..=Self::MOST).contains(&self.0)
     }
 }
 

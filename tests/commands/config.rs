@@ -320,6 +320,19 @@ mod set_secret {
     }
 
     #[test]
+    fn in_a_file_one_whose_number_no_host_counted_to_is_replaced() {
+        let rig = rig();
+        rig.with(Person::piping("s3cret\n")).run("config set-secret").exits(0);
+        for number in [i64::MAX, 1 << 62, -5] {
+            rig.world().ledger().execute("UPDATE profile_secret SET generation = ?1", [number]).unwrap();
+            rig.with(Person::piping("another\n")).run("config set-secret").exits(0);
+            let read = "SELECT generation FROM profile_secret";
+            let counted: i64 = rig.world().ledger().query_row(read, [], |row| row.get(0)).unwrap();
+            assert_eq!(counted, 1);
+        }
+    }
+
+    #[test]
     fn from_a_person_without_being_shown() {
         let person = Person::answering(&[("Client secret of ny", "s3cret")]);
         snapshot!(rig().with(person).run("config set-secret"));

@@ -325,3 +325,78 @@ fn without_a_client_secret_or_a_folder_for_the_ledger_something_is_wrong() {
     let told = rig.run("doctor").exits(1).out;
     assert!(told.contains("✗ vault        no client secret is stored yet"), "{told}");
 }
+
+/// A row of the hooks' queue of which the history says nothing that can be read, one of each other queue, and a counter that no host
+/// counted to.
+const BY_HAND: &str = "
+    INSERT INTO history (seq, at, profile, ubi, license, event, user, host, detail, hash)
+        VALUES (900, '10000-01-01T00:00:00Z', 'local-sandbox', '', '', 'granted', 'u', 'h', 'd', x'00');
+    INSERT INTO hook_queue (seq, profile, occasion) VALUES (900, 'local-sandbox', 'granted');
+    INSERT INTO run VALUES (70, 'local-sandbox', 9223372036854775807, 'x', 'x'), (71, 'local-sandbox', 1, 'x', 'x');
+    INSERT INTO run_item (run, place, ubi, license, username, purpose, tags, base, why, progress)
+        VALUES (71, 3, '', '', '', 'nonsense', '', 1, '', 'waiting');
+    INSERT INTO host VALUES ('age1x', 'x', 9223372036854775807, 9223372036854775807);
+    INSERT INTO reminded VALUES ('local-sandbox', '604001', 'L-1', 1, -1, 1);";
+
+#[test]
+fn in_a_file_rows_that_nobody_can_read_stop_nobody_and_are_named_and_removed() {
+    let rig = granted();
+    rig.adds_to_profile("[hooks]\ngranted = \"true\"");
+    tamper(&rig, BY_HAND);
+    for line in ["remind", "renew L-1 --browser scripted", "status", "renew --resume"] {
+        let done = rig.run(line);
+        assert!(!done.err.contains("can't read"), "{line}: {}", done.err);
+    }
+    rig.run("remind").exits(0);
+    let found = problems(&rig);
+    for what in [
+        "the waiting hook of history entry 900",
+        "run 70 over",
+        "license 3 of run 71",
+        "host age1x",
+        "1 notes",
+    ] {
+        let of_it = found.iter().find(|it| it.contains(what)).unwrap_or_else(|| panic!("{what}: {found:#?}"));
+        assert!(of_it.contains("can't be read") && of_it.ends_with("biotrack-auth doctor --fix"), "{of_it}");
+    }
+    let fixed = rig.run("doctor --fix").out;
+    assert!(fixed.contains("removed 5 rows that can't be read, repaired 0 damaged counters"), "{fixed}");
+    assert!(!problems(&rig).iter().any(|it| it.contains("can't be read")));
+}
+
+#[test]
+fn in_a_file_a_counter_that_no_host_counted_to_is_refused_before_anybody_is_asked_and_repaired() {
+    for set in [
+        "UPDATE authorization SET generation = 4611686018427387904",
+        "UPDATE authorization SET generation = 9223372036854775807",
+        "UPDATE authorization SET revision = 9223372036854775807",
+        "INSERT INTO removed_record VALUES ('local-sandbox', '604001', 'L-2', 9223372036854775807)",
+    ] {
+        let rig = granted();
+        tamper(&rig, set);
+        let (line, license) = match set.contains("removed_record") {
+            true => (
+                "register --ubi 604001 --license L-2 --username ann@hudson.example --browser scripted",
+                "L-2",
+            ),
+            false => ("renew L-1 --browser scripted", "L-1"),
+        };
+        let asked = rig.opened().len();
+        let refused = rig.run(line).exits(7).err;
+        assert!(
+            refused.contains(&format!("a counter of {license} in the ledger is damaged")),
+            "{set}: {refused}"
+        );
+        assert_eq!(rig.opened().len(), asked, "{set}");
+        rig.run("status").exits(0);
+        let found = problems(&rig);
+        assert!(
+            found.iter().any(|it| it.contains(&format!("{license} (local-sandbox)"))),
+            "{set}: {found:#?}"
+        );
+        let fixed = rig.run("doctor --fix").out;
+        assert!(fixed.contains("repaired 1 damaged counter"), "{set}: {fixed}");
+        rig.run(line).exits(0);
+        assert!(!problems(&rig).iter().any(|it| it.contains("counter")), "{set}");
+    }
+}

@@ -72,6 +72,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         Some(config) => settled_vault(config, args.vault)?,
         None => None,
     };
+    let asked = vault_asked(args, existing.as_ref())?;
     // Before a person has typed anything in vain.
     files::check_usable_folder(&env.paths.data).map_err(|e| LedgerError::Open {
         path: env.paths.ledger().display().to_string(),
@@ -84,7 +85,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let first = match settled {
         None if attended => {
             try_place_of(existing.as_ref(), env)?;
-            Some(vaults::choose(env, args.vault)?)
+            Some(vaults::choose(env, asked)?)
         }
         _ => None,
     };
@@ -97,7 +98,7 @@ pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
         try_place_of(existing.as_ref(), env)?;
     }
     let choice = match settled {
-        None if first.is_none() => Some(vaults::choose(env, args.vault)?),
+        None if first.is_none() => Some(vaults::choose(env, asked)?),
         _ => first,
     };
     let kind = choice.as_ref().map(|choice| choice.kind).or(settled).unwrap_or(VaultKind::Keyring);
@@ -143,6 +144,19 @@ fn try_place_of(existing: Option<&Config>, env: &Env) -> Result<()> {
     match place {
         None | Some(LedgerPlace::File) => try_place(&env.paths),
         Some(_) => Ok(()),
+    }
+}
+
+/// The vault that is asked for. A ledger on a server leaves no choice.
+fn vault_asked(args: &Args, existing: Option<&Config>) -> Result<Option<VaultKind>> {
+    let is_on_a_server = existing.is_some_and(|config| config.ledger.is_some());
+    match args.vault {
+        Some(VaultKind::Keyring) if is_on_a_server => Err(Error::Usage {
+            what: "the ledger is on a server and needs the sealed vault, because a keyring works on one machine only".into(),
+            hint: "Use --vault sealed.".into(),
+        }),
+        None if is_on_a_server => Ok(Some(VaultKind::Sealed)),
+        asked => Ok(asked),
     }
 }
 

@@ -16,6 +16,9 @@ const LEAST_ROOM: u64 = 16 * 1024 * 1024;
 /// No longer is looked at the whole file.
 const LONGEST: Duration = Duration::from_secs(20);
 
+/// So many of a kind are named.
+const NAMED: usize = 10;
+
 impl Examination<'_, '_> {
     pub(super) fn ledger(&mut self) {
         self.files();
@@ -130,6 +133,7 @@ impl Examination<'_, '_> {
                 "Run any command that writes: it records this for all hosts, and prints what to do.",
             );
         }
+        self.made_by_hand(ledger)?;
         self.listening_hosts(ledger)?;
         self.blind_spots(ledger)?;
         self.lost_grants(ledger)?;
@@ -169,6 +173,47 @@ impl Examination<'_, '_> {
                     "To find the break: biotrack-auth history verify. Keep the file, and compare it with a backup.",
                 );
             }
+        }
+        Ok(())
+    }
+
+    /// What somebody put there by hand that no program can use: commands leave it out, or refuse to count on from it.
+    fn made_by_hand(&mut self, ledger: &Ledger) -> Result<(), Error> {
+        let unread = match ledger.unreadable_rows() {
+            // A reader sees no queue.
+            Err(Error::Ledger(LedgerError::Refused { .. })) => Vec::new(),
+            unread => unread?,
+        };
+        let damaged = ledger.damaged_counters()?;
+        if unread.is_empty() && damaged.is_empty() {
+            return Ok(());
+        }
+        if self.fix {
+            let mended = ledger_of(self.call.env)
+                .and_then(|mut ledger| Ok((ledger.remove_unreadable_rows()?, ledger.mend_counters()?)));
+            match mended {
+                Ok((removed, counters)) => {
+                    let rows = counted(removed, "row that can't be read", "rows that can't be read");
+                    let counters = counted(counters, "damaged counter", "damaged counters");
+                    self.fixed("ledger", format!("removed {rows}, repaired {counters}"));
+                }
+                Err(e) => self.failed("ledger", &e),
+            }
+            return Ok(());
+        }
+        for row in unread.iter().take(NAMED) {
+            let found = format!("{} can't be read, and is left out: {}", row.what, row.why);
+            self.problem("ledger", clean(&found), "To remove it: biotrack-auth doctor --fix");
+        }
+        if unread.len() > NAMED {
+            let found = counted(unread.len() - NAMED, "more row can't be read", "more rows can't be read");
+            self.problem("ledger", found, "To remove them: biotrack-auth doctor --fix");
+        }
+        if !damaged.is_empty() {
+            let whose: Vec<_> =
+                damaged.iter().map(|it| format!("{} ({})", it.key.license, it.profile)).collect();
+            let found = format!("the counters of these licenses are damaged: {}", first_few(&whose, NAMED));
+            self.problem("ledger", clean(&found), "To repair them: biotrack-auth doctor --fix");
         }
         Ok(())
     }

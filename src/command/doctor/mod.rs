@@ -26,7 +26,8 @@ Examples:
   biotrack-auth doctor --json
   biotrack-auth doctor --fix                # migrate an older ledger, and clean up leftovers")]
 pub struct Args {
-    /// Fix an older ledger, leftovers of dead processes, vault items without a record, and folder modes
+    /// Fix an older ledger, leftovers of dead processes, vault items without a record, folder modes, and rows of the ledger that can't
+    /// be used
     #[arg(long)]
     fix: bool,
 }

@@ -17,7 +17,6 @@ CREATE FUNCTION append_to_history(
 ) LANGUAGE plpgsql SECURITY DEFINER SET search_path = biotrack_auth, pg_temp AS $$
 DECLARE
     head history_head%ROWTYPE;
-    -- defense: S61 links-name-the-sessions-role
     role TEXT := session_user;
     line TEXT;
 BEGIN
@@ -31,7 +30,6 @@ BEGIN
     SELECT * INTO STRICT head FROM history_head FOR UPDATE;
     seq := head.seq + 1;
     -- A row that somebody put there by hand keeps nobody from writing: it stays for `history verify` to find.
-    -- defense: S61 hand-made-rows-stop-nobody
     WHILE EXISTS (SELECT FROM history AS it WHERE it.seq = append_to_history.seq) LOOP seq := seq + 1; END LOOP;
     line := concat(
         '[', seq, ',', to_json(at), ',', to_json(profile), ',', to_json(ubi), ',', to_json(license), ',', to_json(event), ',',

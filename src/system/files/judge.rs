@@ -69,22 +69,29 @@ pub(super) fn file(
     if facts.kind != FileKind::File {
         return Err("it must be a plain file, not a link: put the file itself there".into());
     }
-    owner(path, facts, user)?;
+    let fits = |facts: &FileFacts| is_closed(facts, user, holds) && can_be_read(facts, user);
+    let remedy = || remedy(path, facts, user, fits);
+    if !user.trusts(facts.owner) {
+        return Err(of_another(facts, &remedy()));
+    }
     // defense: S55 nobody-else-changes-it
     if facts.mode & 0o022 != 0 {
-        return Err(changed_by_others(path, facts, user));
+        return Err(changed_by_others(facts, &remedy()));
     }
     // defense: S30 no-file-open-to-others
     if holds == FileSensitivity::Secret && facts.mode & 0o004 != 0 {
-        let mode = shown(facts);
-        return Err(format!("other users can read it (mode {mode}). {}", closing(path, facts, user)));
+        return Err(format!(
+            "other users can read it (mode {}). {}",
+            shown(facts),
+            closing(facts, user, &remedy())
+        ));
     }
     // defense: S55 no-secret-for-another-group
     if holds == FileSensitivity::Secret && facts.mode & 0o040 != 0 && !user.is_in(facts.group) {
         let (mode, group) = (shown(facts), facts.group);
         return Err(format!(
             "a group that this user isn't in (gid {group}) can read it (mode {mode}). {}",
-            closing(path, facts, user)
+            closing(facts, user, &remedy())
         ));
     }
     // defense: S30 no-second-name
@@ -94,11 +101,27 @@ pub(super) fn file(
     Ok(())
 }
 
+/// Whether nobody but who may changes or reads a file.
+fn is_closed(facts: &FileFacts, user: &ProcessUser, holds: FileSensitivity) -> bool {
+    let is_open = facts.mode & 0o004 != 0 || facts.mode & 0o040 != 0 && !user.is_in(facts.group);
+    user.trusts(facts.owner) && facts.mode & 0o022 == 0 && (holds == FileSensitivity::Settings || !is_open)
+}
+
+/// Whether this user can read it.
+fn can_be_read(facts: &FileFacts, user: &ProcessUser) -> bool {
+    user.number == ROOT
+        || match (facts.owner == user.number, user.groups.contains(&facts.group)) {
+            (true, _) => facts.mode & 0o400 != 0,
+            (_, true) => facts.mode & 0o040 != 0,
+            _ => facts.mode & 0o004 != 0,
+        }
+}
+
 /// What is wrong with whose it is.
 pub(super) fn owner(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
     // defense: S30 no-file-of-another-user
     if !user.trusts(facts.owner) {
-        return Err(of_another(path, facts, user));
+        return Err(of_another(facts, &remedy(path, facts, user, |_| true)));
     }
     Ok(())
 }
@@ -114,13 +137,22 @@ pub(super) fn folder(
     if facts.kind != FileKind::Folder {
         return Err(NO_FOLDER.into());
     }
+    let is_open = |facts: &FileFacts| facts.mode & 0o022 != 0 && facts.mode & STICKY == 0 && !is_read_only;
+    let remedy = || remedy(path, facts, user, |facts| !is_open(facts));
     // defense: S55 no-folder-of-another-user
-    owner(path, facts, user)?;
+    if !user.trusts(facts.owner) {
+        return Err(of_another(facts, &remedy()));
+    }
     // defense: S55 nobody-else-writes-the-folder
-    if facts.mode & 0o022 != 0 && facts.mode & STICKY == 0 && !is_read_only {
-        return Err(changed_by_others(path, facts, user));
+    if is_open(facts) {
+        return Err(changed_by_others(facts, &remedy()));
     }
     Ok(())
+}
+
+/// The same of a folder that the program puts its own files into.
+pub(super) fn own_folder(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
+    folder(path, facts, user, false).map_err(|said| format!("{said}{}", instead(path, facts, user)))
 }
 
 /// What is wrong with a folder that is to be this program's alone, as /tmp never can be.
@@ -136,12 +168,12 @@ pub(super) fn shared_folder(facts: &FileFacts) -> Result<(), String> {
 
 /// What is wrong with a folder that should be closed to all others.
 pub(super) fn closed_folder(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
-    folder(path, facts, user, false)?;
+    own_folder(path, facts, user)?;
     match facts.owner == user.number && facts.mode & 0o077 != 0 {
         true => Err(format!(
-            "it's open to other users (mode {}). {}",
+            "it's open to other users (mode {}). Fix it: {}",
             shown(facts),
-            fix(path, "700", facts, user)
+            command(&["chmod", "700"], path)
         )),
         false => Ok(()),
     }
@@ -158,12 +190,10 @@ pub(super) fn link(facts: &FileFacts, user: &ProcessUser) -> Result<(), String> 
 
 pub(super) const NO_FOLDER: &str = "it must be a folder, not a link or a file: put the folder itself there";
 
-fn of_another(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
+fn of_another(facts: &FileFacts, remedy: &Remedy) -> String {
     format!(
-        "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}{}",
-        facts.owner,
-        command(&["chown", &user.number.to_string()], path),
-        instead(path, facts, user)
+        "it belongs to another user (uid {}), who can change what is in it. Run this as that user; or, if everything in it is yours, have root give it to you: {}",
+        facts.owner, remedy.commands
     )
 }
 
@@ -181,28 +211,54 @@ fn instead(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
     }
 }
 
-fn changed_by_others(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
+fn changed_by_others(facts: &FileFacts, remedy: &Remedy) -> String {
     let who = if facts.mode & 0o002 != 0 { "every user" } else { "its group" };
-    let (fix, instead) = (fix(path, "go-w", facts, user), instead(path, facts, user));
-    format!("{who} can change it (mode {}). {fix}{instead}", shown(facts))
+    format!("{who} can change it (mode {}). {}", shown(facts), remedy.told())
 }
 
 /// How a secret is closed to strangers.
-fn closing(path: &Path, facts: &FileFacts, user: &ProcessUser) -> String {
+fn closing(facts: &FileFacts, user: &ProcessUser, remedy: &Remedy) -> String {
     match facts.owner == user.number {
-        true => fix(path, "600", facts, user),
-        false => {
-            format!(
-                "{} (for a secret of Kubernetes: defaultMode: 0440, with fsGroup)",
-                fix(path, "440", facts, user)
-            )
-        }
+        true => remedy.told(),
+        false => format!("{} (for a secret of Kubernetes: defaultMode: 0440, with fsGroup)", remedy.told()),
     }
 }
 
-fn fix(path: &Path, mode: &str, facts: &FileFacts, user: &ProcessUser) -> String {
-    let who = if facts.owner == user.number { "Fix it" } else { "Root can fix it" };
-    format!("{who}: {}", command(&["chmod", mode], path))
+/// What makes of a file or folder what it must be.
+struct Remedy {
+    /// One behind the other, as a shell takes them.
+    commands: String,
+    /// Its owner can do it, which is this user.
+    by_us: bool,
+}
+
+impl Remedy {
+    fn told(&self) -> String {
+        let who = if self.by_us { "Fix it" } else { "Root can fix it" };
+        format!("{who}: {}", self.commands)
+    }
+}
+
+/// The least that makes it fit: whose it is, its mode, and where no mode is enough, its group, so that this user can still read it.
+fn remedy(path: &Path, facts: &FileFacts, user: &ProcessUser, fits: impl Fn(&FileFacts) -> bool) -> Remedy {
+    let is_given = !user.trusts(facts.owner);
+    let owner = if is_given { user.number } else { facts.owner };
+    let theirs = FileFacts { owner, ..*facts };
+    let modes = |facts: FileFacts| {
+        let closed = FileFacts { mode: facts.mode & !0o022, ..facts };
+        let (word, mode) = if owner == user.number { ("600", 0o600) } else { ("440", 0o440) };
+        [(None, facts), (Some("go-w"), closed), (Some(word), FileFacts { mode, ..facts })]
+    };
+    let grouped = user.groups.iter().rev().map(|group| (Some(*group), FileFacts { group: *group, ..theirs }));
+    let ways = std::iter::once((None, theirs)).chain(grouped);
+    let mut ways = ways.flat_map(|(group, facts)| modes(facts).map(|(mode, facts)| (group, mode, facts)));
+    let (group, mode, _) = ways.find(|(_, _, facts)| fits(facts)).unwrap_or((None, Some("go-w"), theirs));
+    let number = |number: u32| number.to_string();
+    let given = is_given.then(|| command(&["chown", &number(user.number)], path));
+    let grouped = group.map(|group| command(&["chgrp", &number(group)], path));
+    let closed = mode.map(|mode| command(&["chmod", mode], path));
+    let commands: Vec<_> = [given, grouped, closed].into_iter().flatten().collect();
+    Remedy { commands: commands.join(" && "), by_us: facts.owner == user.number && group.is_none() }
 }
 
 fn command(words: &[&str], path: &Path) -> String {
@@ -309,7 +365,7 @@ mod tests {
     fn on_a_volume_that_we_may_write_a_folder_in_it_is_named() {
         let said = |owner, group, mode| {
             let facts = facts(FileKind::Folder, owner, group, mode);
-            folder(Path::new("/data"), &facts, &user(), false).unwrap_err()
+            own_folder(Path::new("/data"), &facts, &user()).unwrap_err()
         };
         let named = Path::new("/data").join("biotrack-auth");
         let below = &*format!("BIOTRACK_AUTH_HOME={}", named.display());
@@ -318,6 +374,51 @@ mod tests {
         // Ours is ours to close, and in one that we can't write there is nothing to be made.
         assert!(!said(US, 2000, 0o2775).contains(below));
         assert!(!said(0, 3000, 0o2775).contains(below));
+    }
+
+    /// What the commands in a hint make of a file.
+    fn followed(said: &str, mut facts: FileFacts) -> FileFacts {
+        let commands = said.rsplit_once(": ch").map(|(_, rest)| format!("ch{rest}")).unwrap();
+        for command in commands.split(" (for").next().unwrap().split(" && ") {
+            let words: Vec<_> = command.split(' ').collect();
+            match words[..2] {
+                ["chown", owner] => facts.owner = owner.parse().unwrap(),
+                ["chgrp", group] => facts.group = group.parse().unwrap(),
+                ["chmod", "go-w"] => facts.mode &= !0o022,
+                ["chmod", mode] => facts.mode = u32::from_str_radix(mode, 8).unwrap(),
+                _ => panic!("{said}"),
+            }
+        }
+        facts
+    }
+
+    #[test]
+    fn every_hint_mends_it_when_followed() {
+        let path = Path::new("f");
+        for owner in [US, 0, 1001] {
+            for group in [US, 2000, 3000, 0] {
+                for mode in 0..0o1000 {
+                    let facts = facts(FileKind::File, owner, group, mode);
+                    for holds in [FileSensitivity::Settings, FileSensitivity::Secret] {
+                        let Err(said) = file(path, &facts, &user(), holds) else { continue };
+                        let mended = followed(&said, facts);
+                        assert_eq!(file(path, &mended, &user(), holds), Ok(()), "{facts:?}: {said}");
+                        assert!(can_be_read(&mended, &user()), "{facts:?}: {said}");
+                    }
+                    let facts = FileFacts { kind: FileKind::Folder, ..facts };
+                    let Err(said) = folder(path, &facts, &user(), false) else { continue };
+                    assert_eq!(
+                        folder(path, &followed(&said, facts), &user(), false),
+                        Ok(()),
+                        "{facts:?}: {said}"
+                    );
+                    assert!(!said.contains("BIOTRACK_AUTH_HOME"), "{said}");
+                }
+            }
+        }
+        let foreign = facts(FileKind::File, 0, 3000, 0o440);
+        let said = file(path, &foreign, &user(), FileSensitivity::Secret).unwrap_err();
+        assert!(said.contains("Root can fix it: chgrp 2000 f (for a secret"), "{said}");
     }
 
     #[test]

@@ -238,7 +238,7 @@ fn usable(path: &Path, facts: &FileFacts) -> Result<()> {
     let closed = FileFacts { mode: facts.mode & !0o022, ..*facts };
     let judged = if facts.owner == user.number { &closed } else { facts };
     let is_shared = judge::shared_folder(facts);
-    is_shared.and_then(|()| judge::folder(path, judged, &user, false)).map_err(|said| fault(path, said))
+    is_shared.and_then(|()| judge::own_folder(path, judged, &user)).map_err(|said| fault(path, said))
 }
 
 /// Whether a folder is there, or can be made: nothing is made.

@@ -3,9 +3,11 @@
 use super::Team;
 use crate::support::team::{Server, shared};
 use crate::support::{admin, register};
+use biotrack_auth::model::ids::{License, LicenseId, Ubi};
 use serde_json::json;
 use std::io::{BufRead, BufReader, Write};
-use std::process::Stdio;
+use std::process::{Child, ChildStdin, Stdio};
+use std::time::Duration;
 
 /// A ledger that the superuser owns, two who may write to it, and the host of one of them.
 struct Shared {
@@ -99,7 +101,18 @@ fn whatever_a_writer_puts_there_by_hand_is_refused_where_it_would_stop_the_other
         changed("created_at = -9223372036854775808"),
         changed("generation = 9223372036854775807"),
         changed("revision = 9223372036854775807"),
+        changed("generation = 4611686018427387904"),
+        changed("revision = 4611686018427387904"),
         changed("granted_by = repeat('x', 70000)"),
+        event("'10000-01-01T00:00:00Z'", "''"),
+        "SELECT biotrack_auth.append_to_history('2026-12-01T00:00:00Z', 'local-sandbox', '', '', 'granted', 'u', 'h', 'd')".into(),
+        "SELECT biotrack_auth.append_to_history('2026-12-01T00:00:00Z', 'local-sandbox', '604001', E'\\u001b', 'x', 'u', 'h', 'd')".into(),
+        "INSERT INTO biotrack_auth.hook_queue SELECT max(seq), 'elsewhere', 'granted' FROM biotrack_auth.history".into(),
+        format!("INSERT INTO biotrack_auth.removed_record VALUES ({KEY}, 9223372036854775807)"),
+        format!("INSERT INTO biotrack_auth.removed_record VALUES ({KEY}, -5)"),
+        "INSERT INTO biotrack_auth.profile_secret (profile, name, blob, generation) VALUES ('p', 'n', '', 9223372036854775807)".into(),
+        "UPDATE biotrack_auth.secret SET generation = 9223372036854775807".into(),
+        "UPDATE biotrack_auth.secret SET generation = -5".into(),
         flow("../../etc/passwd", "renew", "1", "NULL", "asked"),
         flow("x", "renew", "1", "'../../etc/passwd'", "asked"),
         flow("x", "renew", "9223372036854775807", "NULL", "asked"),
@@ -199,12 +212,29 @@ fn rows_that_were_put_into_the_history_by_hand_stop_nobody_and_verify_names_the_
     shared.team.run(0, &["history"]).exits(0);
 }
 
+/// What schema 15 took from a writer is there still after the migration.
 #[test]
-fn who_keeps_the_ledger_locked_is_named() {
+fn rows_of_before_that_nobody_can_read_stop_nobody_and_the_owner_or_a_writer_removes_them() {
     let shared = Shared::made();
-    for lock in ["SELECT FROM biotrack_auth.history_head FOR UPDATE", "LOCK TABLE biotrack_auth.history_head"]
-    {
-        let mut psql = shared.server.psql(&shared.database, &shared.eve);
+    let config = shared.team.home(0).join("config.toml");
+    let hooks = std::fs::read_to_string(&config).unwrap() + "\n[hooks]\ngranted = \"true\"\n";
+    std::fs::write(&config, hooks).unwrap();
+    let rows = "INSERT INTO biotrack_auth.hook_queue (seq, profile, occasion)
+                SELECT seq, 'local-sandbox', 'granted'
+                FROM biotrack_auth.append_to_history('2026-12-01T00:00:00Z', '', '', '', 'granted', 'u', 'h', 'd')";
+    shared.server.says(&shared.database, rows);
+    shared.goes_on("L-2");
+    shared.team.run(0, &["renew", "L-1", "--no-wait"]).exits(0);
+    let found = shared.team.run(0, &["doctor"]).exits(1).out;
+    assert!(found.contains("the waiting hook of history entry") && found.contains("doctor --fix"), "{found}");
+    let fixed = shared.team.run(0, &["doctor", "--fix"]).exits(0).out;
+    assert!(fixed.contains("removed 1 row that can't be read"), "{fixed}");
+}
+
+impl Shared {
+    /// Eve's session, once it has what it's told to lock.
+    fn eve_locks(&self, lock: &str) -> (Child, ChildStdin) {
+        let mut psql = self.server.psql(&self.database, &self.eve);
         let mut eve = psql.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut says = eve.stdin.take().unwrap();
         writeln!(says, "BEGIN; {lock}; SELECT 'has it';").unwrap();
@@ -213,10 +243,50 @@ fn who_keeps_the_ledger_locked_is_named() {
         while !line.contains("has it") {
             assert!(answers.read_line(&mut line).unwrap() > 0, "{line}");
         }
-        let refused = shared.team.run(0, &register("L-2", &[])).exits(7);
-        refused.says(&format!("a session of the role {} holds it", shared.eve)).says("pg_terminate_backend");
+        (eve, says)
+    }
+}
+
+#[test]
+fn who_keeps_the_ledger_locked_is_named() {
+    let shared = Shared::made();
+    for lock in [
+        "SELECT FROM biotrack_auth.history_head FOR UPDATE",
+        "LOCK TABLE biotrack_auth.history_head",
+        "SELECT FROM biotrack_auth.\"authorization\" FOR UPDATE",
+        "LOCK TABLE biotrack_auth.\"authorization\"",
+        "LOCK TABLE biotrack_auth.flow",
+        "LOCK TABLE biotrack_auth.meta",
+    ] {
+        let (mut eve, says) = shared.eve_locks(lock);
+        let refused = shared.team.run(0, &["renew", "L-1", "--no-wait"]).exits(7);
+        let named = format!("a session of the role {} holds it", shared.eve);
+        assert!(refused.err.contains(&named), "{lock}: {}", refused.err);
+        refused.says("pg_terminate_backend");
         drop(says);
         eve.wait().unwrap();
     }
     shared.goes_on("L-2");
+}
+
+#[test]
+fn a_session_of_another_program_that_has_the_lock_of_a_refresh_is_named_and_not_waited_for_as_long() {
+    let shared = Shared::made();
+    let ledger = shared.team.ledger(0);
+    let key = LicenseId { ubi: Ubi::parse("604001").unwrap(), license: License::parse("L-1").unwrap() };
+    let claims = |wait| ledger.claim(("issuer", "client"), &key, false, Duration::from_secs(wait));
+    let claim = claims(1).unwrap();
+    let number = "SELECT (classid::bigint << 32) | objid::bigint FROM pg_locks
+                  WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let number = shared.server.says(&shared.database, number);
+    drop(claim);
+    let (mut eve, says) = shared.eve_locks(&format!("SELECT pg_advisory_lock({number})"));
+    let Err(refused) = claims(3600) else { panic!("two have it") };
+    assert!(
+        refused.to_string().contains(&format!("a session of the role {} holds it", shared.eve)),
+        "{refused}"
+    );
+    drop(says);
+    eve.wait().unwrap();
+    claims(1).unwrap();
 }

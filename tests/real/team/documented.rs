@@ -1,6 +1,6 @@
 //! `docs/team.md`, done as it says, from an empty server: by an administrator who is no superuser, the ledger's owner, and two hosts.
 
-use crate::support::team::{PASSWORD, ROLES, Server};
+use crate::support::team::{PASSWORD, ROLES, Server, shared};
 use crate::support::{Rig, Run, admin, register};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -163,4 +163,24 @@ fn each_role_of_the_document_does_what_it_is_for() {
     run(&rig, &home, &["status", "--all-profiles", "--due", "--quiet"]).exits(0);
     run(&rig, &home, &["remind", "--all-profiles"]).exits(0);
     assert!(fs::read_to_string(&told).unwrap().contains("L-1"));
+}
+
+#[test]
+fn a_first_ledger_is_made_by_config_init_where_the_configuration_names_nothing_but_its_place() {
+    let rig = Rig::unconfigured(&[]);
+    let server = shared();
+    let home = host(&rig, "new");
+    let ledger = format!("ledger = \"{}\"\n", server.address(&server.database(), "postgres"));
+    let url = rig.sandbox().address();
+    for vault in [&[][..], &["--vault", "sealed"]] {
+        fs::write(home.join("config.toml"), &ledger).unwrap();
+        let init = ["config", "init", "--preset", "local-sandbox", "--url", &url];
+        run(&rig, &home, &[&init[..], &["--vault", "keyring"]].concat()).exits(2).says("--vault sealed");
+        run(&rig, &home, &[&init[..], vault].concat()).exits(0);
+        run(&rig, &home, &["status"]).exits(0);
+        let written = fs::read_to_string(home.join("config.toml")).unwrap();
+        assert!(written.contains("vault = \"sealed\""), "{written}");
+        // Another host has another identity.
+        fs::remove_file(home.join("identity.txt")).unwrap();
+    }
 }

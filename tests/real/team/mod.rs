@@ -6,6 +6,7 @@ mod crowd;
 mod cut;
 mod documented;
 mod failover;
+mod left_answers;
 mod listening;
 mod many;
 mod moving;

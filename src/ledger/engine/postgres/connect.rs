@@ -23,6 +23,9 @@ use tokio::net::UnixStream;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// What a server calls this program's sessions.
+pub(super) const PROGRAM: &str = "biotrack-auth";
+
 /// How long it may take: monitors give a check ten seconds for everything.
 const CONNECTING: Duration = Duration::from_secs(6);
 /// The same for each of many hosts.
@@ -106,7 +109,7 @@ async fn connected(
         .dbname(&server.database)
         .port(host.port)
         .host(&host.name)
-        .application_name("biotrack-auth")
+        .application_name(PROGRAM)
         // Of one name's addresses one may be silent.
         .connect_timeout(each(server) / 2)
         .keepalives_idle(Duration::from_secs(30))

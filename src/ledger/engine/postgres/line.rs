@@ -1,10 +1,10 @@
 //! Whether the line to the server still carries. A firewall that forgot a connection, or a server that was stopped, says nothing:
 //! an answer that doesn't come is asked after by another connection, and nobody waits again for a server that is away.
 
-use super::connect::{ANSWERING, ConnectFailure, connect, limit};
+use super::connect::{ANSWERING, ConnectFailure, PROGRAM, connect, limit};
 use super::messages::rows;
 use crate::model::server::DatabaseServer;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -35,6 +35,47 @@ pub(super) struct PendingReply<'w> {
     pub(super) second: Option<&'w SharedConnection>,
     /// How long the answer may take though the server is at it.
     pub(super) patience: Duration,
+    /// The session that keeps the server's process waiting, where there is one.
+    pub(super) blocker: &'w RefCell<Option<LockHolder>>,
+}
+
+/// A session that has a lock for which others wait.
+#[derive(Debug, Clone)]
+pub(super) struct LockHolder {
+    /// The role that signed in, where this role may see that.
+    pub(super) role: Option<String>,
+    /// The server's process for it.
+    pub(super) process: String,
+    /// It's one of this program's.
+    pub(super) is_ours: bool,
+    seen: Instant,
+}
+
+/// For how long it's told who was found to be waited for.
+const TOLD: Duration = Duration::from_secs(10);
+
+impl LockHolder {
+    /// Whether it was seen to have the lock not long ago.
+    pub(super) fn is_recent(&self) -> bool {
+        self.seen.elapsed() < TOLD
+    }
+}
+
+/// Asks whether a server's process is idle, and whom it waits for: of those that wait for one another the last, who waits for nobody.
+fn look_at(process: &str) -> String {
+    format!(
+        "WITH RECURSIVE waits (pid, depth) AS (
+             SELECT unnest(pg_blocking_pids({process})), 1
+             UNION SELECT unnest(pg_blocking_pids(waits.pid)), depth + 1 FROM waits WHERE depth < 8
+         )
+         SELECT its.state LIKE 'idle%', holder.pid, holder.usename, holder.application_name = '{PROGRAM}'
+         FROM pg_stat_activity AS its
+         LEFT JOIN LATERAL (
+             SELECT waits.pid, usename, application_name FROM waits LEFT JOIN pg_stat_activity AS theirs ON theirs.pid = waits.pid
+             WHERE waits.pid <> 0 AND cardinality(pg_blocking_pids(waits.pid)) = 0 ORDER BY depth LIMIT 1
+         ) AS holder ON true
+         WHERE its.pid = {process}"
+    )
 }
 
 /// Why an answer doesn't come any more.
@@ -94,9 +135,17 @@ impl PendingReply<'_> {
             Some(client) => client,
             None => Arc::new(connect(self.server).await.ok()?),
         };
-        let state = format!("SELECT state LIKE 'idle%' FROM pg_stat_activity WHERE pid = {process}");
-        let answer = client.simple_query(&state).await.ok()?;
-        Some(rows(&answer).next().is_some_and(|row| row.get(0) != Some("t")))
+        let answer = client.simple_query(&look_at(process)).await.ok()?;
+        let Some(row) = rows(&answer).next() else { return Some(false) };
+        if let Some(holder) = row.get(1) {
+            *self.blocker.borrow_mut() = Some(LockHolder {
+                role: row.get(2).map(crate::error::clean),
+                process: holder.to_owned(),
+                is_ours: row.get(3) == Some("t"),
+                seen: Instant::now(),
+            });
+        }
+        Some(row.get(0) != Some("t"))
     }
 }
 

@@ -44,22 +44,37 @@ impl ServerSession {
         if first(&taken) == Some("t") {
             return Ok(Some(false));
         }
-        let milliseconds = wait.as_millis();
-        if milliseconds == 0 {
+        if wait.is_zero() {
             return Ok(None);
         }
+        // A session of another program holds no claim of ours: it isn't waited for as long as a refresh may take.
+        if self.waits(number, wait.min(PATIENCE))? {
+            return Ok(Some(true));
+        }
+        let is_a_strangers =
+            self.blocker.borrow().as_ref().is_some_and(|holder| holder.is_recent() && !holder.is_ours);
+        if let Some(held) = is_a_strangers.then(|| self.held(wait.min(PATIENCE))).flatten() {
+            return Err(held.into());
+        }
+        let rest = wait.saturating_sub(PATIENCE);
+        Ok((!rest.is_zero() && self.waits(number, rest)?).then_some(true))
+    }
+
+    /// Waits for a lock that goes with the connection; `false` where another has it for longer.
+    fn waits(&self, number: i64, wait: Duration) -> Result<bool> {
+        let milliseconds = wait.as_millis();
         self.patience.set(wait);
         let waited = self.simple(&format!(
             "BEGIN; SET LOCAL lock_timeout = {milliseconds}; SET LOCAL statement_timeout = 0; SELECT pg_advisory_lock({number}); COMMIT"
         ));
         self.patience.set(PATIENCE);
         match waited {
-            Ok(_) => Ok(Some(true)),
+            Ok(_) => Ok(true),
             Err(e) => {
                 let _ = self.simple("ROLLBACK");
                 match code(&e) {
-                    Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => Ok(None),
-                    _ => Err(self.fault(what, e)),
+                    Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => Ok(false),
+                    _ => Err(self.fault("take the lock", e)),
                 }
             }
         }

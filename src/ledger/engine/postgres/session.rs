@@ -7,7 +7,7 @@
 use super::connect::ConnectFailure;
 use super::database_check;
 use super::heartbeat::Heartbeat;
-use super::line::{ConnectionAttempt, PendingReply, SilenceCause, answered};
+use super::line::{ConnectionAttempt, LockHolder, PendingReply, SilenceCause, answered};
 use super::messages::rows;
 use super::values::spelled;
 use crate::error::{Error, LedgerError, Result};
@@ -57,6 +57,8 @@ pub(in crate::ledger) struct ServerSession {
     /// An answer never came: nothing more goes by this connection.
     pub(super) hangs: Mutable<bool>,
     impatience: LockPatience,
+    /// Who was found to keep this session waiting.
+    pub(super) blocker: RefCell<Option<LockHolder>>,
     within: Mutable<TransactionState>,
 }
 
@@ -103,6 +105,7 @@ impl ServerSession {
             patience: Mutable::new(PATIENCE),
             hangs: Mutable::new(false),
             impatience: LockPatience::default(),
+            blocker: RefCell::default(),
             within: Mutable::new(TransactionState::Nothing),
         };
         session.connected()?;
@@ -258,13 +261,43 @@ impl ServerSession {
             DbError::Postgres(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
                 self.impatience.waited_in_vain();
             }
+            DbError::Ours(Error::Ledger(LedgerError::Held { .. })) => {
+                self.impatience.waited_in_vain();
+                return e;
+            }
             _ => return e,
+        }
+        if let Some(held) = self.held(PATIENCE) {
+            return held.into();
         }
         let Ok(found) = self.simple(&holder()) else { return e };
         let Some(row) = rows(&found).next() else { return e };
-        let said = |column| row.get(column).map(crate::error::clean).unwrap_or_default();
-        let (seconds, role, process) = (PATIENCE.as_secs(), said(0), said(1));
+        let (seconds, role) = (PATIENCE.as_secs(), row.get(0).map(crate::error::clean));
+        let process = row.get(1).map(crate::error::clean).unwrap_or_default();
         LedgerError::Held { place: self.place(), seconds, role, process }.into()
+    }
+
+    /// The session that was seen to have the lock which was waited for.
+    pub(super) fn held(&self, waited: Duration) -> Option<LedgerError> {
+        let LockHolder { role, process, .. } = self.blocker.borrow().clone().filter(LockHolder::is_recent)?;
+        Some(LedgerError::Held { place: self.place(), seconds: waited.as_secs(), role, process })
+    }
+
+    /// The same in words, where it was seen a moment ago.
+    pub(in crate::ledger) fn lock_holder(&self) -> Option<String> {
+        let LockHolder { role, process, .. } = self.blocker.borrow().clone().filter(LockHolder::is_recent)?;
+        let role = role.map_or_else(String::new, |role| format!("role {role}, "));
+        Some(format!("{role}server process {process}"))
+    }
+
+    /// The same of a statement, also one outside of a transaction.
+    fn or_held(&self, e: DbError) -> DbError {
+        match &e {
+            DbError::Postgres(said) if said.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => {
+                self.held(PATIENCE).map_or(e, DbError::from)
+            }
+            _ => e,
+        }
     }
 
     /// What the ledger says of itself is asked behind what was waited for: a statement that waits sees what was before.
@@ -300,7 +333,8 @@ impl ServerSession {
         let prepared = self.prepared(statement)?;
         let connection = self.connection.borrow();
         let Some(Connection { client, .. }) = connection.as_ref() else { return Err(self.lost()) };
-        let changed = self.wait(client.execute_raw(&prepared, values.iter().map(|it| it as &dyn ToSql)))?;
+        let changed = self.wait(client.execute_raw(&prepared, values.iter().map(|it| it as &dyn ToSql)));
+        let changed = changed.map_err(|e| self.or_held(e))?;
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
@@ -322,7 +356,7 @@ impl ServerSession {
             }
             Ok(all)
         };
-        self.wait_for_parts(&heard, asked)
+        self.wait_for_parts(&heard, asked).map_err(|e| self.or_held(e))
     }
 
     /// Each statement is parsed once by the server, for each connection.
@@ -333,7 +367,7 @@ impl ServerSession {
         if let Some(known) = statements.get(statement) {
             return Ok(known.clone());
         }
-        let prepared = self.wait(client.prepare(&spelled(statement)))?;
+        let prepared = self.wait(client.prepare(&spelled(statement))).map_err(|e| self.or_held(e))?;
         statements.insert(statement.to_owned(), prepared.clone());
         Ok(prepared)
     }
@@ -358,6 +392,7 @@ impl ServerSession {
             process: process.as_deref(),
             second: heartbeat.as_ref().map(Heartbeat::second),
             patience: self.patience.get(),
+            blocker: &self.blocker,
         };
         // Whatever is asked of a connection that hangs would wait behind that.
         let answer = match self.hangs.get() {
@@ -391,7 +426,7 @@ impl ServerSession {
     }
 
     pub(super) fn fault(&self, what: &'static str, e: DbError) -> Error {
-        e.named(&self.server.address, what)
+        self.or_held(e).named(&self.server.address, what)
     }
 
     pub(super) fn lost(&self) -> DbError {
