@@ -65,10 +65,20 @@ impl Custody<'_> {
         if !self.ledger.take_over(&flow)? {
             return Ok(None);
         }
-        let stored = match &flow.stage {
+        let opened = match &flow.stage {
             FlowStage::Answered(sealed) => {
                 let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-                let (_, opener) = self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?;
+                match self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow)) {
+                    Ok((_, opener)) => Some((sealed, opener)),
+                    // Nothing opens that answer any more, so that it's as good as one that never came.
+                    Err(e) if e.is_lost_for_good() => None,
+                    Err(e) => return Err(e),
+                }
+            }
+            _ => None,
+        };
+        let stored = match opened {
+            Some((sealed, opener)) => {
                 let (content, label) = opener.open_labeled(sealed, &self.seals.row_of_answer(&flow))?;
                 let granted = Granted::from_sealable(&content, &key)?;
                 let sealed = label.map(|label| (sealed.clone(), label));
