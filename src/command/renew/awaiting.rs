@@ -53,8 +53,10 @@ impl<'s> AwaitingPlan<'s> {
         for (grant, standing) in &self.grants {
             let record = &standing.record;
             let events = ledger.last_lines(&record.profile, &record.key, LOOKED_THROUGH)?;
-            let when =
-                events.iter().rfind(|line| line.event == HistoryEventKind::Held.word()).map(|line| provider.zone.time(line.at));
+            let when = events
+                .iter()
+                .rfind(|line| line.event == HistoryEventKind::Held.word())
+                .map(|line| provider.zone.time(line.at));
             let name = record.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
             let on = when.map(|when| format!(" on {when}")).unwrap_or_default();
             let own = match record.expires_at.filter(|_| record.deactivated_at.is_none()) {
