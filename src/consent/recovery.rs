@@ -28,6 +28,9 @@ pub fn finish_left_over(
             RecoveryOutcome::Uncertain => say(&format!(
                 "An earlier command ended while BioTrack was answering for {license}; it is uncertain whether access was granted. Asking again."
             )),
+            RecoveryOutcome::Lost(e) => say(&format!(
+                "A grant that an earlier command got for {license} is lost, because {e}. It may still be valid at BioTrack, where the admin can remove it. Asking again."
+            )),
             RecoveryOutcome::UncertainDeactivation => say(&format!(
                 "An earlier command ended while it deactivated {license}; it is uncertain whether BioTrack revoked the grant. Asking for a new one."
             )),

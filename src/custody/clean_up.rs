@@ -57,17 +57,19 @@ impl Custody<'_> {
         if self.provider.revocation_scope == RevocationScope::Token && self.online.is_none() {
             return Ok(());
         }
+        let mut told = None;
         if let Some(address) = self.revocation_of_one() {
-            for secret in superseded.get() {
-                let granted = self.read_grant(secret, key)?;
-                self.revoke_one(&address, &granted, &superseded, RetryPolicy::NONE)?;
+            let found = self.read_to_revoke(superseded.get(), key)?;
+            for granted in &found.grants {
+                self.revoke_one(&address, granted, &superseded, RetryPolicy::NONE)?;
             }
+            told = found.tell(self.env, &self.record(key)?.record);
         }
         let superseded = superseded.spend();
         self.commit(key, |record| RecordCommit {
             moves: superseded.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
             ends: None,
-            events: Vec::new(),
+            events: told.iter().cloned().collect(),
             record: record.clone(),
         })?;
         self.forget(superseded.into_iter().map(|it| it.place));

@@ -8,7 +8,7 @@ use crate::model::flow::{
     Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretRole, SecretsChange,
     StoredSecret,
 };
-use crate::model::history::HistoryEventKind;
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, LicenseId, Username};
 use crate::model::instant::whole_second;
 use crate::oauth::RetryPolicy;
@@ -32,8 +32,9 @@ pub enum Revocation {
 #[derive(Debug)]
 pub struct DeactivationResult {
     pub revocation: Revocation,
-    /// The answer to a refresh was lost: where that had rotated the tokens, nobody has any that reach the grant.
-    pub lost_refresh: bool,
+    /// A grant may live on that nobody has tokens of: the answer to a refresh was lost, which may have rotated them, or the vault
+    /// has lost those of an earlier grant.
+    pub lost_tokens: bool,
 }
 
 /// Who is asked to revoke.
@@ -114,23 +115,26 @@ impl Custody<'_> {
             (Err(e), _) => return Err(e),
         }
         let IntendedRevocation { flow, record, grants } = self.begin_surrender(key, heir)?;
+        let mut told = None;
         let revocation = match asking {
             _ if record.held_elsewhere => Revocation::Elsewhere,
             _ if grants.is_empty() => Revocation::Nothing,
             RevocationMode::Nobody => Revocation::NotAsked,
-            RevocationMode::Provider(patience) => self.revoke_all(&flow, key, &grants, patience)?,
+            RevocationMode::Provider(patience) => {
+                self.revoke_all(&flow, &record, &grants, patience, &mut told)?
+            }
             RevocationMode::Later(e) => Revocation::Pending(e),
         };
         // Not sooner: up to here they are what says that the tokens are uncertain, should this be cut short.
-        let lost_refresh = !lost.is_empty();
+        let lost_tokens = !lost.is_empty() || told.is_some();
         for flow in lost {
             self.close_lost(&flow)?;
         }
-        self.commit_surrender(&flow, key, &grants, &revocation, heir, reason)?;
+        self.commit_surrender(&flow, key, &grants, (&revocation, told.as_ref()), heir, reason)?;
         if !matches!(revocation, Revocation::Pending(_)) {
             self.forget(grants.into_iter().map(|it| it.place));
         }
-        Ok(DeactivationResult { revocation, lost_refresh })
+        Ok(DeactivationResult { revocation, lost_tokens })
     }
 
     /// The intent, with the record and the grants that it's about: where others write them in between, they are read again.
@@ -176,34 +180,38 @@ impl Custody<'_> {
         Ok(recorded.flow)
     }
 
+    /// `told`: what the history gets of a grant whose tokens are lost.
     fn revoke_all(
         &mut self,
         flow: &Logged<FlowId>,
-        key: &LicenseId,
+        record: &Authorization,
         secrets: &[StoredSecret],
         patience: RetryPolicy,
+        told: &mut Option<HistoryEvent>,
     ) -> Result<Revocation> {
         let Some(address) = self.online()?.endpoints.revocation.clone() else {
             return Ok(Revocation::NotOffered);
         };
-        let mut grants = Vec::with_capacity(secrets.len());
-        for secret in secrets {
-            match self.read_grant(secret, key) {
-                Ok(granted) => grants.push(granted),
-                Err(e) => {
-                    // Nothing was done yet, and nothing is deleted because a read failed.
-                    self.close(flow.get(), key)?;
-                    return Err(e);
-                }
+        let found = match self.read_to_revoke(secrets, &record.key) {
+            Ok(found) => found,
+            Err(e) => {
+                // Nothing was done yet, and nothing is deleted because a read failed.
+                self.close(flow.get(), &record.key)?;
+                return Err(e);
             }
+        };
+        if found.grants.is_empty() {
+            *told = found.tell(self.env, record);
+            return Ok(Revocation::Nothing);
         }
         // defense: S35 revocation-is-noted-first
         self.ledger.note_sent(flow.get(), None, false)?;
-        for granted in grants {
-            if let Err(e) = self.revoke_one(&address, &granted, flow, patience) {
+        for granted in &found.grants {
+            if let Err(e) = self.revoke_one(&address, granted, flow, patience) {
                 return Ok(Revocation::Pending(e));
             }
         }
+        *told = found.tell(self.env, record);
         Ok(Revocation::Revoked)
     }
 
@@ -212,7 +220,7 @@ impl Custody<'_> {
         flow: &Logged<FlowId>,
         key: &LicenseId,
         secrets: &[StoredSecret],
-        revocation: &Revocation,
+        (revocation, told): (&Revocation, Option<&HistoryEvent>),
         heir: Option<&Username>,
         reason: &str,
     ) -> Result<()> {
@@ -231,7 +239,7 @@ impl Custody<'_> {
             let was_pending = record.deactivated_at.is_some() && record.revocation_pending;
             record.revocation_pending = pending;
             record.generation = record.generation.next();
-            let mut events = Vec::new();
+            let mut events: Vec<_> = told.cloned().into_iter().collect();
             if record.deactivated_at.is_none() {
                 match heir {
                     Some(heir) => {

@@ -69,7 +69,7 @@ impl Custody<'_> {
                     return self.forget_unwanted(key).map(|()| Revocation::NotOffered);
                 }
                 match self.revoke_unwanted(key, patience) {
-                    Ok(()) => Ok(Revocation::Revoked),
+                    Ok(revocation) => Ok(revocation),
                     Err(e @ (Error::Vault(_) | Error::Ledger(_))) => Err(e),
                     Err(e) => Ok(Revocation::Pending(e)),
                 }

@@ -177,7 +177,12 @@ impl Custody<'_> {
         let old = superseded.into_iter().find(|it| it.id == row);
         let Some(old) = old.filter(|_| record.has_valid_grant(now)) else { return Ok(None) };
         self.prepare_vault_write()?;
-        let granted = self.read_grant(&old, key)?;
+        let granted = match self.read_grant(&old, key) {
+            Ok(granted) => granted,
+            // There is nothing to return to any more; that it's gone is told when it's cleared away.
+            Err(e) if e.is_lost_for_good() => return Ok(None),
+            Err(e) => return Err(e),
+        };
         let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));
         let label = self.seals.tokens(&record.profile, key, SealKind::Tokens, record.generation.next(), None);
         let again = self.vault.put(&item, &label, &granted.to_sealable(key))?;

@@ -11,7 +11,8 @@ use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{LicenseId, Username};
 use crate::model::secret::Secret;
-use crate::oauth::RetryPolicy;
+use crate::oauth::{FlowSecrets, RetryPolicy};
+use crate::vault::Opener;
 use jiff::Timestamp;
 
 /// What became of a flow that a dead process had left.
@@ -25,6 +26,8 @@ pub enum RecoveryOutcome {
     Uncertain,
     /// The license was being given up, and whether the provider revoked its grant is unknown: it's marked uncertain.
     UncertainDeactivation,
+    /// It had been granted, and the vault has lost what opens the answer: that grant may live on at the provider.
+    Lost(Error),
     /// Its grant or code could not be used.
     Failed(Error),
 }
@@ -173,14 +176,41 @@ impl Custody<'_> {
                     _ => RecoveryOutcome::Uncertain,
                 })
             }
-            NextStep::Send(code) => self.send(&flow, code),
-            NextStep::Store(answer) => self.store_answer(&flow, answer),
+            NextStep::Send(code) => match self.reopen_memo(&flow) {
+                // Not a byte of its code has left, so that nothing was granted by it.
+                Err(e) if e.is_lost_for_good() => {
+                    self.end_unopened(&flow, HistoryEventKind::Failed, &e)?;
+                    Ok(RecoveryOutcome::Failed(e))
+                }
+                opened => self.send(&flow, code, opened?),
+            },
+            NextStep::Store(answer) => match self.reopen_memo(&flow) {
+                Err(e) if e.is_lost_for_good() => {
+                    self.end_unopened(&flow, HistoryEventKind::Uncertain, &e)?;
+                    Ok(RecoveryOutcome::Lost(e))
+                }
+                opened => self.store_answer(&flow, answer, opened),
+            },
         }
     }
 
+    /// The vault has lost what opens a flow's code or answer: nothing ever will, and it bars nobody's way.
+    fn end_unopened(&mut self, flow: &Flow, happened: HistoryEventKind, lost: &Error) -> Result<()> {
+        let kept = match happened {
+            HistoryEventKind::Uncertain => "the grant can't be opened anymore, and may still be valid",
+            _ => "the code can't be opened anymore, and was never sent",
+        };
+        let why = EndReason { happened, detail: format!("{kept}: {lost}"), failure: Some(lost.kind()) };
+        self.end(FlowEnd::Closed(flow.id.clone()), &flow.key, Some(why))
+    }
+
     /// A code that was never sent is sent.
-    fn send(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
-        let (memo, opener) = self.reopen_memo(flow)?;
+    fn send(
+        &mut self,
+        flow: &Flow,
+        sealed: &SealedBytes,
+        (memo, opener): (FlowSecrets, Opener),
+    ) -> Result<RecoveryOutcome> {
         let kept = flow.memo.clone().ok_or_else(unknown)?;
         let code = opener.open(sealed, &self.seals.row_of_code(flow))?;
         let code: String = code.read(flow.key.license.as_str())?;
@@ -205,9 +235,14 @@ impl Custody<'_> {
     }
 
     /// An answer that couldn't be stored is stored; should that fail again, the journal's own bytes stay as they are.
-    fn store_answer(&mut self, flow: &Flow, sealed: &SealedBytes) -> Result<RecoveryOutcome> {
+    fn store_answer(
+        &mut self,
+        flow: &Flow,
+        sealed: &SealedBytes,
+        opened: Result<(FlowSecrets, Opener)>,
+    ) -> Result<RecoveryOutcome> {
         let row = self.seals.row_of_answer(flow);
-        let (memo, opener, row) = match self.reopen_memo(flow) {
+        let (memo, opener, row) = match opened {
             Ok((memo, opener)) => (Some(memo), opener, row),
             // The memo is its host's alone; the answer is everybody's who may read the tokens.
             Err(e) => {

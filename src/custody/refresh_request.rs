@@ -6,7 +6,9 @@ use super::writer::{Custody, event, unknown};
 use crate::error::{Error, ProviderError, Result};
 use crate::ledger::changed;
 use crate::model::authorization::State;
-use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretRole};
+use crate::model::flow::{
+    Flow, FlowEnd, FlowStage, Logged, OldSeals, Purpose, RecordCommit, SecretPlace, SecretRole,
+};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{FlowId, LicenseId};
@@ -81,21 +83,32 @@ impl Custody<'_> {
         self.prepare_vault_write()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
-        // Where no keyring keeps what opens the answer beside the memo, that is its host's alone, which may be gone for good.
-        let opener = match self.vault.opener() {
-            Some(opener) => opener?,
+        let seal = match self.vault.opener() {
+            Some(opener) => self.vault.another_envelope(&opener?)?.answer,
+            // A keyring keeps what opens the answer beside the memo, which may be gone for good.
             None => {
                 let memo = flow.memo.as_ref().ok_or_else(unknown)?;
-                self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow))?.1
+                match self.vault.reopen_memo(memo, &self.seals.row_of_verifier(&flow)) {
+                    Ok((_, opener)) => self.vault.another_envelope(&opener)?.answer,
+                    Err(e) if e.is_lost_for_good() => self.memo_anew(&flow, memo, e)?,
+                    Err(e) => return Err(e),
+                }
             }
         };
-        let seal = self.vault.another_envelope(&opener)?.answer;
         tracing::info!("the answer to an earlier refresh of {} was lost; sending it once more", flow.key);
         let refused_before = flow.stage == FlowStage::Refused;
         let (opened, deadline) = self.times();
         let flow = Flow { opened, deadline, stage: FlowStage::Sent, ..flow };
         let go = self.ledger.record_refresh_again(&flow)?;
         Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before })
+    }
+
+    /// The memo of a refresh that the keyring has lost is kept again, in the item that the ledger names already.
+    fn memo_anew(&self, flow: &Flow, memo: &SecretPlace, lost: Error) -> Result<Sealer> {
+        let SecretPlace::Item(item) = memo else { return Err(lost) };
+        let label = self.seals.verifier(&flow.profile, &flow.key, &flow.id);
+        let (envelope, _) = self.vault.envelope(item, &label, &Sealable::of(&"refresh"), &[])?;
+        Ok(envelope.answer)
     }
 
     /// Whether a refresh whose answer is lost may be sent once more. Where the provider acted on it, the token that it

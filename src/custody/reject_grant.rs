@@ -17,7 +17,7 @@ impl Custody<'_> {
         let ReceivedGrant { flow, key, sealed, differences, .. } = &came;
         let fate = match self.reject(&came) {
             Ok(true) => match self.revoke_unwanted(key, RetryPolicy::NONE) {
-                Ok(()) => "The wrong grant was revoked, and nothing was stored.",
+                Ok(_) => "The wrong grant was revoked, and nothing was stored.",
                 Err(_) => {
                     "The wrong grant was not stored. BioTrack has not confirmed its revocation yet; the next command on this license tries again."
                 }

@@ -1,5 +1,6 @@
 //! Grants are revoked: one by one, each kept until the provider has answered.
 
+use super::deactivate::Revocation;
 use super::writer::{Custody, event};
 use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
@@ -52,32 +53,36 @@ impl Custody<'_> {
         })?
     }
 
-    /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered.
-    pub(super) fn revoke_unwanted(&mut self, key: &LicenseId, patience: RetryPolicy) -> Result<()> {
+    /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered. Nothing,
+    /// where the vault has lost the tokens of all of them.
+    pub(super) fn revoke_unwanted(&mut self, key: &LicenseId, patience: RetryPolicy) -> Result<Revocation> {
         let unwanted = self.ledger.retired_secrets(&self.provider.profile, key, RetiredRole::Unwanted)?;
-        let Some(address) = self.revocation_beside(key)? else { return Ok(()) };
+        let Some(address) = self.revocation_beside(key)? else { return Ok(Revocation::NotOffered) };
         if unwanted.get().is_empty() {
-            return Ok(());
+            return Ok(Revocation::Revoked);
         }
-        for secret in unwanted.get() {
-            let granted = self.read_grant(secret, key)?;
-            self.revoke_one(&address, &granted, &unwanted, patience)?;
+        let found = self.read_to_revoke(unwanted.get(), key)?;
+        for granted in &found.grants {
+            self.revoke_one(&address, granted, &unwanted, patience)?;
         }
         let unwanted = unwanted.spend();
         let now = self.env.clock.now();
+        let told = found.tell(self.env, &self.record(key)?.record);
         let profile = self.provider.profile.clone();
         self.commit_if(key, |ledger, record| {
             // Others may have kept further ones for it meanwhile.
             let there = ledger.secrets(&profile, key, SecretRole::Unwanted)?;
             record.revocation_pending = there.iter().any(|it| unwanted.iter().all(|ours| ours.id != it.id));
+            let revoked = (!found.grants.is_empty())
+                .then(|| event(record, HistoryEventKind::Revoked, "a grant that wasn't wanted", now));
             Ok(RecordCommit {
                 moves: unwanted.iter().map(|it| SecretsChange::Drop(it.id)).collect(),
                 ends: None,
-                events: vec![event(record, HistoryEventKind::Revoked, "a grant that wasn't wanted", now)],
+                events: told.iter().cloned().chain(revoked).collect(),
                 record: record.clone(),
             })
         })?;
         self.forget(unwanted.into_iter().map(|it| it.place));
-        Ok(())
+        Ok(if found.grants.is_empty() { Revocation::Nothing } else { Revocation::Revoked })
     }
 }

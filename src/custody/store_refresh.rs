@@ -88,9 +88,17 @@ impl Custody<'_> {
     /// The tokens that a dead process's refresh brought, where they are known.
     fn left_tokens(&self, flow: &Flow) -> Result<Option<(TokensToStore, Granted)>> {
         let key = &flow.key;
-        Ok(match &flow.stage {
-            FlowStage::Answered(sealed) => {
-                let (content, label) = self.open_answer(flow, sealed)?;
+        let opened = match &flow.stage {
+            FlowStage::Answered(sealed) => match self.open_answer(flow, sealed) {
+                Ok(opened) => Some((sealed, opened)),
+                // Nothing opens that answer any more, so that it's as good as one that never came.
+                Err(e) if e.is_lost_for_good() => None,
+                Err(e) => return Err(e),
+            },
+            _ => None,
+        };
+        Ok(match opened {
+            Some((sealed, (content, label))) => {
                 let granted = Granted::from_sealable(&content, key)?;
                 let sealed = label.map(|label| (sealed.clone(), label));
                 Some((self.tokens_of_refresh(flow, content, sealed)?, granted))

@@ -1,14 +1,17 @@
 //! Token sets on their way into a row, and out of it: sealed for it, and refused where they were sealed for another.
 
 use super::seals::{ClientRegistrations, SealLabeler};
-use super::writer::Custody;
+use super::writer::{Custody, event};
 use crate::error::{Error, Result, UnsealError, VaultError};
-use crate::model::flow::{Flow, SealedBytes, SecretPlace, StoredSecret};
+use crate::model::authorization::Authorization;
+use crate::model::flow::{Flow, SealedBytes, SecretPlace, SecretRole, StoredSecret};
 use crate::model::granted::Granted;
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, Generation, LicenseId};
 use crate::model::seal::{ExpectedSeal, SealKind, SealLabel};
 use crate::model::secret::Sealable;
 use crate::model::vault_kind::VaultKind;
+use crate::system::Env;
 use crate::vault::Vault;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -30,6 +33,24 @@ pub(super) struct TokenSealer {
     profile: String,
     key: LicenseId,
     flow: FlowId,
+}
+
+/// Grants as the vault gave them back, to be revoked.
+pub(super) struct GrantsToRevoke {
+    pub(super) grants: Vec<Granted>,
+    /// It has lost the tokens of an earlier one, which may live on at the provider.
+    pub(super) is_one_lost: bool,
+}
+
+impl GrantsToRevoke {
+    /// Says what is lost, as it's dropped; and what the history gets of it.
+    pub(super) fn tell(&self, env: &Env, record: &Authorization) -> Option<HistoryEvent> {
+        const LOST: &str = "the vault has lost the tokens of an earlier grant, which was to be revoked: it may still be valid at the provider until the admin removes it";
+        self.is_one_lost.then(|| {
+            env.terminal.info(&format!("{}: {LOST}.", record.key.license));
+            event(record, HistoryEventKind::Uncertain, LOST, env.clock.now())
+        })
+    }
 }
 
 impl TokensToStore {
@@ -91,6 +112,25 @@ impl Custody<'_> {
 
     pub(super) fn read_grant(&self, secret: &StoredSecret, key: &LicenseId) -> Result<Granted> {
         Granted::from_sealable(&self.open_tokens(&self.provider.profile, key, secret)?, key)
+    }
+
+    /// The grants that are to be revoked. Of one that was retired, and that the vault has lost, there is no token to do that with,
+    /// today or ever: it's told of, and bars nobody's way. What a license has or awaits is never given up like that.
+    pub(super) fn read_to_revoke(&self, secrets: &[StoredSecret], key: &LicenseId) -> Result<GrantsToRevoke> {
+        let mut found = GrantsToRevoke { grants: Vec::with_capacity(secrets.len()), is_one_lost: false };
+        for secret in secrets {
+            let is_retired = matches!(secret.role, SecretRole::Superseded | SecretRole::Unwanted);
+            match self.read_grant(secret, key) {
+                Ok(granted) => found.grants.push(granted),
+                Err(e) if is_retired && e.is_lost_for_good() => {
+                    // Another process may have revoked it meanwhile, which is no loss.
+                    let named = self.ledger.secrets(&self.provider.profile, key, secret.role)?;
+                    found.is_one_lost |= named.iter().any(|it| it.id == secret.id);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(found)
     }
 
     /// The row of a flow's state and verifier, which is about to be opened.

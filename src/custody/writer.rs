@@ -57,6 +57,10 @@ pub struct Custody<'e> {
 impl<'e> Custody<'e> {
     /// Over an open ledger and a vault, which isn't touched yet.
     pub fn new(env: &'e Env, provider: Arc<Provider>, vault: Vault, ledger: Ledger) -> Self {
+        // Where that can't be read, whoever reads the ledger next says why.
+        if vault.kind() == VaultKind::Keyring && ledger.names_items().unwrap_or(false) {
+            vault.holds_secrets();
+        }
         let own = (provider.profile.clone(), provider.as_ref().into());
         let seals = SealLabeler::of(&ledger, ClientRegistrations::from([own]));
         Self {

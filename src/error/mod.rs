@@ -441,6 +441,12 @@ impl Error {
         Self::Busy { license, why: format!("{holder} is working on it") }
     }
 
+    /// Whether the vault answered that what it was asked for is not there, or in pieces: no later try brings it back. One that is
+    /// locked or can't be reached says nothing of the kind.
+    pub fn is_lost_for_good(&self) -> bool {
+        matches!(self, Self::Vault(VaultError::Gone { .. } | VaultError::Broken { .. }))
+    }
+
     /// The error as one of this license, where what is to be done about it hangs on that.
     pub fn for_license(self, selector: &str) -> Self {
         match self.hint_of(selector) == self.hint() {

@@ -7,6 +7,10 @@ pub enum VaultError {
     NoKeyring { reason: String },
     #[error("the keyring is locked")]
     Locked,
+    #[error("{keeper} asks for permission at each access, and this session is not interactive")]
+    Asks { keeper: String },
+    #[error("the keyring has {count} entries named {item}, and they differ")]
+    Several { item: String, count: usize },
     #[error("{keeper} has no place to store secrets yet")]
     NotSetUp { keeper: String },
     #[error("{keeper} did not respond within {seconds} seconds when asked to {what}")]
@@ -17,6 +21,9 @@ pub enum VaultError {
     /// The same, where a new configuration has no vault yet.
     #[error("{0}")]
     Unchosen(Box<VaultError>),
+    /// The same, where the ledger's secrets are in it: no other vault can take its place.
+    #[error("{0}")]
+    Needed(Box<VaultError>),
     #[error("the ledger names the vault entry {item}, which doesn't exist")]
     Gone { item: String },
     #[error("the vault's entry for {what} is damaged: {reason}")]
@@ -130,6 +137,15 @@ impl VaultError {
             }
             Self::Unchosen(e) => {
                 return Some(format!("{} On a host without a desktop, choose the sealed vault: biotrack-auth config init --vault sealed", e.keyring_advice()));
+            }
+            Self::Needed(e) => {
+                return Some(format!("{} The secrets of this ledger are in it.", e.keyring_advice()));
+            }
+            Self::Asks { keeper } => {
+                return Some(format!("Run the command in a terminal, and allow the access. Or turn the question off in {keeper}: in KeePassXC, Secret Service Integration → \"Confirm when passwords are retrieved by clients\"."));
+            }
+            Self::Several { .. } => {
+                return Some(format!("Delete the wrong entry in the keyring's own program (Passwords and Keys, KWalletManager, KeePassXC), then run the command again. If you can't tell which one is right, delete all of them. {renew}"));
             }
             Self::Locked => self.keyring_advice(),
             Self::Gone { .. } | Self::Broken { .. } => {

@@ -134,6 +134,15 @@ impl Ledger {
         self.engine.snapshot(named_secrets).map_err(|e| self.fault("read", e))
     }
 
+    /// Whether any secret that the ledger names is in a keyring.
+    pub fn names_items(&self) -> Result<bool> {
+        let named = "SELECT CASE WHEN EXISTS (SELECT 1 FROM secret WHERE item IS NOT NULL)
+                       OR EXISTS (SELECT 1 FROM profile_secret WHERE item IS NOT NULL)
+                       OR EXISTS (SELECT 1 FROM flow WHERE memo_item IS NOT NULL) THEN 1 ELSE 0 END";
+        let read = self.engine.db().number(named, values![]);
+        read.map(|any| any == 1).map_err(|e| self.fault("read", e))
+    }
+
     /// The generation that a license's record had when it was removed.
     pub fn generation_when_removed(&self, profile: &str, key: &LicenseId) -> Result<Option<Generation>> {
         records::generation_when_removed(self.engine.db(), profile, key).map_err(|e| self.fault("read", e))

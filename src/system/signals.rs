@@ -49,6 +49,23 @@ pub(super) fn are_counted() -> bool {
 
 static COUNTED: AtomicBool = AtomicBool::new(false);
 
+/// What is done before a signal ends the process.
+type LastAct = Box<dyn Fn() + Send>;
+
+static LAST_ACT: Mutex<Option<LastAct>> = Mutex::new(None);
+
+/// Has this done before a signal ends the process, in the place of what was to be done before: what others would go on doing for
+/// us, who are gone then.
+pub(super) fn before_the_end(act: impl Fn() + Send + 'static) {
+    *LAST_ACT.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(act));
+}
+
+/// A signal is about to end the process.
+pub(super) fn ends() {
+    let act = LAST_ACT.lock().unwrap_or_else(PoisonError::into_inner).take();
+    act.into_iter().for_each(|act| act());
+}
+
 /// Whether a hangup has come: the terminal is gone, or somebody wants a service to begin anew.
 #[cfg(unix)]
 pub(super) fn hung_up() -> bool {

@@ -11,7 +11,7 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-pub(super) use unix::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes};
+pub(super) use unix::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes, watch};
 #[cfg(windows)]
 pub(super) use windows::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes};
 

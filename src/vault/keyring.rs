@@ -12,7 +12,9 @@ use crate::system::{KeyringFault, KeyringStore, KeyringThread};
 use age::x25519::Identity;
 use secrecy::ExposeSecret;
 use secrecy::zeroize::Zeroizing;
+use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The most bytes of one item: Windows' CRED_MAX_CREDENTIAL_BLOB_SIZE; the others have no limit worth the name.
 const LIMIT: Option<usize> = if cfg!(windows) { Some(2560) } else { None };
@@ -21,16 +23,39 @@ const LIMIT: Option<usize> = if cfg!(windows) { Some(2560) } else { None };
 pub struct Keyring {
     thread: Arc<KeyringThread>,
     limit: Option<usize>,
+    /// Secrets are in it that a ledger names.
+    is_needed: AtomicBool,
 }
 
 impl Keyring {
     pub(super) fn over(thread: Arc<KeyringThread>) -> Self {
-        Self { thread, limit: LIMIT }
+        Self { thread, limit: LIMIT, is_needed: AtomicBool::new(false) }
     }
 
     /// One whose items hold no more than so many bytes: what Windows needs can so be tried everywhere.
     pub fn limited_to(bytes: usize, thread: Arc<KeyringThread>) -> Self {
-        Self { thread, limit: Some(bytes.max(1)) }
+        Self { thread, limit: Some(bytes.max(1)), is_needed: AtomicBool::new(false) }
+    }
+
+    pub(super) fn holds_secrets(&self) {
+        self.is_needed.store(true, Ordering::Relaxed);
+    }
+
+    /// Whoever lacks a keyring may choose another vault; but not as long as what's needed is in this one.
+    fn ask<T: Send + 'static>(
+        &self,
+        what: &'static str,
+        job: impl FnOnce(&dyn KeyringStore) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        use VaultError::{Keyring, NoKeyring, NotSetUp, Silent};
+        self.thread.ask(what, job).map_err(|e| match e {
+            Error::Vault(e @ (NoKeyring { .. } | Keyring { .. } | NotSetUp { .. } | Silent { .. }))
+                if self.is_needed.load(Ordering::Relaxed) =>
+            {
+                VaultError::Needed(Box::new(e)).into()
+            }
+            e => e,
+        })
     }
 
     pub(super) fn keeper(&self) -> Option<String> {
@@ -39,7 +64,7 @@ impl Keyring {
 
     pub(super) fn probe(&self, item: &str, secret: Sealable) -> Result<()> {
         let (item, limit) = (item.to_owned(), self.limit);
-        self.thread.ask("store a probe", move |store| {
+        self.ask("store a probe", move |store| {
             keep(store, &item, secret.bytes(), limit)?;
             // As the next command will: some keep for one connection what no other ever gets.
             let read = read_by(|account| store.get_afresh(account), store, &item, "the probe");
@@ -88,7 +113,7 @@ impl Keyring {
     pub(super) fn put(&self, item: &str, label: &SealLabel, secret: &Sealable) -> Result<SecretPlace> {
         let secret = bind(label, Some(item), None, secret)?;
         let (account, limit) = (item.to_owned(), self.limit);
-        self.thread.ask("store a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
+        self.ask("store a secret", move |store| keep(store, &account, secret.bytes(), limit))?;
         Ok(SecretPlace::Item(item.into()))
     }
 
@@ -104,10 +129,34 @@ impl Keyring {
         self.read_unchecked(item, &row.whose())?.checked(row, Some(item), false)
     }
 
+    /// Whether an item was read, and is this row's; `false` where the keyring would have to ask somebody for it, and isn't made to.
+    pub(super) fn look(&self, item: &str, row: &ExpectedSeal) -> Result<bool> {
+        let (account, what) = (item.to_owned(), row.whose());
+        let content = self.ask("return a secret", move |store| {
+            let would_ask = Cell::new(false);
+            let get = |account: &str| {
+                let got = store.get_unasked(account);
+                would_ask.set(matches!(
+                    got,
+                    Err(KeyringFault::Locked | KeyringFault::Asks(_) | KeyringFault::Unsupported)
+                ));
+                got
+            };
+            match read_by(get, store, &account, &what) {
+                Err(_) if would_ask.get() => Ok(None),
+                read => read.map(|mut secret| Some(Sealable::from_bytes(std::mem::take(&mut *secret)))),
+            }
+        })?;
+        let Some(content) = content else { return Ok(false) };
+        let opened =
+            unbind(content, &[]).map_err(|reason: UnsealError| broken(&row.whose(), reason.to_string()))?;
+        opened.checked(row, Some(item), false).map(|_| true)
+    }
+
     /// Reads an item whatever it was written for, and judges nothing.
     pub(super) fn read_unchecked(&self, item: &str, whose: &str) -> Result<OpenedSecret> {
         let (account, what) = (item.to_owned(), whose.to_owned());
-        let content = self.thread.ask("return a secret", move |store| {
+        let content = self.ask("return a secret", move |store| {
             let mut secret = read(store, &account, &what)?;
             Ok(Sealable::from_bytes(std::mem::take(&mut *secret)))
         })?;
@@ -117,12 +166,12 @@ impl Keyring {
     /// The accounts that begin so, without the further parts of long secrets; `None` where the store can't search.
     pub(super) fn items(&self, beginning: &str) -> Result<Option<Vec<String>>> {
         let beginning = beginning.to_owned();
-        self.thread.ask("list its items", move |store| search(store, &beginning))
+        self.ask("list its items", move |store| search(store, &beginning))
     }
 
     pub(super) fn forget(&self, item: &str) -> Result<()> {
         let item = item.to_owned();
-        self.thread.ask("delete a secret", move |store| match remove(store, &item)? {
+        self.ask("delete a secret", move |store| match remove(store, &item)? {
             true => Ok(()),
             false => unlocked(store, &item),
         })
@@ -139,7 +188,7 @@ fn keep(store: &dyn KeyringStore, item: &str, secret: &[u8], limit: Option<usize
     let kept = parts
         .try_for_each(|(part, number)| set(store, &parts::account(item, number), part))
         .and_then(|()| set(store, item, head.content().as_bytes()));
-    if !matches!(kept, Ok(()) | Err(Error::Vault(VaultError::Locked))) {
+    if !matches!(kept, Ok(()) | Err(Error::Vault(VaultError::Locked | VaultError::Asks { .. }))) {
         // What stopped it may stop this, too; the error that counts is the first. One that is locked
         // would only ask for its password once more.
         let _ = remove(store, item);
@@ -161,6 +210,9 @@ fn read_by(
     let get = |account: &str| got(get_item(account));
     let Some(first) = get(item)? else {
         unlocked(store, item)?;
+        if store.hides_some() {
+            return Err(VaultError::Locked.into());
+        }
         return Err(VaultError::Gone { item: clean(item) }.into());
     };
     let Some(head) = SplitSecretHeader::read(&first) else {
@@ -223,7 +275,8 @@ fn set(store: &dyn KeyringStore, account: &str, bytes: &[u8]) -> Result<()> {
 
 fn got(item: Result<Vec<u8>, KeyringFault>) -> Result<Option<Zeroizing<Vec<u8>>>> {
     match item {
-        Ok(bytes) => Ok(Some(Zeroizing::new(bytes))),
+        // No secret of ours is empty: a keyring that gives nothing back has lost it.
+        Ok(bytes) => Ok(Some(Zeroizing::new(bytes)).filter(|bytes| !bytes.is_empty())),
         Err(KeyringFault::Missing) => Ok(None),
         Err(e) => Err(failed(e, "return a secret")),
     }
@@ -245,6 +298,10 @@ fn failed(fault: KeyringFault, what: &'static str) -> Error {
     let reason = match fault {
         KeyringFault::Absent(reason) => return VaultError::NoKeyring { reason }.into(),
         KeyringFault::Locked => return VaultError::Locked.into(),
+        KeyringFault::Asks(keeper) => return VaultError::Asks { keeper }.into(),
+        KeyringFault::Several(item, count) => {
+            return VaultError::Several { item: clean(&item), count }.into();
+        }
         KeyringFault::NotSetUp(keeper) => return VaultError::NotSetUp { keeper }.into(),
         KeyringFault::Missing => "it has no such item".to_owned(),
         KeyringFault::Unsupported => "it can't do that".to_owned(),

@@ -1,8 +1,8 @@
 //! `doctor`, in this process: what works, what doesn't, and what `--fix` clears away. It tells no secret.
 
-use crate::rig::{Done, Reply, Rig};
+use crate::rig::{Done, Reply, Rig, register};
 use crate::snapshot;
-use biotrack_auth::system::{KeyringStore, Surroundings};
+use biotrack_auth::system::{KeyringFault, KeyringStore, Surroundings};
 use jiff::SignedDuration;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -293,6 +293,86 @@ fn the_keyring_and_the_ledger_are_compared_both_ways() {
     snapshot!("an_item_is_gone", here(rig.run("doctor")));
     rig.keyring.locks(true);
     snapshot!("locked", here(rig.run("doctor")));
+}
+
+/// Some keyrings keep an item's name and lose its secret.
+#[test]
+fn an_empty_secret_is_none() {
+    let rig = Rig::with_keyring();
+    rig.grant("L-1").exits(0);
+    let item = rig.keyring.accounts().pop().unwrap();
+    rig.keyring.puts(&item, b"");
+    let told = rig.run("doctor").exits(1).out;
+    assert!(told.contains("✗ vault        the secret of L-1 is missing or damaged"), "{told}");
+    assert!(told.contains("biotrack-auth renew 604001/L-1") && !told.contains("names is there"), "{told}");
+    rig.run("token L-1").exits(7);
+    rig.run("renew L-1 --browser scripted").exits(0);
+    rig.run("deactivate L-1 --yes").exits(0);
+    assert_eq!(rig.keyring.accounts(), Vec::<String>::new());
+}
+
+#[test]
+fn what_a_revocation_waits_with_and_is_lost_is_told_with_the_command_that_status_names() {
+    let rig = Rig::with_keyring();
+    rig.grant("L-1").exits(0);
+    rig.provider.replies("/oauth/revoke", [Reply::Status(400, String::new())]);
+    rig.run("deactivate L-1 --yes").exits(8);
+    let item = rig.keyring.accounts().pop().unwrap();
+    rig.keyring.loses(&item);
+    let told = rig.run("doctor").exits(1).out;
+    assert!(told.contains("the tokens of L-1 for a pending revocation are missing or damaged"), "{told}");
+    let next = "biotrack-auth deactivate 604001/L-1";
+    assert!(told.contains(&format!("{next}\n")) && rig.run("status L-1 --json").out.contains(next), "{told}");
+    let done = rig.run("deactivate L-1 --yes").exits(0);
+    assert!(done.out.contains("a grant may still be valid"), "{}", done.out);
+    assert!(!rig.run("doctor").out.contains("✗ vault"));
+}
+
+/// Where the entry that is right can't be told, whoever looks is sent to the keyring's own program.
+#[test]
+fn two_entries_of_one_name_that_differ() {
+    let rig = Rig::with_keyring();
+    rig.grant("L-1").exits(0);
+    let item = rig.keyring.accounts().pop().unwrap();
+    rig.keyring.doubles(&item);
+    for (line, exit) in [("doctor", 1), ("token L-1", 7)] {
+        let done = rig.run(line).exits(exit);
+        let said = done.out + &done.err;
+        assert!(said.contains(&format!("the keyring has 2 entries named {item}, and they differ")), "{said}");
+        assert!(said.contains("Delete the wrong entry in the keyring's own program"), "{said}");
+    }
+}
+
+/// Without the keyring nothing moves away from it: the command that would is no way out, and isn't named.
+#[test]
+fn a_keyring_that_is_away_sends_nobody_in_a_circle() {
+    let rig = Rig::with_keyring();
+    let away = || rig.keyring.fails(KeyringFault::Absent("no D-Bus session".into()));
+    away();
+    let done = rig.run(&register("L-1")).exits(7);
+    assert!(done.err.contains("biotrack-auth config vault sealed"), "nothing is in it yet: {}", done.err);
+    rig.grant("L-1").exits(0);
+    for line in ["token L-1", "renew L-1 --browser scripted", "deactivate L-1 --yes", "config vault sealed"] {
+        away();
+        let done = rig.run(line).exits(7);
+        assert!(!done.err.contains("config vault"), "{line}: {}", done.err);
+        assert!(
+            done.err.contains("start the keyring. The secrets of this ledger are in it."),
+            "{line}: {}",
+            done.err
+        );
+    }
+    away();
+    let told = rig.run("doctor").exits(1).out;
+    assert!(
+        told.contains("The secrets of this ledger are in it.") && !told.contains("config vault"),
+        "{told}"
+    );
+    // Where nothing is left in it, it isn't asked.
+    rig.run("deactivate L-1 --yes").exits(0);
+    away();
+    rig.run("config vault sealed").exits(0);
+    rig.grant("L-1").exits(0);
 }
 
 #[cfg(unix)]

@@ -64,6 +64,9 @@ fn run_once(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
     let from = vault(env, other, &recipients);
     let mut ledger = open_ledger(env, &config)?;
     ledger.mark_alive()?;
+    if ledger.names_items()? {
+        [&from, &to].into_iter().for_each(Vault::holds_secrets);
+    }
     // Named after the ledger, so that `doctor` finds what a killed process left of it.
     to.probe(&format!("{}/probe-{}", ledger.id(), env.random.name()?), env.random.as_ref())?;
     let seals = SealLabeler::of(&ledger, config.registrations());

@@ -42,7 +42,7 @@ pub(super) fn keep(
 
 fn keyring(env: &Env, why: &str) -> Result<VaultChoice> {
     probe(env, &vault(env, VaultKind::Keyring, &[])).map_err(|e| match e {
-        Error::Vault(VaultError::Locked) => e,
+        Error::Vault(VaultError::Locked | VaultError::Asks { .. }) => e,
         Error::Vault(e) => VaultError::Unchosen(Box::new(e)).into(),
         e => e,
     })?;

@@ -84,7 +84,7 @@ pub(super) fn sum(counts: RunCounts) -> String {
 }
 
 /// A grant that nobody here has a token of.
-pub(in super::super) const LOST: &str = "BioTrack's answer to a grant was lost: the grant may still be valid, and there is no token to revoke it with; the admin can remove it.";
+pub(in super::super) const LOST: &str = "BioTrack's answer to a grant, or the grant's tokens, were lost: the grant may still be valid, and there is no token to revoke it with; the admin can remove it.";
 
 /// The two results, apart. `in_doubt`: an answer of the provider had been lost.
 pub(super) fn results(key: &LicenseId, revocation: &Revocation, in_doubt: bool) -> String {
@@ -99,7 +99,7 @@ pub(super) fn results(key: &LicenseId, revocation: &Revocation, in_doubt: bool) 
             "At BioTrack: not revoked, because another host has the tokens (they were exported, or came from a backup). Revoke the grant there, or ask the admin to remove it."
         }
         Revocation::Nothing if in_doubt => {
-            "At BioTrack: a grant may still be valid. BioTrack's answer was lost, so there is no token to revoke it with; the admin can remove it."
+            "At BioTrack: a grant may still be valid. BioTrack's answer or the grant's tokens were lost, so there is no token to revoke it with; the admin can remove it."
         }
         Revocation::Nothing => "At BioTrack: nothing left to revoke.",
         Revocation::Pending(e) if e.may_have_taken_effect() => {
@@ -150,7 +150,10 @@ pub(super) fn discarded(
         Revocation::Pending(_) => {
             format!("At BioTrack: NOT revoked yet; the tokens are kept. To retry: {again}")
         }
-        Revocation::Revoked | Revocation::Elsewhere | Revocation::Nothing => "At BioTrack: revoked.".into(),
+        Revocation::Nothing => {
+            "At BioTrack: not revoked, because its tokens are lost; the grant may still be valid there until the admin removes it.".into()
+        }
+        Revocation::Revoked | Revocation::Elsewhere => "At BioTrack: revoked.".into(),
     };
     format!("{here}\n{there}\n")
 }

@@ -187,9 +187,9 @@ pub(super) fn is_in_doubt(
     recovered: &[RecoveryOutcome],
     given_up: &DeactivationResult,
 ) -> bool {
-    given_up.lost_refresh
+    given_up.lost_tokens
         || before.uncertain_at.is_some() && !(before.deactivated_at.is_some() && before.revocation_pending)
-        || recovered.iter().any(|it| matches!(it, RecoveryOutcome::Uncertain))
+        || recovered.iter().any(|it| matches!(it, RecoveryOutcome::Uncertain | RecoveryOutcome::Lost(_)))
 }
 
 /// What the arguments mean, by UBI and license. A tag alone passes over what has nothing left.

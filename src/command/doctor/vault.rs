@@ -35,6 +35,11 @@ impl Examination<'_, '_> {
             Err(Error::Ledger(LedgerError::Older { .. } | LedgerError::Newer { .. })) => None,
             read => read?,
         };
+        if let Some(ledger) = &ledger
+            && ledger.names_items()?
+        {
+            vault.holds_secrets();
+        }
         let of = ledger.as_ref().map_or("doctor", Ledger::id);
         vault.probe(&format!("{of}/probe-{}", env.random.name()?), env.random.as_ref())?;
         match vault.kind() {
@@ -149,15 +154,34 @@ impl Examination<'_, '_> {
     ) -> Result<()> {
         let listed: Option<BTreeSet<&str>> = listed.map(|it| it.iter().map(String::as_str).collect());
         let began = Instant::now();
-        let (mut looked, mut missing, mut foreign, mut odd) = (0, Vec::new(), 0, Vec::new());
+        let (mut looked, mut missing, mut foreign, mut odd, mut unread) = (0, Vec::new(), 0, Vec::new(), 0);
         for secret in secrets {
-            let there = match (&secret.place, &listed) {
+            let is_listed = match (&secret.place, &listed) {
                 (SecretPlace::Item(item), Some(listed)) => listed.contains(item.as_str()),
-                _ if began.elapsed() > LONGEST => break,
-                (place, _) => match vault.get(place, &seals.row_of(secret)) {
-                    Ok(_) => true,
+                _ => true,
+            };
+            let there = match &secret.place {
+                _ if began.elapsed() > LONGEST && is_listed => continue,
+                _ if began.elapsed() > LONGEST => false,
+                // A name proves nothing: some keyrings keep that of an item whose secret they have lost.
+                place => match vault.look(place, &seals.row_of(secret)) {
+                    Ok(true) => true,
+                    Ok(false) => {
+                        unread += 1;
+                        is_listed
+                    }
                     Err(e) if is_out_of_place(&e) => {
                         odd.push(e);
+                        true
+                    }
+                    Err(e @ Error::Vault(VaultError::Several { .. })) => {
+                        odd.push(match &secret.owner {
+                            SecretOwner::Tokens { key, .. } | SecretOwner::Memo { key, .. } => {
+                                let named = self.named();
+                                e.for_license(&format!("{}{named}", shell([key.to_string().as_str()])))
+                            }
+                            SecretOwner::Profile { .. } => e,
+                        });
                         true
                     }
                     Err(Error::Vault(VaultError::Sealed { reason: UnsealError::OtherIdentity, .. })) => {
@@ -175,12 +199,27 @@ impl Examination<'_, '_> {
                 missing.push(*secret);
             }
         }
+        if !missing.is_empty() {
+            // Another command may have stored a newer one meanwhile, and forgotten this.
+            let named = ledger.all_secrets()?;
+            missing.retain(|it| named.iter().any(|named| named.place == it.place));
+        }
         if looked < secrets.len() {
             let found = format!(
                 "only {looked} of {} secrets were checked within {} s",
                 secrets.len(),
                 LONGEST.as_secs()
             );
+            self.note("vault", found, None);
+        }
+        if unread > 0 {
+            let keeper = vault.keeper().unwrap_or_else(|| "the keyring".into());
+            let are = counted(
+                unread,
+                "secret is there by its name and was",
+                "secrets are there by their names and were",
+            );
+            let found = format!("{are} not read, because {keeper} would ask for permission");
             self.note("vault", found, None);
         }
         if foreign > 0 {
@@ -196,7 +235,7 @@ impl Examination<'_, '_> {
             self.problem("vault", found, "Fix the listed ones first.");
         }
         for secret in missing.iter().take(NAMED) {
-            self.one_missing(secret);
+            self.one_missing(secret, ledger)?;
         }
         if missing.len() > NAMED {
             let found = format!("{} more secrets are missing or damaged", missing.len() - NAMED);
@@ -211,7 +250,7 @@ impl Examination<'_, '_> {
         Ok(())
     }
 
-    fn one_missing(&mut self, secret: &SecretLocation) {
+    fn one_missing(&mut self, secret: &SecretLocation, ledger: &Ledger) -> Result<()> {
         let named = self.named();
         let quoted = |key: &LicenseId| shell([key.to_string().as_str()]);
         match &secret.owner {
@@ -220,13 +259,24 @@ impl Examination<'_, '_> {
                 let found = format!("the secret of {} is missing or damaged", key.license);
                 self.problem("vault", found, format!("biotrack-auth renew {}{named}", quoted(key)));
             }
-            SecretOwner::Tokens { key, .. } => {
+            SecretOwner::Tokens { key, role: SecretRole::Superseded, .. } => {
+                let found = format!(
+                    "the tokens of an earlier grant of {}, which a newer one replaced, are missing or damaged: it can't be revoked from here, and may still be valid",
+                    key.license
+                );
+                let fix = "The next renewal forgets them. The admin can remove the earlier grant on BioTrack's page.";
+                self.note("vault", found, Some(fix.into()));
+            }
+            SecretOwner::Tokens { profile, key, .. } => {
                 let found =
                     format!("the tokens of {} for a pending revocation are missing or damaged", key.license);
+                let standing = ledger.standing(profile, key)?;
+                let gone = standing.is_none_or(|it| it.record.deactivated_at.is_some());
+                let awaiting = if gone { "" } else { " --awaiting" };
                 self.problem(
                     "vault",
                     found,
-                    format!("biotrack-auth deactivate {} --local-only{named}", quoted(key)),
+                    format!("biotrack-auth deactivate {}{awaiting}{named}", quoted(key)),
                 );
             }
             SecretOwner::Profile { profile, .. } => {
@@ -234,6 +284,7 @@ impl Examination<'_, '_> {
                 self.problem("vault", found, format!("biotrack-auth config set-secret --profile {profile}"));
             }
         }
+        Ok(())
     }
 
     /// Living grants for which the ledger names no secret at all.

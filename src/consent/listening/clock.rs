@@ -101,7 +101,11 @@ impl Listening<'_, '_> {
                         None | Some(RecoveryOutcome::Unanswered) => {}
                         Some(RecoveryOutcome::Finished { kept, .. }) => self.ended(&item, Ok(kept)),
                         Some(RecoveryOutcome::Failed(e)) => self.ended(&item, Err(e)),
-                        Some(RecoveryOutcome::Uncertain | RecoveryOutcome::UncertainDeactivation) => {
+                        Some(
+                            RecoveryOutcome::Uncertain
+                            | RecoveryOutcome::Lost(_)
+                            | RecoveryOutcome::UncertainDeactivation,
+                        ) => {
                             let lost = self.lost(&item.key);
                             self.ended(&item, Err(lost));
                         }

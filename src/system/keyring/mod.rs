@@ -17,6 +17,10 @@ pub enum KeyringFault {
     Absent(String),
     /// It is there, but locked, or would have to ask a person where there is none.
     Locked,
+    /// It is open, and asks a person about each access, where there is none; which program it is.
+    Asks(String),
+    /// It has so many items of that name, and they differ.
+    Several(String, usize),
     /// It is there, and has no place yet where secrets could be kept; which program it is.
     NotSetUp(String),
     /// It has no such item, or says so because it's locked.
@@ -45,6 +49,12 @@ pub trait KeyringStore: Send + Sync {
         self.get(account)
     }
 
+    /// Gives a secret back where nobody has to be asked for it, whoever is there: else it's [locked](KeyringFault::Locked), or
+    /// [unsupported](KeyringFault::Unsupported) where that can't be told before.
+    fn get_unasked(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
+        self.get(account)
+    }
+
     /// The program that is asked, as people call it; `None` where nobody tells.
     fn keeper(&self) -> Option<String> {
         None
@@ -53,4 +63,17 @@ pub trait KeyringStore: Send + Sync {
     /// From now on a person is there to answer what the keyring asks on the desktop. Until then nothing is asked of it that
     /// would make it ask.
     fn a_person_answers(&self) {}
+
+    /// Whether it may have items that it doesn't show, because a part of it is closed.
+    fn hides_some(&self) -> bool {
+        false
+    }
+
+    /// Whether it's seen to ask something on the desktop since a call that still hangs.
+    fn is_asking(&self) -> bool {
+        false
+    }
+
+    /// Nobody waits any more for what is asked on the desktop: it's taken back. May be called while another call hangs.
+    fn stops_asking(&self) {}
 }

@@ -27,29 +27,31 @@ impl KeyringStore for PlatformStore {
         self.asks_nobody_in_vain(Some(account))?;
         unless_garbled(|| {
             let item = entry(account)?;
-            item.set_secret(secret).map_err(fault)?;
+            match item.set_secret(secret) {
+                Err(keyring::Error::Ambiguous(several)) => {
+                    let mut several = several.iter();
+                    let first = several.next().map_or(Ok(()), |first| first.set_secret(secret));
+                    first.map_err(fault)?;
+                    several.try_for_each(|other| self.erase(other))?;
+                }
+                set => set.map_err(fault)?,
+            }
             // Over a garbled connection nothing is kept, or something else, and nobody says so.
-            let kept = Zeroizing::new(item.get_secret().map_err(fault)?);
+            let kept = Zeroizing::new(secret_of(&item, account)?);
             if kept.as_slice() == secret { Ok(()) } else { Err(KeyringFault::Garbled) }
         })
     }
 
     fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
         self.asks_nobody_in_vain(Some(account))?;
-        unless_garbled(|| filled(entry(account)?.get_secret().map_err(fault)?))
+        unless_garbled(|| secret_of(&entry(account)?, account))
     }
 
-    /// Some keep what they delete, KeePassXC in its recycle bin, and with it the last that an entry was: a secret is
-    /// written over before.
     fn delete(&self, account: &str) -> Result<(), KeyringFault> {
         self.asks_nobody_in_vain(Some(account))?;
-        unless_garbled(|| {
-            let item = entry(account)?.get_credential().map_err(fault)?;
-            #[cfg(target_os = "linux")]
-            for overwritten in 0..self.service.keeps_of_each() {
-                item.set_secret(format!("deleted {overwritten}").as_bytes()).map_err(fault)?;
-            }
-            item.delete_credential().map_err(fault)
+        unless_garbled(|| match entry(account)?.get_credential() {
+            Err(keyring::Error::Ambiguous(several)) => several.iter().try_for_each(|item| self.erase(item)),
+            item => self.erase(&item.map_err(fault)?),
         })
     }
 
@@ -80,8 +82,20 @@ impl KeyringStore for PlatformStore {
         self.asks_nobody_in_vain(Some(account))?;
         unless_garbled(|| {
             let store = Store::new().map_err(fault)?;
-            filled(store.build(SERVICE, account, None).and_then(|entry| entry.get_secret()).map_err(fault)?)
+            secret_of(&store.build(SERVICE, account, None).map_err(fault)?, account)
         })
+    }
+
+    #[cfg(target_os = "linux")]
+    fn get_unasked(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
+        self.service.asks_nobody(Some(account))?;
+        unless_garbled(|| secret_of(&entry(account)?, account))
+    }
+
+    /// The Keychain asks about each item that another build of this program wrote, and says so to nobody before.
+    #[cfg(target_os = "macos")]
+    fn get_unasked(&self, _: &str) -> Result<Vec<u8>, KeyringFault> {
+        Err(KeyringFault::Unsupported)
     }
 
     #[cfg(target_os = "linux")]
@@ -99,15 +113,45 @@ impl KeyringStore for PlatformStore {
     fn a_person_answers(&self) {
         self.a_person_answers.store(true, Ordering::SeqCst);
     }
+
+    #[cfg(target_os = "linux")]
+    fn hides_some(&self) -> bool {
+        self.service.hides_some()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn is_asking(&self) -> bool {
+        self.service.is_asking()
+    }
+
+    #[cfg(target_os = "linux")]
+    fn stops_asking(&self) {
+        self.service.stops_asking();
+    }
 }
 
 impl PlatformStore {
+    /// Some keep what they delete, KeePassXC in its recycle bin, and with it the last that an entry was: a secret is
+    /// written over before.
+    fn erase(&self, item: &Entry) -> Result<(), KeyringFault> {
+        #[cfg(target_os = "linux")]
+        for overwritten in 0..self.service.keeps_of_each() {
+            item.set_secret(format!("deleted {overwritten}").as_bytes()).map_err(fault)?;
+        }
+        item.delete_credential().map_err(fault)
+    }
+
     /// What the keyring would ask on the desktop is not asked for where nobody answers it: the prompt would stay there
     /// when we're gone.
     #[cfg(target_os = "linux")]
     fn asks_nobody_in_vain(&self, account: Option<&str>) -> Result<(), KeyringFault> {
         match self.service.asks_nobody(account) {
-            Err(KeyringFault::Locked) if self.a_person_answers.load(Ordering::SeqCst) => Ok(()),
+            Err(KeyringFault::Locked | KeyringFault::Asks(_))
+                if self.a_person_answers.load(Ordering::SeqCst) =>
+            {
+                self.service.may_ask();
+                Ok(())
+            }
             asks_nobody => asks_nobody,
         }
     }
@@ -151,9 +195,24 @@ fn reconnect() -> Result<(), KeyringFault> {
     Ok(())
 }
 
-/// No secret of ours is empty: a keyring that gives nothing back has lost it.
-fn filled(secret: Vec<u8>) -> Result<Vec<u8>, KeyringFault> {
-    if secret.is_empty() { Err(KeyringFault::Missing) } else { Ok(secret) }
+/// What an entry keeps. Somebody's restored copy has the same name: where they are alike it's no matter which is read, and
+/// otherwise nobody here knows which is right.
+fn secret_of(item: &Entry, account: &str) -> Result<Vec<u8>, KeyringFault> {
+    let several = match item.get_secret() {
+        Err(keyring::Error::Ambiguous(several)) => several,
+        secret => return secret.map_err(fault),
+    };
+    let mut secrets = Vec::with_capacity(several.len());
+    for one in &several {
+        secrets.push(Zeroizing::new(one.get_secret().map_err(fault)?));
+    }
+    secrets.retain(|secret| !secret.is_empty());
+    secrets.dedup();
+    match secrets.pop() {
+        Some(mut secret) if secrets.is_empty() => Ok(std::mem::take(&mut *secret)),
+        None => Ok(Vec::new()),
+        Some(_) => Err(KeyringFault::Several(account.to_owned(), several.len())),
+    }
 }
 
 fn entry(account: &str) -> Result<Entry, KeyringFault> {

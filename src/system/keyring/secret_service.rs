@@ -4,16 +4,17 @@
 use super::super::files;
 use super::{KeyringFault, SERVICE};
 use crate::error::clean;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use zbus::blocking::Connection;
 use zbus::names::BusName;
 use zbus::zvariant::{OwnedObjectPath, OwnedValue};
 
 const NAME: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
+const PROMPTS: &str = "/org/freedesktop/secrets/prompt";
 /// What an alias leads to where there is no such collection.
 const NONE: &str = "/";
 
@@ -37,6 +38,15 @@ const KEEPERS: [(&str, &str); 6] = [
 pub(super) struct SecretService {
     bus: OnceLock<Option<Connection>>,
     process: OnceLock<Option<String>>,
+    prompts: Mutex<Prompts>,
+}
+
+/// What it asks on the desktop.
+#[derive(Default)]
+struct Prompts {
+    /// Those that were there before it was given a reason to ask: others' own.
+    before: BTreeSet<String>,
+    ours: BTreeSet<String>,
 }
 
 impl SecretService {
@@ -84,9 +94,60 @@ impl SecretService {
         let found = found
             .and_then(|reply| reply.body().deserialize::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>());
         match found {
-            Ok((_, locked)) if !locked.is_empty() => Err(KeyringFault::Locked),
+            Ok((_, locked)) if !locked.is_empty() => Err(KeyringFault::Asks(KEEPASSXC.into())),
             _ => Ok(()),
         }
+    }
+
+    /// KeePassXC knows nothing of what is in a database that is closed, while another one is open.
+    pub(super) fn hides_some(&self) -> bool {
+        let Some(bus) = self.bus().filter(|_| self.keeper().as_deref() == Some(KEEPASSXC)) else {
+            return false;
+        };
+        let asked = ("org.freedesktop.Secret.Service", "Collections");
+        let all = bus.call_method(Some(NAME), ROOT, Some("org.freedesktop.DBus.Properties"), "Get", &asked);
+        let all = all.ok().and_then(|reply| reply.body().deserialize::<OwnedValue>().ok());
+        let all = all.and_then(|all| Vec::<OwnedObjectPath>::try_from(all).ok()).unwrap_or_default();
+        all.iter().any(|collection| property(bus, collection, "Locked") == Some(true))
+    }
+
+    /// The next call may have it ask.
+    pub(super) fn may_ask(&self) {
+        let before = self.bus().map(prompts).unwrap_or_default();
+        *self.of_prompts() = Prompts { before, ours: BTreeSet::new() };
+    }
+
+    /// Whether it asks something since then. Nobody tells who had it ask, so that what is seen first is taken for ours.
+    pub(super) fn is_asking(&self) -> bool {
+        let now = self.bus().map(prompts).unwrap_or_default();
+        let mut known = self.of_prompts();
+        known.ours = now.difference(&known.before).cloned().collect();
+        !known.ours.is_empty()
+    }
+
+    /// Takes back what it asks because of us; where that was answered, what it has asked since.
+    pub(super) fn stops_asking(&self) {
+        let Some(bus) = self.bus() else { return };
+        let now = prompts(bus);
+        let ours: Vec<_> = {
+            let known = self.of_prompts();
+            match known.ours.is_disjoint(&now) {
+                true => now.difference(&known.before).cloned().collect(),
+                false => now.intersection(&known.ours).cloned().collect(),
+            }
+        };
+        for prompt in ours {
+            let path = format!("{PROMPTS}/{prompt}");
+            let dismissed =
+                bus.call_method(Some(NAME), &*path, Some("org.freedesktop.Secret.Prompt"), "Dismiss", &());
+            if let Err(e) = dismissed {
+                tracing::debug!("a prompt of the keyring stays: {e}");
+            }
+        }
+    }
+
+    fn of_prompts(&self) -> MutexGuard<'_, Prompts> {
+        self.prompts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// How many older secrets of an item it keeps, at the most, beside the newest.
@@ -115,6 +176,15 @@ impl SecretService {
     fn bus(&self) -> Option<&Connection> {
         self.bus.get_or_init(|| Connection::session().ok()).as_ref()
     }
+}
+
+/// The prompts that are there, by the last part of their paths; a service that names none has none.
+fn prompts(bus: &Connection) -> BTreeSet<String> {
+    let described =
+        bus.call_method(Some(NAME), PROMPTS, Some("org.freedesktop.DBus.Introspectable"), "Introspect", &());
+    let described = described.and_then(|reply| reply.body().deserialize::<String>());
+    let names = described.as_deref().unwrap_or_default().split("<node name=\"").skip(1);
+    names.filter_map(|rest| Some(rest.split_once('"')?.0.to_owned())).collect()
 }
 
 /// Where new items are kept.

@@ -3,12 +3,14 @@
 use super::KeyringStore;
 use super::platform::PlatformStore;
 use crate::error::{Result, VaultError};
-use crate::system::threads;
+#[cfg(unix)]
+use crate::system::tty;
+use crate::system::{signals, threads};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long the platform's keyring may take for one answer where nobody is there.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -76,6 +78,7 @@ impl KeyringThread {
             Ok(done) => done,
             Err(RecvTimeoutError::Timeout) => {
                 self.given_up.store(true, Ordering::SeqCst);
+                take_back(&self.store);
                 tracing::debug!(what, "gave the keyring up");
                 Err(self.silent(what))
             }
@@ -88,16 +91,28 @@ impl KeyringThread {
     fn wait<T>(&self, answer: &Receiver<T>) -> std::result::Result<T, RecvTimeoutError> {
         let Some(person) = self.person.get() else { return answer.recv_timeout(self.patience) };
         match answer.recv_timeout(SOON.min(self.patience)) {
-            Err(RecvTimeoutError::Timeout) => {
-                if !person.told.swap(true, Ordering::SeqCst) {
-                    (person.tell)(&format!(
-                        "Waiting for {}: it may be asking on the desktop for its password or for permission.",
-                        self.keeper()
-                    ));
-                }
-                answer.recv_timeout(self.patience())
+            Err(RecvTimeoutError::Timeout) => {}
+            answered => return answered,
+        }
+        let store = self.store.clone();
+        #[cfg(unix)]
+        tty::watch();
+        signals::before_the_end(move || take_back(&store));
+        if !person.told.swap(true, Ordering::SeqCst) {
+            (person.tell)(&format!(
+                "Waiting for {}: it may be asking on the desktop for its password or for permission.",
+                self.keeper()
+            ));
+        }
+        let until = Instant::now() + self.patience();
+        let mut is_known = false;
+        loop {
+            is_known = is_known || within_a_moment(&self.store, |store| store.is_asking()).unwrap_or(false);
+            let left = until.saturating_duration_since(Instant::now());
+            match answer.recv_timeout(if is_known { left } else { left.min(SOON) }) {
+                Err(RecvTimeoutError::Timeout) if Instant::now() < until => {}
+                answered => return answered,
             }
-            answered => answered,
         }
     }
 
@@ -150,6 +165,23 @@ impl KeyringThread {
     }
 }
 
+/// What the keyring asks outlives us, unless it's taken back.
+fn take_back(store: &Arc<dyn KeyringStore>) {
+    within_a_moment(store, |store| store.stops_asking());
+}
+
+/// What comes of a word with the keyring that is waited for no longer than this.
+fn within_a_moment<T: Send + 'static>(
+    store: &Arc<dyn KeyringStore>,
+    say: impl FnOnce(&dyn KeyringStore) -> T + Send + 'static,
+) -> Option<T> {
+    let (store, (done, is_done)) = (store.clone(), mpsc::channel());
+    let said = thread::Builder::new().name("keyring's prompt".into()).spawn(move || {
+        let _ = done.send(say(store.as_ref()));
+    });
+    said.ok().and_then(|_| is_done.recv_timeout(SOON).ok())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::KeyringFault;
@@ -194,6 +226,35 @@ mod tests {
         release.send(()).unwrap();
         let next = bounded.ask("answer", |_| -> Result<()> { panic!("it must not be asked") });
         assert!(matches!(next, Err(Error::Vault(VaultError::Silent { what: "answer", .. }))));
+    }
+
+    #[test]
+    fn what_is_asked_on_the_desktop_is_taken_back_once_nobody_waits_for_it() {
+        struct Asking(Mutex<Vec<&'static str>>);
+        impl KeyringStore for Asking {
+            fn set(&self, _: &str, _: &[u8]) -> Result<(), KeyringFault> {
+                Err(KeyringFault::Unsupported)
+            }
+            fn get(&self, _: &str) -> Result<Vec<u8>, KeyringFault> {
+                Err(KeyringFault::Missing)
+            }
+            fn delete(&self, _: &str) -> Result<(), KeyringFault> {
+                Err(KeyringFault::Missing)
+            }
+            fn accounts(&self) -> Result<Vec<String>, KeyringFault> {
+                Ok(Vec::new())
+            }
+            fn stops_asking(&self) {
+                self.0.lock().unwrap().push("stops");
+            }
+        }
+        let store = Arc::new(Asking(Mutex::default()));
+        let bounded = KeyringThread::over(store.clone(), Duration::from_millis(50));
+        bounded.ask("answer", |_| Ok(())).unwrap();
+        assert!(store.0.lock().unwrap().is_empty(), "what was answered isn't taken back");
+        let (_release, held) = mpsc::channel::<()>();
+        assert!(bounded.ask("hang", move |_| Ok(held.recv().is_ok())).is_err());
+        assert_eq!(*store.0.lock().unwrap(), ["stops"]);
     }
 
     #[test]

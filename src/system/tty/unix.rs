@@ -299,7 +299,7 @@ pub(in crate::system) fn takes_escapes() -> bool {
 }
 
 /// Sees to the signals that would leave the terminal changed, from its first change on.
-fn watch() {
+pub(in crate::system) fn watch() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -377,6 +377,7 @@ impl SignalAction {
 
 /// Ends the process, as the signal would have that somebody catches now for the terminal's sake.
 fn leave(code: i32) {
+    signals::ends();
     Printer::of_the_process().finish_within(OF_A_MARK);
     #[expect(clippy::disallowed_methods, reason = "in the place of the signal's own end")]
     std::process::exit(code);

@@ -234,6 +234,7 @@ fn end() {
         signals::note_arrival();
         asked.store(true, Ordering::SeqCst);
     } else if !signals::are_counted() {
+        signals::ends();
         Printer::of_the_process().finish_within(OF_AN_END);
         #[expect(clippy::disallowed_methods, reason = "in the place of the signal's own end")]
         std::process::exit(130);

@@ -184,6 +184,93 @@ fn a_grant_that_could_not_be_stored_is_stored_without_asking_anybody() {
     }
 }
 
+/// The keyring's items of open questions are gone, or left without their secret.
+fn loses_questions(rig: &Rig, emptied: bool) {
+    let mine = rig.keyring.accounts().into_iter().filter(|item| item.contains("/flow-"));
+    let lost: Vec<_> = mine.collect();
+    assert!(!lost.is_empty());
+    for item in lost {
+        if emptied { rig.keyring.puts(&item, b"") } else { rig.keyring.loses(&item) }
+    }
+}
+
+#[test]
+fn an_answer_that_nothing_opens_any_more_is_told_of_once_and_bars_nobodys_way() {
+    for emptied in [false, true] {
+        let rig = Rig::with_keyring();
+        left_answered(&rig, None);
+        loses_questions(&rig, emptied);
+        // What comes next is what is shown.
+        let (_, conditions, next) = shown(&rig, "L-1");
+        assert!(conditions == ["granted_not_stored"] && next.unwrap().contains(" register "));
+        let done = rig.run(&register("L-1")).exits(0);
+        assert!(done.err.contains("A grant that an earlier command got for L-1 is lost"), "{}", done.err);
+        assert!(done.err.contains("the admin can remove it"), "{}", done.err);
+        assert_eq!(history(&rig, "L-1"), ["asked", "uncertain", "asked", "granted"]);
+        assert_eq!((shown(&rig, "L-1").1, times(&rig, "consented")), (Vec::<&str>::new(), 2));
+        assert!(!rig.run("renew L-1 --browser scripted").exits(0).err.contains("is lost"));
+        oracle::rests_but(&rig, &[1]);
+    }
+    // A keyring that is locked has lost nothing.
+    let rig = Rig::with_keyring();
+    left_answered(&rig, None);
+    rig.keyring.locks(true);
+    drop(rig.run(&register("L-1")).exits(7));
+    rig.keyring.locks(false);
+    drop(rig.run(&register("L-1")).exits(0));
+    assert_eq!(times(&rig, "consented"), 1);
+}
+
+#[test]
+fn a_license_whose_renewal_lost_its_answer_can_be_renewed_and_deactivated() {
+    for line in ["renew L-1 --browser scripted", "deactivate L-1 --yes"] {
+        let rig = granted(Rig::with_keyring());
+        left_answered(&rig, None);
+        loses_questions(&rig, false);
+        let done = rig.run(line).exits(0);
+        assert!((done.out + &done.err).contains("the admin can remove it"), "{line}");
+        assert_eq!(shown(&rig, "L-1").1, Vec::<&str>::new());
+        oracle::rests_but(&rig, &[2]);
+    }
+}
+
+#[test]
+fn a_code_that_nothing_opens_any_more_was_never_sent_and_is_asked_for_anew() {
+    let rig = Rig::with_keyring();
+    left_arrived(&rig);
+    loses_questions(&rig, false);
+    let done = rig.run(&register("L-1")).exits(0);
+    assert!(
+        done.err.contains("The unfinished grant that an earlier command left for L-1 can't be used"),
+        "{}",
+        done.err
+    );
+    assert_eq!(history(&rig, "L-1"), ["asked", "failed", "asked", "granted"]);
+    assert_eq!((times(&rig, "consented"), times(&rig, "issued")), (2, 1));
+    oracle::rests(&rig);
+}
+
+#[test]
+fn a_refresh_whose_answer_nothing_opens_any_more_is_sent_again_once_the_token_has_lapsed() {
+    let rig = granted(Rig::with_keyring());
+    rig.provider.keeps_refresh_tokens();
+    rig.minutes_pass(61);
+    let world = rig.world().clone();
+    at(&rig, answered(TOKEN), move || world.table_refuses("secret", true));
+    drop(rig.run("token L-1").exits(7));
+    rig.world().table_refuses("secret", false);
+    assert!(matches!(flows(&rig, "L-1")[0].stage, FlowStage::Answered(_)));
+    for item in rig.keyring.accounts() {
+        if item.contains("/flow-") || item.contains("/2-") {
+            rig.keyring.loses(&item);
+        }
+    }
+    rig.minutes_pass(61);
+    assert_eq!(rig.run("token L-1").exits(0).out, "access-1.2\n");
+    assert_eq!((flows(&rig, "L-1"), shown(&rig, "L-1").1), (vec![], Vec::<&str>::new()));
+    oracle::rests(&rig);
+}
+
 #[test]
 fn whether_or_not_a_person_is_there_what_can_be_finished_alone_is() {
     let rig = Rig::new();

@@ -99,6 +99,51 @@ fn a_deactivation_gives_back_what_a_renewal_could_not() {
     assert_eq!((kept(&rig, "L-1"), rig.provider.living()), (vec![], vec![]));
 }
 
+/// The keyring has lost the only grant's tokens.
+fn loses_live(rig: &Rig) {
+    let item = rig.keyring.accounts().into_iter().find(|it| it.contains("/L-1/")).unwrap();
+    rig.keyring.loses(&item);
+}
+
+#[test]
+fn an_old_grant_whose_tokens_are_lost_is_told_of_once_and_bars_nobodys_way() {
+    let rig = Rig::with_keyring();
+    drop(rig.grant("L-1"));
+    loses_live(&rig);
+    let done = rig.run(RENEW).exits(0);
+    assert!(done.err.contains("L-1: the vault has lost the tokens of an earlier grant"), "{}", done.err);
+    assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 2)]);
+    assert_eq!(history(&rig, "L-1"), ["asked", "granted", "asked", "renewed", "uncertain"]);
+    assert_eq!((shown(&rig, "L-1").1, rig.run("doctor").err.contains("missing")), (vec![], false));
+    drop(rig.run(RENEW).exits(0));
+    drop(rig.run("deactivate L-1 --yes").exits(0));
+    assert_eq!(history(&rig, "L-1").iter().filter(|word| *word == "uncertain").count(), 1);
+    assert_eq!(kept(&rig, "L-1"), []);
+    oracle::rests_but(&rig, &[1]);
+}
+
+#[test]
+fn an_old_grant_that_was_lost_while_the_provider_was_away_goes_with_the_license() {
+    let rig = Rig::with_keyring();
+    drop(rig.grant("L-1"));
+    let old = rig.keyring.accounts().pop().unwrap();
+    rig.provider.replies(REVOKE, [Reply::Unreachable]);
+    drop(rig.run(RENEW).exits(0));
+    rig.keyring.loses(&old);
+    // What `status` doesn't call a condition is no finding either.
+    let told = rig.run("doctor").out;
+    assert!(told.contains("the tokens of an earlier grant of L-1, which a newer one replaced"), "{told}");
+    assert_eq!((shown(&rig, "L-1").1, told.contains("✗ vault")), (vec![], false), "{told}");
+    let done = rig.run("deactivate L-1 --yes").exits(0);
+    assert!(
+        done.out.contains("At BioTrack: revoked.") && done.out.contains("may still be valid"),
+        "{}",
+        done.out
+    );
+    assert_eq!((kept(&rig, "L-1"), times(&rig, "revoked L-1: access-2")), (vec![], 1));
+    oracle::rests_but(&rig, &[1]);
+}
+
 #[test]
 fn a_renewal_keeps_when_the_license_was_first_granted_and_a_new_registration_begins_anew() {
     let rig = Rig::new();

@@ -2,7 +2,7 @@
 
 use super::moments::{Moment, Watch};
 use biotrack_auth::system::{KeyringFault, KeyringStore};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 /// Items by their accounts, and the mishaps that come next.
@@ -15,6 +15,8 @@ pub struct FakeKeyring {
 struct Content {
     items: BTreeMap<String, Vec<u8>>,
     locked: bool,
+    /// Accounts of which it has two entries, which differ.
+    doubled: BTreeSet<String>,
     /// For the call after so many others.
     mishaps: Vec<(usize, Mishap)>,
 }
@@ -51,6 +53,11 @@ impl FakeKeyring {
     /// An item is gone, by somebody else's hand.
     pub fn loses(&self, account: &str) {
         self.content.lock().unwrap().items.remove(account);
+    }
+
+    /// Somebody has restored another entry of that name.
+    pub fn doubles(&self, account: &str) {
+        self.content.lock().unwrap().doubled.insert(account.into());
     }
 
     /// The next call fails so.
@@ -132,7 +139,11 @@ impl KeyringStore for FakeKeyring {
     }
 
     fn get(&self, account: &str) -> Result<Vec<u8>, KeyringFault> {
-        self.call("get", account, |items| items.get(account).cloned().ok_or(KeyringFault::Missing))
+        let doubled = self.content.lock().unwrap().doubled.contains(account);
+        self.call("get", account, |items| match items.get(account) {
+            Some(_) if doubled => Err(KeyringFault::Several(account.to_owned(), 2)),
+            item => item.cloned().ok_or(KeyringFault::Missing),
+        })
     }
 
     fn delete(&self, account: &str) -> Result<(), KeyringFault> {
