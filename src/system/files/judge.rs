@@ -314,7 +314,8 @@ mod tests {
             if let Err(said) = judged(FileSensitivity::Secret) {
                 // What to type, with the name as a shell takes it; and whose or which mode it is.
                 assert!(said.contains(r#""/etc/it's here""#), "{said}");
-                assert!(said.contains("chmod") || said.contains("chown 1000 "), "{said}");
+                let commands = ["chmod", "chown 1000 ", "chgrp 2000 "];
+                assert!(commands.iter().any(|command| said.contains(command)), "{said}");
                 assert!(said.contains(&format!("{mode:04o}")) || said.contains("uid 1001"), "{said}");
             }
         }
