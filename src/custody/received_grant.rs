@@ -127,8 +127,19 @@ impl Custody<'_> {
 /// What the provider didn't report of a grant, or told so that it can't be taken as it stands, in words.
 pub(super) fn unconfirmed(comparison: &GrantComparison, granted: &Granted) -> Vec<String> {
     let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
-    let told = granted.reported.odd_end.as_ref();
-    missing.chain(told.map(|told| format!("Expiration Date (told as {told})"))).collect()
+    missing.chain(odd_end(granted)).collect()
+}
+
+const ODD_END: &str = "Expiration Date (told as ";
+
+/// An end that the provider told so that it can't be taken as it stands, in words.
+pub(super) fn odd_end(granted: &Granted) -> Option<String> {
+    granted.reported.odd_end.as_ref().map(|told| format!("{ODD_END}{told})"))
+}
+
+/// Whether these words tell of such an end.
+pub(super) fn is_odd_end(unconfirmed: &str) -> bool {
+    unconfirmed.starts_with(ODD_END)
 }
 
 fn kind(differences: &[FactDifference], other_admin: Option<&String>) -> SealKind {
