@@ -58,7 +58,9 @@ impl Custody<'_> {
         if let Some(address) = self.revocation_of_one() {
             for secret in superseded.get() {
                 let granted = self.read_grant(secret, key)?;
-                self.revoke_one(&address, &granted, &superseded, RetryPolicy::NONE)?;
+                if let Err(e) = self.revoke_one(&address, &granted, &superseded, RetryPolicy::NONE) {
+                    return self.tell_not_revoked(key, &e);
+                }
             }
         }
         let superseded = superseded.spend();

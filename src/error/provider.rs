@@ -236,7 +236,7 @@ impl ProviderError {
             )),
             Self::TokenRefused { code, what: "the revocation", .. } if !is_of_the_client(code) => {
                 Some(format!(
-                    "Trying again doesn't help. Ask the admin to end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
+                    "The tokens are kept. Unless that is mended at BioTrack, ask the admin to end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
                 ))
             }
             Self::OtherToken { .. } => Some(format!(
@@ -283,7 +283,7 @@ impl ProviderError {
                 right_client(set_secret.as_ref())
             }
             Self::TokenRefused { what: "the revocation", .. } => {
-                "Trying again doesn't help. Ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
+                "The tokens are kept. Unless that is mended at BioTrack, ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin".into(),
             Self::RefusedInDoubt { .. } => {
