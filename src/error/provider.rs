@@ -77,6 +77,13 @@ pub enum ProviderError {
     /// the lost answer replaced.
     #[error("{said}; that isn't certain, because the answer to an earlier try was lost")]
     RefusedInDoubt { said: String },
+    /// A new grant that was refused before it was ever proven: the consent brought nothing.
+    #[error("BioTrack issued a new grant and then refused it ({said}){}", if *.has_previous { "; the previous grant is used again" } else { "" })]
+    NewGrantRefused {
+        /// The provider's word, a clause.
+        said: String,
+        has_previous: bool,
+    },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
     #[error("{license}: BioTrack refused the code, which had expired or was already used")]
     CodeLapsed { license: String },
@@ -213,6 +220,7 @@ impl ProviderError {
             | Self::Overloaded { .. }
             | Self::TokenRefused { .. }
             | Self::RefusedInDoubt { .. }
+            | Self::NewGrantRefused { .. }
             | Self::Metadata { .. }
             | Self::Unsupported { .. } => ErrorCode::Provider,
             Self::Refused { code, .. } => match code.as_str() {
@@ -289,6 +297,7 @@ impl ProviderError {
             Self::RefusedInDoubt { .. } => {
                 format!("In a minute, run {again}: the grant counts as invalid only if BioTrack refuses it once more.")
             }
+            Self::NewGrantRefused { .. } => format!("Ask the admin to grant access again: run {last}"),
             Self::CodeLapsed { .. } => {
                 format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {last}")
             }
