@@ -34,6 +34,51 @@ fn members(body: &[u8]) -> Option<Map<String, Value>> {
     (names(body) == members.len()).then_some(members)
 }
 
+/// The members of a body that is one object and nothing after it, the last of each name. A byte order mark before it is
+/// passed over.
+fn last_members(body: &[u8]) -> Option<Map<String, Value>> {
+    let Value::Object(members) = serde_json::from_slice(body.strip_prefix(MARK).unwrap_or(body)).ok()? else {
+        return None;
+    };
+    Some(members)
+}
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Whether a member stands at the top of an object with two values.
+fn has_two_values(body: &[u8], name: &str) -> bool {
+    let (mut depth, mut quoted, mut escaped, mut began) = (0, false, false, 0);
+    let mut parts = Vec::new();
+    for (at, byte) in body.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b'{' | b'[' => {
+                depth += 1;
+                began = if depth == 1 { at + 1 } else { began };
+            }
+            b'}' | b']' => {
+                depth -= 1;
+                if depth == 0 {
+                    parts.push(&body[began..at]);
+                }
+            }
+            b',' if depth == 1 => {
+                parts.push(&body[began..at]);
+                began = at + 1;
+            }
+            _ => {}
+        }
+    }
+    // Each is an object of its own then.
+    let alone = |part: &&[u8]| serde_json::from_slice(&[b"{", *part, b"}"].concat()).ok();
+    let values = parts.iter().filter_map(alone).filter_map(|it: Map<String, Value>| it.get(name).cloned());
+    let values: Vec<_> = values.collect();
+    values.windows(2).any(|pair| pair[0] != pair[1])
+}
+
 /// How many members stand at the top of an object: the colons there that are in no text.
 fn names(body: &[u8]) -> usize {
     let (mut depth, mut count, mut quoted, mut escaped) = (0, 0, false, false);
@@ -52,14 +97,17 @@ fn names(body: &[u8]) -> usize {
     count
 }
 
-/// A grant is taken only from a 200 that is JSON, and is what stands there.
+/// A grant is taken only from a success that is JSON, and is what stands there.
 fn taken(heard: &RawResponse<'_>, granted: &Granted) {
-    let members = members(heard.body).expect("one object");
-    assert!(heard.status == 200 && heard.content_type != Some("text/html"));
+    let members = last_members(heard.body).expect("one object");
+    assert!(matches!(heard.status, 200..=203) && heard.content_type != Some("text/html"));
+    for name in ["access_token", "refresh_token", "expires_in", "scope", "token_type"] {
+        assert!(!has_two_values(heard.body, name), "{name}");
+    }
     assert_eq!(members["access_token"], granted.access.expose());
     assert!(!granted.access.expose().is_empty());
     let told = [Some(&granted.access), granted.refresh.as_ref()];
-    let refresh = members.get("refresh_token").and_then(Value::as_str);
+    let refresh = members.get("refresh_token").and_then(Value::as_str).filter(|it| !it.trim().is_empty());
     assert_eq!(refresh, granted.refresh.as_ref().map(Secret::expose));
     if let Some(end) = granted.access_expires_at {
         assert!((0..=1_000_000_000).contains(&end.duration_since(super::now()).as_secs()));
@@ -87,13 +135,14 @@ fn failed(heard: &RawResponse<'_>, e: &Error) {
     let dead = match e {
         Error::Provider(ProviderError::CodeLapsed { .. }) => true,
         Error::Provider(ProviderError::TokenRefused { code, .. }) => {
-            assert!(heard.status != 200 && members(heard.body).is_some());
+            assert!(heard.status != 200 && last_members(heard.body).is_some());
+            assert!(!has_two_values(heard.body, "error"));
             code == "invalid_grant"
         }
         _ => false,
     };
     if dead {
-        let members = members(heard.body).expect("one object");
+        let members = last_members(heard.body).expect("one object");
         assert!(heard.status != 200 && members["error"] == "invalid_grant");
     }
 }

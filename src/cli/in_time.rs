@@ -26,7 +26,8 @@ pub(super) fn what_hangs(env: &Env) -> Error {
     match place {
         Some(Ok(LedgerPlace::Server(server))) => LedgerError::Away { place: server.address, reason }.into(),
         Some(Ok(LedgerPlace::File)) => {
-            LedgerError::Busy { path: env.paths.ledger().display().to_string(), seconds }.into()
+            LedgerError::Busy { path: env.paths.ledger().display().to_string(), seconds: Some(seconds) }
+                .into()
         }
         Some(Err(e)) => e,
         None => Error::File { path: env.paths.config.display().to_string(), reason },

@@ -109,12 +109,6 @@ pub(super) fn outcome_or_error(
         | ErrorCode::NotFound
         | ErrorCode::Ambiguous
         | ErrorCode::NeedsPerson => Err(error),
-        _ => Ok(Outcome {
-            key: key.clone(),
-            ending: OutcomeKind::Failed,
-            authorize_url: None,
-            standing,
-            error: Some(error),
-        }),
+        _ => Ok(Outcome { error: Some(error), ..Outcome::of(key.clone(), OutcomeKind::Failed, standing) }),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Invocation, Workspace};
 use crate::custody::{AccessToken, CachedToken, GrantDoubt};
-use crate::error::{Error, ErrorCode, LedgerError, Result, clean};
+use crate::error::{Error, ErrorCode, ProviderError, Result, clean};
 use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
 use crate::model::ids::LicenseId;
@@ -113,8 +113,12 @@ fn printed(call: &Invocation<'_>, fresh: &AccessToken, format: Format) -> Result
     }))
 }
 
-fn may_be_spent(error: &Error) -> bool {
-    matches!(error, Error::Ledger(LedgerError::MayBeSpent { .. }))
+/// What to do about a refresh that failed for a reason that doesn't pass by itself.
+fn lasting_hint(error: &Error) -> String {
+    let passes = matches!(error.kind(), ErrorCode::Network | ErrorCode::Provider | ErrorCode::Busy);
+    let is_refused = matches!(error, Error::Provider(ProviderError::TokenRefused { .. }));
+    let hint = if passes && !is_refused { None } else { error.hint() };
+    hint.map_or_else(String::new, |hint| format!("\n  {hint}"))
 }
 
 /// The access token of what a selector names; the provider is asked only where it must be.
@@ -137,6 +141,12 @@ pub(super) fn fresh<'a>(
     // Once is enough.
     if let Some(doubt) = fresh.doubt.filter(|_| !fresh.is_unsettled) {
         tell_of_doubt(call, workspace, &key, doubt)?;
+    }
+    if fresh.life.is_some_and(|life| life <= SignedDuration::ZERO) {
+        call.env.terminal.info(&format!(
+            "Note: the access tokens of {} expire at once (expires_in is 0): each call refreshes the grant.",
+            clean(&provider.host())
+        ));
     }
     Ok(fresh)
 }
@@ -181,16 +191,21 @@ fn of_record<'a>(
         return Err(Error::Interrupted { next: None });
     }
     match asked {
-        // Reporting goes on while BioTrack is away, or doesn't say what became of a refresh, or somebody else is long at it;
-        // and where the ledger went back in time.
+        // Reporting goes on, whatever kept the refresh from succeeding: but not with a grant that's called dead, nor with
+        // one that the provider now says is another.
         Err(e)
-            if matches!(e.kind(), ErrorCode::Network | ErrorCode::Provider | ErrorCode::Busy)
-                || may_be_spent(&e) =>
+            if !matches!(e.kind(), ErrorCode::NeedsPerson | ErrorCode::Interrupted | ErrorCode::Mismatch) =>
         {
-            let CachedToken::Unsettled(fresh) = workspace.custody.at_hand(key, min)? else { return Err(e) };
+            let fresh = match workspace.custody.at_hand(key, min) {
+                Ok(CachedToken::Unsettled(fresh)) => fresh,
+                // Another process was quicker.
+                Ok(CachedToken::Lasts(fresh)) => return Ok(fresh),
+                _ => return Err(e),
+            };
             let until =
                 fresh.expires_at.map_or_else(String::new, |at| format!(", until {}", provider.zone.time(at)));
-            call.env.terminal.info(&format!("Note: {e}. The previous token is still valid{until}."));
+            let hint = lasting_hint(&e);
+            call.env.terminal.info(&format!("Note: {e}. The previous token is still valid{until}.{hint}"));
             Ok(AccessToken { is_unsettled: true, ..fresh })
         }
         asked => asked,

@@ -14,12 +14,17 @@ impl<'a> Workspace<'a> {
     ) -> Result<u8> {
         let done = work(&mut self);
         // The answer has been given: what goes wrong from here on doesn't change how the work ended.
-        if matches!(self.custody.tidy_needs_provider(), Ok(true)) {
-            let _ = self.connect(call);
-        }
+        self.reach_to_clear_away(call);
         self.custody.clean_up();
         let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());
         // The work's own error is what the operator must hear.
         done.and_then(|code| ran.map(|()| code))
+    }
+
+    /// Reaches the provider, where clearing away needs that and it wasn't reached yet.
+    pub(super) fn reach_to_clear_away(&mut self, call: &Invocation<'a>) {
+        if matches!(self.custody.tidy_needs_provider(), Ok(true)) {
+            let _ = self.connect(call);
+        }
     }
 }

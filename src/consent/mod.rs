@@ -17,7 +17,7 @@ pub use answer::answer;
 pub use fit::{fits, still_fits, why_not};
 pub use link::{IssuedLink, LIFE, hand_out, outcome_of_handed};
 pub use listening::{Listening, ListeningReporter};
-pub use outcome::outcome_of;
+pub use outcome::{outcome_of, outcome_of_grant};
 pub use prepare::{prepare_session, prepare_without_session};
 pub use recovery::finish_left_over;
 pub use run::{ConsentRun, OpenMethod, ProgressReporter, RunOptions};

@@ -1,9 +1,10 @@
 //! What a consent's end means for its license.
 
-use crate::custody::{Custody, StoreOutcome};
+use crate::custody::{Custody, GrantRemarks, StoreOutcome};
 use crate::error::{Error, Result};
 use crate::model::authorization::{accept_waiting, command_for, discard_waiting, register_again, selector};
 use crate::model::flow::Purpose;
+use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::PlannedLicense;
 use crate::model::provider::Provider;
@@ -17,10 +18,10 @@ pub fn outcome_of(
 ) -> Outcome {
     let (key, provider) = (&item.key, custody.provider().clone());
     let (ending, error) = match kept {
-        Ok(StoreOutcome::Live { .. }) => (OutcomeKind::Granted, None),
+        Ok(StoreOutcome::Live { remarks }) => return outcome_of_grant(custody, key, &remarks),
         Ok(StoreOutcome::Held { granted_by }) if take(&granted_by) => {
             match custody.accept_of(key, &granted_by) {
-                Ok(()) => (OutcomeKind::Granted, None),
+                Ok(()) => return outcome_of_grant(custody, key, &GrantRemarks::default()),
                 Err(e) => (OutcomeKind::AwaitingApproval, Some(e)),
             }
         }
@@ -37,6 +38,28 @@ pub fn outcome_of(
         }
         Err(e) => (OutcomeKind::Failed, Some(without_grant(e, item, &provider))),
     };
+    outcome_as_it_stands(custody, key, ending, error)
+}
+
+/// What a license comes to that has a new grant: what its record says once that's settled, and not what was hoped for.
+pub fn outcome_of_grant(custody: &mut Custody<'_>, key: &LicenseId, remarks: &GrantRemarks) -> Outcome {
+    let (ending, error) = match custody.settle_new(key) {
+        Ok(()) => (OutcomeKind::Granted, None),
+        Err(e) => (OutcomeKind::Failed, Some(e)),
+    };
+    let mut outcome = outcome_as_it_stands(custody, key, ending, error);
+    if let (OutcomeKind::Granted, Some(standing)) = (ending, &outcome.standing) {
+        outcome.remarks = remarks.sentences(&standing.record);
+    }
+    outcome
+}
+
+fn outcome_as_it_stands(
+    custody: &Custody<'_>,
+    key: &LicenseId,
+    ending: OutcomeKind,
+    error: Option<Error>,
+) -> Outcome {
     let (standing, error) = match custody.standing(key) {
         Ok(standing) => (standing, error),
         Err(e) => (None, error.or(Some(e))),

@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 pub enum CachedToken {
     /// It lasts for as long as it must.
     Lasts(AccessToken),
-    /// It lives, but the answer to a refresh is lost, and that is to be settled first where it can be.
+    /// It lives, but not for long enough, or the answer to a refresh is lost: it's to be refreshed first where that can be.
     Unsettled(AccessToken),
     /// It must be refreshed.
     Stale,
@@ -34,16 +34,14 @@ enum TokenCriteria {
 }
 
 impl Custody<'_> {
-    /// The access token without the network: whether it's valid for `min` more. Once the answer to a refresh is lost, or the
-    /// refresh token may be spent, it goes on being used for as long as it lives, whatever more was wished for.
+    /// The access token without the network: whether it's valid for `min` more. It goes on being used for as long as it
+    /// lives, whatever more was wished for, where nothing better can be had.
     pub fn at_hand(&self, key: &LicenseId, min: SignedDuration) -> Result<CachedToken> {
         let live = self.live(key)?;
-        let lost = live.standing.has_lost_refresh();
-        if !lost && self.lasts(&live.granted, min) {
+        if !live.standing.has_lost_refresh() && self.lasts(&live.granted, min) {
             return Ok(CachedToken::Lasts(self.handed_out(live, false)?));
         }
-        let unsettled = lost || self.ledger.may_be_spent(&self.provider.profile, key)?;
-        if unsettled && self.lasts(&live.granted, SignedDuration::ZERO) {
+        if self.lasts(&live.granted, SignedDuration::ZERO) {
             return Ok(CachedToken::Unsettled(self.handed_out(live, false)?));
         }
         Ok(CachedToken::Stale)
@@ -112,8 +110,8 @@ impl Custody<'_> {
             };
             let refreshing = match left {
                 Some(flow) => {
-                    self.may_be_asked_again(&flow, &live)?;
-                    self.take_up_refresh(flow)?
+                    let looked = self.may_be_asked_again(&flow, &live)?;
+                    self.take_up_refresh(flow, looked)?
                 }
                 None => match self.begin(&live) {
                     // A grant that a person consented to was stored in between, and that one's token is wanted; or who

@@ -2,8 +2,9 @@
 
 use super::granted_record::keeps_before;
 use super::writer::Custody;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
+use crate::model::authorization::command_for;
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange};
 use crate::model::ids::LicenseId;
 use crate::model::provider::RevocationScope;
@@ -19,18 +20,45 @@ impl Custody<'_> {
         }
         self.revoke_what_was_discarded();
         let keys = std::mem::take(&mut self.changed_keys);
+        let settled = std::mem::take(&mut self.settled_keys);
         for key in keys {
-            if let Err(e) = self.settle_moot_refresh(&key) {
-                tracing::warn!("an unfinished refresh of {key} isn't closed yet: {e}");
-            }
-            if let Err(e) = self.prove_new(&key) {
-                tracing::warn!("the new grant of {key} isn't verified yet: {e}");
+            if !settled.contains(&key) {
+                self.settle_record(&key);
             }
             if let Err(e) = self.drop_superseded(&key) {
                 tracing::warn!("the replaced grant of {key} isn't cleaned up yet: {e}");
             }
         }
+        for (key, refused) in std::mem::take(&mut self.refused_grants) {
+            self.env.terminal.info(&format!("Note: {key}: {}.", refused.error()));
+        }
         self.renew_old_seals();
+    }
+
+    /// What is still to be done about a license that has a new grant, and changes what its record says. Whoever tells of the
+    /// license does so after this; the browser has its answer by then.
+    ///
+    /// # Errors
+    /// The provider refused the new grant, of which nothing is left here.
+    pub fn settle_new(&mut self, key: &LicenseId) -> Result<()> {
+        if self.changed_keys.contains(key) && self.settled_keys.insert(key.clone()) {
+            self.settle_record(key);
+        }
+        let Some(refused) = self.refused_grants.remove(key) else { return Ok(()) };
+        let other = self.provider.other_profile;
+        let next = self.standing(key)?.map(|it| command_for("renew", &it.record, other)).unwrap_or_default();
+        let license = Some(key.license.to_string());
+        Err(Error::NoGrant { license, error: Box::new(refused.error()), next })
+    }
+
+    /// Closes an unfinished refresh of the grant before, and tries a new one that waits for its proof.
+    fn settle_record(&mut self, key: &LicenseId) {
+        if let Err(e) = self.settle_moot_refresh(key) {
+            tracing::warn!("an unfinished refresh of {key} isn't closed yet: {e}");
+        }
+        if let Err(e) = self.prove_new(key) {
+            tracing::warn!("the new grant of {key} isn't verified yet: {e}");
+        }
     }
 
     /// A newer grant stands: what a dead process left of a refresh of the old one is closed.
@@ -61,7 +89,9 @@ impl Custody<'_> {
         if let Some(address) = self.revocation_of_one() {
             let found = self.read_to_revoke(superseded.get(), key)?;
             for granted in &found.grants {
-                self.revoke_one(&address, granted, &superseded, RetryPolicy::NONE)?;
+                if let Err(e) = self.revoke_one(&address, granted, &superseded, RetryPolicy::NONE) {
+                    return self.tell_not_revoked(key, &e);
+                }
             }
             told = found.tell(self.env, &self.record(key)?.record);
         }

@@ -227,6 +227,10 @@ impl Custody<'_> {
         let now = self.env.clock.now();
         let pending = matches!(revocation, Revocation::Pending(_));
         let lost = matches!(revocation, Revocation::Pending(e) if e.may_have_taken_effect());
+        let why = match revocation {
+            Revocation::Pending(e) => self.news_of_revocation(key, e)?,
+            _ => None,
+        };
         self.commit(key, |record| {
             let moves = match pending {
                 true => {
@@ -264,6 +268,7 @@ impl Custody<'_> {
             if matches!(revocation, Revocation::Revoked) {
                 events.push(event(record, HistoryEventKind::Revoked, "confirmed by the provider", now));
             }
+            events.extend(why.as_ref().map(|why| event(record, HistoryEventKind::NotRevoked, why, now)));
             RecordCommit {
                 record: record.clone(),
                 moves,

@@ -1,6 +1,7 @@
 //! How far a flow has come is noted before the next step is taken; and how it ends without a grant.
 
 use super::in_flight::EndReason;
+use super::received_grant::GrantRemarks;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
 use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, Result};
@@ -229,7 +230,7 @@ impl Custody<'_> {
         }
         let record = self.record(&asked.key)?.record;
         let granted = record.generation > asked.base && record.is_granted();
-        Ok(granted.then(|| StoreOutcome::Live { remarks: Vec::new() }))
+        Ok(granted.then(|| StoreOutcome::Live { remarks: GrantRemarks::default() }))
     }
 
     /// Until when a flow is open that nobody waits for: as long as a code that was just made may live.

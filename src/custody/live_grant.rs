@@ -112,6 +112,8 @@ impl Custody<'_> {
         let other = provider.other_profile;
         let next = match record.state(now, provider.due_window, &provider.zone) {
             State::Active | State::Due => command_for("renew", record, other),
+            // What is left to be revoked there brings no token.
+            State::Deactivated => register_again(record, other),
             _ => standing
                 .next_command(now, provider.due_window, &provider.zone, other)
                 .unwrap_or_else(|| register_again(record, other)),

@@ -5,12 +5,13 @@
 use super::granted_record::{keeps_before, return_to_before};
 use super::live_grant::LiveGrant;
 use super::refresh_request::DeadGrantOutcome;
+use super::refused_grant::RefusedGrant;
 use super::writer::{Custody, event};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{RecordCommit, SecretPlace, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::HistoryEventKind;
+use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{Generation, LicenseId};
 use crate::model::seal::SealKind;
 use crate::oauth::GrantValidity;
@@ -127,7 +128,11 @@ impl Custody<'_> {
             RecheckedGrant::Unknown(why) => {
                 tracing::warn!("the new grant of {key} isn't verified yet: {why}")
             }
-            RecheckedGrant::Active | RecheckedGrant::Contradicted | RecheckedGrant::Dead => {}
+            RecheckedGrant::Dead => {
+                let why = "the grant is no longer valid".to_owned();
+                self.refused_grants.insert(key.clone(), RefusedGrant { why, has_previous: false });
+            }
+            RecheckedGrant::Active | RecheckedGrant::Contradicted => {}
         }
         Ok(())
     }
@@ -208,15 +213,17 @@ impl Custody<'_> {
                     SecretsChange::Put(SecretRole::Live, again.clone()),
                 ],
                 ends: None,
-                events: vec![event(record, HistoryEventKind::Failed, &detail, now)],
+                events: vec![HistoryEvent {
+                    failure: Some(ErrorCode::Provider),
+                    ..event(record, HistoryEventKind::Failed, &detail, now)
+                }],
                 record: record.clone(),
             })
         });
         match kept {
             Ok(_) => {
-                tracing::warn!(
-                    "{key}: {why}. The new grant was never verified, so the previous grant is used again."
-                );
+                let refused = RefusedGrant { why: why.to_owned(), has_previous: true };
+                self.refused_grants.insert(key.clone(), refused);
                 self.orphaned_items
                     .extend([old.place, dead.secret.place.clone()].into_iter().filter(is_item));
                 self.changed_keys.insert(key.clone());

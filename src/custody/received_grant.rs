@@ -3,6 +3,7 @@
 use super::proof::GrantCheck;
 use super::writer::{Custody, unknown};
 use crate::error::{FactDifference, Result};
+use crate::model::authorization::Authorization;
 use crate::model::consent::{GrantComparison, compare};
 use crate::model::flow::{Purpose, SealedBytes};
 use crate::model::granted::Granted;
@@ -33,6 +34,27 @@ pub(super) struct ReceivedGrant {
     pub(super) open_until: Timestamp,
 }
 
+/// What whoever asked must know of a grant.
+#[derive(Debug, Default)]
+pub struct GrantRemarks {
+    unconfirmed: Vec<String>,
+    /// It has no refresh token.
+    is_alone: bool,
+}
+
+impl GrantRemarks {
+    /// A sentence each: what isn't confirmed is never passed off as verified, and what was confirmed since isn't told.
+    pub fn sentences(&self, record: &Authorization) -> Vec<String> {
+        const NO_REFRESH_TOKEN: &str = "BioTrack gave no refresh token: the grant ends when its access token expires, and then the admin must grant access again.";
+        let still = |it: &&String| record.unconfirmed.contains(it);
+        let unconfirmed: Vec<_> = self.unconfirmed.iter().filter(still).map(String::as_str).collect();
+        let unconfirmed = (!unconfirmed.is_empty())
+            .then(|| format!("Not confirmed by BioTrack's answer: {}.", unconfirmed.join(", ")));
+        let alone = self.is_alone.then(|| NO_REFRESH_TOKEN.to_owned());
+        unconfirmed.into_iter().chain(alone).collect()
+    }
+}
+
 /// What becomes of an answer's bytes.
 pub(super) enum AnswerSeal {
     /// It's sealed as what it turns out to be.
@@ -46,13 +68,8 @@ impl ReceivedGrant {
         kind(&self.differences, self.other_admin.as_ref())
     }
 
-    /// What whoever asked must know of it, a sentence each: what isn't confirmed is never passed off as verified.
-    pub(super) fn remarks(&self) -> Vec<String> {
-        const NO_REFRESH_TOKEN: &str = "BioTrack gave no refresh token: the grant ends when its access token expires, and then the admin must grant access again.";
-        let unconfirmed = (!self.unconfirmed.is_empty())
-            .then(|| format!("Not confirmed by BioTrack's answer: {}.", self.unconfirmed.join(", ")));
-        let alone = self.granted.refresh.is_none().then(|| NO_REFRESH_TOKEN.to_owned());
-        unconfirmed.into_iter().chain(alone).collect()
+    pub(super) fn remarks(&self) -> GrantRemarks {
+        GrantRemarks { unconfirmed: self.unconfirmed.clone(), is_alone: self.granted.refresh.is_none() }
     }
 
     /// It isn't the newest any more, and an older grant never takes a newer one's place.
@@ -127,8 +144,19 @@ impl Custody<'_> {
 /// What the provider didn't report of a grant, or told so that it can't be taken as it stands, in words.
 pub(super) fn unconfirmed(comparison: &GrantComparison, granted: &Granted) -> Vec<String> {
     let missing = comparison.unconfirmed.iter().map(|fact| fact.label().to_owned());
-    let told = granted.reported.odd_end.as_ref();
-    missing.chain(told.map(|told| format!("Expiration Date (told as {told})"))).collect()
+    missing.chain(odd_end(granted)).collect()
+}
+
+const ODD_END: &str = "Expiration Date (told as ";
+
+/// An end that the provider told so that it can't be taken as it stands, in words.
+pub(super) fn odd_end(granted: &Granted) -> Option<String> {
+    granted.reported.odd_end.as_ref().map(|told| format!("{ODD_END}{told})"))
+}
+
+/// Whether these words tell of such an end.
+pub(super) fn is_odd_end(unconfirmed: &str) -> bool {
+    unconfirmed.starts_with(ODD_END)
 }
 
 fn kind(differences: &[FactDifference], other_admin: Option<&String>) -> SealKind {

@@ -28,6 +28,8 @@ pub(super) struct Refreshing {
     sent_before: bool,
     /// That was refused then, too, by a try of its own.
     refused_before: bool,
+    /// What introspection said of the refresh token, after an answer was lost.
+    looked: GrantValidity,
 }
 
 impl Custody<'_> {
@@ -75,11 +77,18 @@ impl Custody<'_> {
             .inspect_err(|e| self.forget_unless_needed(memo, e))?;
         self.refreshing = Some(flow.id.clone());
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
-        Ok(Refreshing { flow, go, seal: Some(envelope.answer), sent_before: false, refused_before: false })
+        Ok(Refreshing {
+            flow,
+            go,
+            seal: Some(envelope.answer),
+            sent_before: false,
+            refused_before: false,
+            looked: GrantValidity::Unknown,
+        })
     }
 
     /// A refresh of a dead process is sent once more: noted, synced, with another envelope for the same memo.
-    pub(super) fn take_up_refresh(&mut self, flow: Flow) -> Result<Refreshing> {
+    pub(super) fn take_up_refresh(&mut self, flow: Flow, looked: GrantValidity) -> Result<Refreshing> {
         self.prepare_vault_write()?;
         self.reserve_room(1)?;
         self.spool.iter_mut().for_each(|spool| spool.about(&flow));
@@ -100,7 +109,7 @@ impl Custody<'_> {
         let (opened, deadline) = self.times();
         let flow = Flow { opened, deadline, stage: FlowStage::Sent, ..flow };
         let go = self.ledger.record_refresh_again(&flow)?;
-        Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before })
+        Ok(Refreshing { flow, go, seal: Some(seal), sent_before: true, refused_before, looked })
     }
 
     /// The memo of a refresh that the keyring has lost is kept again, in the item that the ledger names already.
@@ -113,9 +122,10 @@ impl Custody<'_> {
 
     /// Whether a refresh whose answer is lost may be sent once more. Where the provider acted on it, the token that it
     /// would be sent with is spent, and sending it again ends the grant (RFC 9700 4.14.2). So not before the first try is
-    /// certainly over, and not while the access token lives: unless the provider itself says that the refresh token is
-    /// good.
-    pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &LiveGrant) -> Result<()> {
+    /// certainly over, and only once the provider was asked whether the refresh token is good, where it can be. While the
+    /// access token lives nothing but a yes will do. After that there is nothing left to be spared, and a no proves
+    /// nothing: a provider that forgives a lost answer for a while takes the token all the same.
+    pub(super) fn may_be_asked_again(&mut self, flow: &Flow, live: &LiveGrant) -> Result<GrantValidity> {
         // defense: S37 a-living-token-is-kept
         let lives = self.lasts(&live.granted, SignedDuration::ZERO);
         if lives && self.env.clock.now() < flow.deadline {
@@ -124,15 +134,21 @@ impl Custody<'_> {
         if !self.is_over(flow)? {
             return Err(Error::Interrupted { next: None });
         }
-        if lives {
-            let (exchange, granted) = (self.online()?, live.granted.clone());
-            let said = self.env.wait(async move { exchange.look_at_both(&granted).await })?;
-            // That the access token is inactive is also said to whoever may not look.
-            if said.refresh != GrantValidity::Active {
-                return Err(self.not_asked_again());
-            }
+        let said = self.look_at_refresh_token(&flow.key, live)?;
+        if lives && said != GrantValidity::Active {
+            return Err(self.not_asked_again());
         }
-        Ok(())
+        Ok(said)
+    }
+
+    /// What the provider says of a refresh token that a lost answer may have replaced.
+    fn look_at_refresh_token(&self, key: &LicenseId, live: &LiveGrant) -> Result<GrantValidity> {
+        let (exchange, granted) = (self.online()?, live.granted.clone());
+        let said = self.env.wait(async move { exchange.look_at_refresh(&granted).await })?;
+        tracing::info!(
+            "the answer to a refresh of {key} was lost; introspection of its refresh token: {said:?}"
+        );
+        Ok(said)
     }
 
     fn not_asked_again(&self) -> Error {
@@ -225,6 +241,7 @@ impl Custody<'_> {
                         self.close_lost(&it.flow)?;
                         return Ok(RefreshResult::Overtaken(error));
                     }
+                    it.looked = self.look_at_refresh_token(&key, live)?;
                     (it.flow.opened, it.flow.deadline) = self.times();
                     it.go = self.ledger.record_refresh_again(&it.flow)?;
                 }
@@ -261,7 +278,11 @@ impl Custody<'_> {
         }
         // defense: S37 a-refusal-behind-a-loss-is-doubted
         if it.sent_before && !it.refused_before {
-            let doubt = Error::from(ProviderError::RefusedInDoubt { said: error.to_string() });
+            let too = match it.looked {
+                GrantValidity::Inactive => ", and introspection calls the refresh token inactive",
+                GrantValidity::Active | GrantValidity::Unknown => "",
+            };
+            let doubt = Error::from(ProviderError::RefusedInDoubt { said: format!("{error}{too}") });
             self.ledger.note_synced(&flow.id, &FlowStage::Refused)?;
             self.told_uncertain(flow, &doubt)?;
             return Err(doubt);

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ledger::RetiredRole;
 use crate::model::flow::{Logged, RecordCommit, SecretRole, SecretsChange};
 use crate::model::granted::Granted;
-use crate::model::history::HistoryEventKind;
+use crate::model::history::{HistoryEventKind, HistoryLine};
 use crate::model::ids::LicenseId;
 use crate::model::provider::RevocationScope;
 use crate::oauth::{self, RetryPolicy};
@@ -51,6 +51,31 @@ impl Custody<'_> {
             })
             .await
         })?
+    }
+
+    /// Why a grant isn't revoked yet, unless that's the last that is known of its license.
+    pub(super) fn news_of_revocation(&self, key: &LicenseId, error: &Error) -> Result<Option<String>> {
+        let why = error.to_string();
+        let last = self.ledger.last_lines(&self.provider.profile, key, 1)?;
+        let known =
+            |line: &HistoryLine| line.event == HistoryEventKind::NotRevoked.word() && line.detail == why;
+        Ok((!last.first().is_some_and(known)).then_some(why))
+    }
+
+    /// Tells that the grant which a new one replaced isn't revoked yet, and notes it.
+    pub(super) fn tell_not_revoked(&mut self, key: &LicenseId, error: &Error) -> Result<()> {
+        self.env.terminal.info(&format!(
+            "Note: the previous grant of {key} isn't revoked yet: {error}. Its tokens are kept for a later try."
+        ));
+        let now = self.env.clock.now();
+        let Some(why) = self.news_of_revocation(key, error)? else { return Ok(()) };
+        self.commit(key, |record| RecordCommit {
+            moves: Vec::new(),
+            ends: None,
+            events: vec![event(record, HistoryEventKind::NotRevoked, &why, now)],
+            record: record.clone(),
+        })
+        .map(drop)
     }
 
     /// Revokes the grants that nobody wants, where that ends no living one; each is kept until the provider has answered. Nothing,

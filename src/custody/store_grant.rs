@@ -1,7 +1,7 @@
 //! A grant is stored and committed, in that order; or set aside, sealed.
 
 use super::granted_record::{drop_unwanted, kept_before, make_live, summary, tokens_of_elsewhere};
-use super::received_grant::ReceivedGrant;
+use super::received_grant::{GrantRemarks, ReceivedGrant};
 use super::token_sets::{TokenSealer, TokensToStore};
 use super::writer::{Custody, event, unknown};
 use crate::error::Result;
@@ -18,8 +18,7 @@ use std::collections::HashMap;
 #[derive(Debug)]
 pub enum StoreOutcome {
     Live {
-        /// What whoever asked must know of it, a sentence each.
-        remarks: Vec<String>,
+        remarks: GrantRemarks,
     },
     /// Another admin granted; that grant is set aside.
     Held {

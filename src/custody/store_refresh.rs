@@ -3,7 +3,7 @@
 
 use super::live_grant::{AccessToken, LiveGrant};
 use super::proof::GrantCheck;
-use super::received_grant::protocol_differences;
+use super::received_grant::{is_odd_end, odd_end, protocol_differences};
 use super::token_sets::TokensToStore;
 use super::writer::{Custody, event, unknown};
 use crate::error::{Error, FactDifference, ProviderError, Result, VaultError};
@@ -245,7 +245,7 @@ impl Custody<'_> {
     ) -> Result<Option<Authorization>> {
         let (key, provider, now) = (&flow.key, self.provider.clone(), self.env.clock.now());
         let sealer = self.token_sealer(key, &flow.id);
-        let (mut old, mut after, mut proven) = (None, None, false);
+        let (mut old, mut after, mut proven, mut odd) = (None, None, false, None);
         let kept = self.commit_if(key, |ledger, record| {
             let live = ledger.secrets(&provider.profile, key, SecretRole::Live)?.pop();
             // Another admin's grant that is set aside moves the generation as well, but not the live grant.
@@ -260,6 +260,7 @@ impl Custody<'_> {
             let moves = match &old {
                 Some(old) => {
                     events.extend(extended_expiry(record, &provider, granted, now));
+                    odd = note_odd_end(record, granted);
                     // It lives, which is what it waited for.
                     proven |= record.grant_before.take().is_some();
                     record.unconfirmed.retain(|it| !GrantCheck::is_wanting(it));
@@ -286,8 +287,31 @@ impl Custody<'_> {
         if proven {
             self.changed_keys.insert(key.clone());
         }
+        if let Some(odd) = odd {
+            self.env
+                .terminal
+                .info(&format!("Not confirmed by BioTrack's answer to a refresh of {key}: {odd}."));
+        }
         Ok(after)
     }
+}
+
+/// An end that can't be taken as it stands is told as it came, as of a new grant; a later one that can be takes that back.
+/// What is new of it.
+fn note_odd_end(record: &mut Authorization, granted: &Granted) -> Option<String> {
+    let before = record.unconfirmed.iter().position(|it| is_odd_end(it));
+    let Some(told) = odd_end(granted) else {
+        if let (Some(before), Some(_)) = (before, granted.expires_at) {
+            record.unconfirmed.remove(before);
+        }
+        return None;
+    };
+    match before {
+        Some(before) if record.unconfirmed[before] == told => return None,
+        Some(before) => record.unconfirmed[before] = told.clone(),
+        None => record.unconfirmed.push(told.clone()),
+    }
+    Some(told)
 }
 
 /// Where the provider prolongs a grant with each refresh, its end moves with it. An earlier end that it tells always counts.

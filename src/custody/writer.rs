@@ -2,6 +2,7 @@
 
 use super::in_flight::InFlight;
 use super::open_flow_cache::OpenFlowCache;
+use super::refused_grant::RefusedGrant;
 use super::seals::{ClientRegistrations, SealLabeler};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, ExportNote, Ledger, Spool};
@@ -15,7 +16,7 @@ use crate::oauth::{FlowSecrets, ProviderClient};
 use crate::system::{Env, InterruptCounter};
 use crate::vault::{Opener, Vault};
 use jiff::Timestamp;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -40,6 +41,10 @@ pub struct Custody<'e> {
     pub(super) orphaned_items: Vec<SecretPlace>,
     /// Licenses whose replaced grants are to be cleared away.
     pub(super) changed_keys: BTreeSet<LicenseId>,
+    /// Those of them of which what their records say is settled already.
+    pub(super) settled_keys: BTreeSet<LicenseId>,
+    /// New grants that the provider refused before they were ever proven, and what came of it.
+    pub(super) refused_grants: BTreeMap<LicenseId, RefusedGrant>,
     /// Licenses whose discarded grants are to be revoked once the answer has been given.
     pub(super) discarded: BTreeSet<LicenseId>,
     /// How the provider is reached, once it was found to answer.
@@ -74,6 +79,8 @@ impl<'e> Custody<'e> {
             known: OpenFlowCache::default(),
             orphaned_items: Vec::new(),
             changed_keys: BTreeSet::new(),
+            settled_keys: BTreeSet::new(),
+            refused_grants: BTreeMap::new(),
             discarded: BTreeSet::new(),
             online: None,
             refreshing: None,

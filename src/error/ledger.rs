@@ -39,8 +39,12 @@ pub enum LedgerError {
         "the ledger {path} has schema {found}, and can't be migrated to schema {known}, which this version of biotrack-auth needs: {reason}"
     )]
     NotMigrated { path: String, found: i64, known: i64, reason: String },
-    #[error("the ledger {path} stayed busy for {seconds} seconds")]
-    Busy { path: String, seconds: u64 },
+    #[error("the ledger {path} stayed busy{}", seconds.map_or_else(String::new, |seconds| format!(" for {seconds} seconds")))]
+    Busy {
+        path: String,
+        /// How long was waited, where that is known.
+        seconds: Option<u64>,
+    },
     /// Another session of the server kept it locked for too long.
     #[error(
         "the ledger {place} stayed busy for {seconds} seconds: a session{} holds it (server process {process})",

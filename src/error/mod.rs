@@ -373,7 +373,11 @@ impl Error {
             Self::NeedsPerson { command, .. } => Some(format!(
                 "Run it in a terminal: {command}. Or add --no-browser to print the address and wait, --browser CMD to open it with CMD, or --no-wait to print a link to send and exit."
             )),
-            Self::NoToken { next, .. } => Some(format!("Ask the admin to grant access: {next}")),
+            Self::NoToken { next, .. } => Some(match next.split_whitespace().nth(1) {
+                Some("complete") => format!("Finish it with the address that the admin sends back: {next}"),
+                _ if next.contains(" --awaiting") => format!("Accept the grant that awaits approval: {next}"),
+                _ => format!("Ask the admin to grant access: {next}"),
+            }),
             Self::NotStoredYet { next, .. } => Some(format!("Store the grant (the admin need not grant access again): {next}")),
             Self::HeldElsewhere { came_with_a_backup: true, .. } => {
                 Some("If no other host uses them anymore, activate them here: biotrack-auth import --adopt".into())

@@ -77,6 +77,13 @@ pub enum ProviderError {
     /// the lost answer replaced.
     #[error("{said}; that isn't certain, because the answer to an earlier try was lost")]
     RefusedInDoubt { said: String },
+    /// A new grant that was refused before it was ever proven: the consent brought nothing.
+    #[error("BioTrack issued a new grant and then refused it ({said}){}", if *.has_previous { "; the previous grant is used again" } else { "" })]
+    NewGrantRefused {
+        /// The provider's word, a clause.
+        said: String,
+        has_previous: bool,
+    },
     /// The code had lapsed, was used or isn't ours (`invalid_grant` at the exchange).
     #[error("{license}: BioTrack refused the code, which had expired or was already used")]
     CodeLapsed { license: String },
@@ -213,6 +220,7 @@ impl ProviderError {
             | Self::Overloaded { .. }
             | Self::TokenRefused { .. }
             | Self::RefusedInDoubt { .. }
+            | Self::NewGrantRefused { .. }
             | Self::Metadata { .. }
             | Self::Unsupported { .. } => ErrorCode::Provider,
             Self::Refused { code, .. } => match code.as_str() {
@@ -236,7 +244,7 @@ impl ProviderError {
             )),
             Self::TokenRefused { code, what: "the revocation", .. } if !is_of_the_client(code) => {
                 Some(format!(
-                    "Trying again doesn't help. Ask the admin to end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
+                    "The tokens are kept. Unless that is mended at BioTrack, ask the admin to end the access on BioTrack's page, then forget the tokens here: biotrack-auth deactivate --local-only {selector}"
                 ))
             }
             Self::OtherToken { .. } => Some(format!(
@@ -283,12 +291,13 @@ impl ProviderError {
                 right_client(set_secret.as_ref())
             }
             Self::TokenRefused { what: "the revocation", .. } => {
-                "Trying again doesn't help. Ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
+                "The tokens are kept. Unless that is mended at BioTrack, ask the admin to end the access on BioTrack's page; deactivate --local-only then forgets the tokens here.".into()
             }
             Self::TokenRefused { .. } => "Check the profile: biotrack-auth config show --origin".into(),
             Self::RefusedInDoubt { .. } => {
                 format!("In a minute, run {again}: the grant counts as invalid only if BioTrack refuses it once more.")
             }
+            Self::NewGrantRefused { .. } => format!("Ask the admin to grant access again: run {last}"),
             Self::CodeLapsed { .. } => {
                 format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {last}")
             }

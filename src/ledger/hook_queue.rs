@@ -15,6 +15,7 @@ pub(super) fn occasion(happened: HistoryEventKind) -> Option<HookEventKind> {
         HistoryEventKind::Asked
         | HistoryEventKind::Held
         | HistoryEventKind::Revoked
+        | HistoryEventKind::NotRevoked
         | HistoryEventKind::Prolonged
         | HistoryEventKind::Shortened
         | HistoryEventKind::Exported

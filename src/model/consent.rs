@@ -20,6 +20,12 @@ impl Fact {
             Self::Operation => &provider.operation,
         }
     }
+
+    /// The same for people; `None` where the profile doesn't say what it is, and the page needn't either.
+    pub fn shown<'a>(self, provider: &'a Provider, key: &'a LicenseId) -> Option<&'a str> {
+        let is_known = self != Self::Ubi || key.ubi.number().is_some();
+        Some(self.expected(provider, key)).filter(|expected| is_known && !expected.is_empty())
+    }
 }
 
 /// What the provider reported of a grant; a fact that it didn't report is missing.

@@ -64,7 +64,14 @@ impl Granted {
             // defense: S8 refresh-token-stays
             refresh: answer.refresh.or_else(|| self.refresh.clone()),
             expires_at: answer.expires_at.or(self.expires_at),
-            reported: self.reported.clone(),
+            reported: ReportedGrant {
+                // Of an end it's the newest word that counts, whether it can be taken or not.
+                odd_end: match (&answer.reported.odd_end, answer.expires_at) {
+                    (None, None) => self.reported.odd_end.clone(),
+                    (told, _) => told.clone(),
+                },
+                ..self.reported.clone()
+            },
             missing_scopes: Vec::new(),
             ..answer
         }

@@ -21,6 +21,8 @@ pub enum HistoryEventKind {
     Deactivated,
     /// The provider confirmed a revocation.
     Revoked,
+    /// The provider refused a revocation, or its answer was lost.
+    NotRevoked,
     /// Its tokens were written to a sealed bundle.
     Exported,
     /// A file's facts were taken over.
@@ -82,6 +84,7 @@ impl HistoryEventKind {
             Self::Uncertain => "uncertain",
             Self::Deactivated => "deactivated",
             Self::Revoked => "revoked",
+            Self::NotRevoked => "not_revoked",
             Self::Exported => "exported",
             Self::Imported => "imported",
             Self::Adopted => "adopted",

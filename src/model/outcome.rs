@@ -60,13 +60,15 @@ pub struct Outcome {
     pub ending: OutcomeKind,
     pub authorize_url: Option<String>,
     pub standing: Option<AuthorizationWithFlows>,
+    /// What whoever asked must know of a new grant, a sentence each.
+    pub remarks: Vec<String>,
     /// Why it failed, or what failed beside.
     pub error: Option<Error>,
 }
 
 impl Outcome {
     pub fn of(key: LicenseId, ending: OutcomeKind, standing: Option<AuthorizationWithFlows>) -> Self {
-        Self { key, ending, authorize_url: None, standing, error: None }
+        Self { key, ending, authorize_url: None, standing, remarks: Vec::new(), error: None }
     }
 }
 

@@ -1,7 +1,8 @@
-//! The token answer (RFC 6749 5.1), read with suspicion: no member twice, odd lifetimes are unknown lifetimes.
+//! The token answer (RFC 6749 5.1), read with suspicion: no member that counts with two values, odd lifetimes are unknown lifetimes.
 
 use super::endpoints::CLOCK_SKEW_TOLERATED;
-use super::members::{Members, members};
+use super::members::{AllMembers, MembersVisitor, all_members};
+use super::strict_http::unasked_encoding;
 use crate::model::consent::ReportedGrant;
 use crate::model::duration::in_words;
 use crate::model::granted::Granted;
@@ -13,6 +14,7 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenResponse};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::time::Duration;
 
@@ -34,6 +36,8 @@ pub struct TokenAnswer {
     refresh: Option<RefreshToken>,
     scopes: Option<Vec<Scope>>,
     members: Map<String, Value>,
+    /// Members that came with several values.
+    doubtful: BTreeSet<String>,
 }
 
 impl fmt::Debug for TokenAnswer {
@@ -51,7 +55,7 @@ impl Serialize for TokenAnswer {
 
 impl<'de> Deserialize<'de> for TokenAnswer {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        Self::of(from.deserialize_map(Members)?).map_err(D::Error::custom)
+        Self::of(from.deserialize_map(MembersVisitor)?).map_err(D::Error::custom)
     }
 }
 
@@ -88,10 +92,21 @@ impl TokenAnswer {
     ///
     /// # Errors
     /// The member that is missing or can't be read, in words that repeat nothing of it.
-    fn of(members: Map<String, Value>) -> Result<Self, &'static str> {
+    fn of(all: AllMembers) -> Result<Self, &'static str> {
+        const TWICE: [(&str, &str); 5] = [
+            ("access_token", "access_token has two values"),
+            ("expires_in", "expires_in has two values"),
+            ("refresh_token", "refresh_token has two values"),
+            ("scope", "scope has two values"),
+            ("token_type", "token_type has two values"),
+        ];
+        let AllMembers { members, doubtful } = all;
+        if let Some((_, problem)) = TWICE.iter().find(|(name, _)| doubtful.contains(*name)) {
+            return Err(problem);
+        }
         let text = |name: &str, isnt: &'static str| match members.get(name) {
             None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.is_empty())),
+            Some(Value::String(text)) => Ok(Some(text.clone()).filter(|text| !text.trim().is_empty())),
             Some(_) => Err(isnt),
         };
         let access = text("access_token", "an access_token that isn't a string")?.ok_or("no access_token")?;
@@ -109,12 +124,24 @@ impl TokenAnswer {
             refresh: refresh.map(RefreshToken::new),
             scopes: scopes.filter(|scopes: &Vec<_>| !scopes.is_empty()),
             members,
+            doubtful,
         })
     }
 
-    /// What keeps a body from being a token answer, where it's JSON at all.
-    pub(super) fn problem(body: &[u8]) -> Option<&'static str> {
-        Self::of(members(body).ok()?).err()
+    /// What keeps a body from being a token answer, where it's JSON at all, or would be.
+    pub(super) fn problem(body: &[u8]) -> Option<String> {
+        if let Some(encoding) = unasked_encoding(body) {
+            return Some(format!("it is compressed with {encoding}, which wasn't asked for"));
+        }
+        Self::of(all_members(body).ok()?).err().map(str::to_owned)
+    }
+
+    /// A field that the profile names and that came with several values: which of them is meant, nobody knows.
+    pub(super) fn doubtful_field<'p>(&self, provider: &'p Provider) -> Option<&'p str> {
+        let fields = &provider.fact_fields;
+        let named = fields.facts.iter().map(|(_, field)| field);
+        let mut named = named.chain(&fields.username).chain(&provider.grant_expiry);
+        named.find(|field| self.doubtful.contains(*field)).map(String::as_str)
     }
 
     /// The names of its members, for whoever is looking for the fields that a profile names. What is no plain short name isn't
@@ -359,6 +386,7 @@ mod tests {
         let refresh = |json: &str| parsed(json).unwrap().refresh.map(|it| it.secret().clone());
         assert_eq!(refresh(r#"{"access_token":"a","refresh_token":""}"#), None);
         assert_eq!(refresh(r#"{"access_token":"a","refresh_token":null}"#), None);
+        assert_eq!(refresh(r#"{"access_token":"a","refresh_token":" "}"#), None);
         assert_eq!(refresh(r#"{"access_token":"a","refresh_token":"b"}"#), Some("b".into()));
         let scopes = |value: &str| {
             let answer = parsed(&format!(r#"{{"access_token":"a","scope":{value}}}"#)).unwrap();
@@ -376,6 +404,10 @@ mod tests {
         for (body, problem) in [
             (r#"{"token":"secret"}"#, Some("no access_token")),
             (r#"{"access_token":""}"#, Some("no access_token")),
+            (r#"{"access_token":"a","access_token":"b"}"#, Some("access_token has two values")),
+            (r#"{"access_token":"a","expires_in":1,"expires_in":2}"#, Some("expires_in has two values")),
+            (r#"{"access_token":"a","access_token":"a","x":1,"x":2}"#, None),
+            ("-gzip", Some("it is compressed with gzip, which wasn't asked for")),
             (r#"{"access_token":["secret"]}"#, Some("an access_token that isn't a string")),
             (
                 r#"{"access_token":"a","refresh_token":{"secret":1}}"#,
@@ -385,7 +417,7 @@ mod tests {
             (r#"{"access_token":"a"}"#, None),
             ("<html>", None),
         ] {
-            assert_eq!(TokenAnswer::problem(body.as_bytes()), problem, "{body}");
+            assert_eq!(TokenAnswer::problem(body.as_bytes()).as_deref(), problem, "{body}");
         }
     }
 
@@ -393,7 +425,6 @@ mod tests {
     fn doubles_and_missing_tokens_are_refused() {
         for bad in [
             r#"{"access_token":"a","access_token":"b"}"#,
-            r#"{"access_token":"a","x":1,"x":2}"#,
             r#"{"token":"a"}"#,
             r#"{"access_token":""}"#,
             r#"{"access_token":1}"#,

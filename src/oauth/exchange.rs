@@ -76,6 +76,7 @@ pub(super) fn parse_response(
 ) -> Result<Granted> {
     match answer {
         Ok(answer) => {
+            not_doubtful(&answer, provider, host, "the code")?;
             tracing::info!("the token response has {}", sent.hidden_in(&answer.fields()));
             Ok(without_tokens(answer.granted(provider, now(), skew), sent))
         }
@@ -86,6 +87,22 @@ pub(super) fn parse_response(
         }
         // defense: S28 refusal-repeats-nothing-sent
         Err(e) => Err(classify_error(e, provider, host, "the code", sent)),
+    }
+}
+
+/// An error where a member that this provider's answers are read by has two values.
+pub(super) fn not_doubtful(
+    answer: &TokenAnswer,
+    provider: &Provider,
+    host: &str,
+    what: &'static str,
+) -> Result<()> {
+    match answer.doubtful_field(provider) {
+        Some(field) => {
+            let said = format!("something that isn't a token response: {field} has two values");
+            Err(useless(host, what, said))
+        }
+        None => Ok(()),
     }
 }
 

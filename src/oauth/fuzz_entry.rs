@@ -4,7 +4,7 @@ use super::ask::code;
 use super::endpoints::{Endpoints, settled};
 use super::introspect::{self, GrantValidity};
 use super::redact::KnownSecrets;
-use super::strict_http::whole;
+use super::strict_http::{well_formed, whole};
 use super::token_client::client;
 use super::{exchange, refresh};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ impl RawResponse<'_> {
         if let Some(kind) = self.content_type {
             answer = answer.header("content-type", kind);
         }
-        answer.body(self.body.to_vec()).map(whole).map_err(|e| Error::Internal(e.to_string()))
+        answer.body(self.body.to_vec()).map_err(|e| Error::Internal(e.to_string()))
     }
 }
 
@@ -46,7 +46,7 @@ pub fn exchanged(
     heard: &RawResponse<'_>,
     now: Timestamp,
 ) -> Result<Granted> {
-    let answer = heard.answer()?;
+    let answer = whole(well_formed(heard.answer()?));
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let answer = client.exchange_code(code(sent)).request(&answering(answer));
     exchange::parse_response(
@@ -67,7 +67,7 @@ pub fn refreshed(
     heard: &RawResponse<'_>,
     now: Timestamp,
 ) -> Result<Granted> {
-    let answer = heard.answer()?;
+    let answer = whole(well_formed(heard.answer()?));
     let client = client(provider, None).set_token_uri(address(TokenUrl::new)?);
     let token = RefreshToken::new(sent.expose().to_owned());
     let answer = client.exchange_refresh_token(&token).request(&answering(answer));
@@ -75,7 +75,7 @@ pub fn refreshed(
 }
 
 pub fn looked_up(provider: &Provider, heard: &RawResponse<'_>) -> Result<GrantValidity> {
-    let answer = introspect::only_active(heard.answer()?);
+    let answer = introspect::only_active(whole(heard.answer()?));
     let client = client(provider, None).set_introspection_url(address(IntrospectionUrl::new)?);
     let token = AccessToken::new("token".into());
     Ok(introspect::parse_response(client.introspect(&token).request(&answering(answer))))

@@ -49,28 +49,14 @@ pub fn introspect_all(
     Ok(answers)
 }
 
-/// What the provider says of each token of a grant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TokenPairResult {
-    pub access: GrantValidity,
-    pub refresh: GrantValidity,
-}
-
 impl ProviderClient {
-    /// Asks about both tokens of a grant; nothing is known where the provider offers no place to ask.
-    pub async fn look_at_both(&self, granted: &Granted) -> TokenPairResult {
-        TokenPairResult {
-            access: self.look_at_access(granted).await,
-            refresh: self.look_at_refresh(granted).await,
-        }
-    }
-
-    /// Asks about the access token alone.
+    /// Asks about the access token alone; nothing is known where the provider offers no place to ask.
     pub async fn look_at_access(&self, granted: &Granted) -> GrantValidity {
         self.look_at(Some(&granted.access), "access_token").await
     }
 
-    async fn look_at_refresh(&self, granted: &Granted) -> GrantValidity {
+    /// The same of the refresh token.
+    pub async fn look_at_refresh(&self, granted: &Granted) -> GrantValidity {
         self.look_at(granted.refresh.as_ref(), "refresh_token").await
     }
 

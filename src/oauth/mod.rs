@@ -30,7 +30,7 @@ pub use client::ProviderClient;
 pub use endpoints::{CLOCK_SKEW_TOLERATED, Endpoints, prepare};
 pub use exchange::CodeExchange;
 pub use introspect::GrantValidity;
-pub use introspect_all::{IntrospectionResult, MAX_PARALLEL, TokenPairResult, introspect_all};
+pub use introspect_all::{IntrospectionResult, MAX_PARALLEL, introspect_all};
 pub use pasted::{MAX_PASTE_BYTES as LONGEST_PASTE, PastedCandidates};
 pub use refresh::RefreshRequest;
 pub use rehearsal::{TEST_CODE, silent_endpoints};

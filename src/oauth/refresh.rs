@@ -3,7 +3,7 @@
 use super::answer::TokenAnswer;
 use super::ask::parameters;
 use super::endpoints::Endpoints;
-use super::exchange::classify_error;
+use super::exchange::{classify_error, not_doubtful};
 use super::redact::{KnownSecrets, without_tokens};
 use super::strict_http::StrictClient;
 use super::token_client::client;
@@ -75,7 +75,10 @@ pub(super) fn parse_response(
     skew: Option<SignedDuration>,
 ) -> Result<Granted> {
     match answer {
-        Ok(answer) => Ok(without_tokens(answer.granted(provider, now(), skew), sent)),
+        Ok(answer) => {
+            not_doubtful(&answer, provider, host, "the refresh")?;
+            Ok(without_tokens(answer.granted(provider, now(), skew), sent))
+        }
         Err(e) => Err(classify_error(e, provider, host, "the refresh", sent)),
     }
 }

@@ -53,19 +53,24 @@ fn parse_response(
     sent: &KnownSecrets<'_>,
 ) -> Result<()> {
     let status = answer.status();
-    if status.is_success() {
-        return Ok(());
-    }
     let members = members(answer.body()).unwrap_or_default();
     let text = |name: &str| Some(members.get(name)?.as_str()?.to_owned()).filter(|text| !text.is_empty());
     let code = match text("error") {
         Some(code) if code == "invalid_token" => return Ok(()),
-        Some(code) if matches!(code.as_str(), "server_error" | "temporarily_unavailable") => None,
+        Some(code) if matches!(code.as_str(), "server_error" | "temporarily_unavailable") => {
+            return Err(useless(host, WHAT, format!("the error {code}")));
+        }
+        // A refusal with the status of success, too, is one.
+        Some(code) => code,
+        None if status.is_success() => return Ok(()),
         // Without a word, too, it says that it doesn't know the client (RFC 9110 15.5.2).
-        None if status.as_u16() == 401 => Some("invalid_client".to_owned()),
-        code => code,
+        None if status.as_u16() == 401 => "invalid_client".to_owned(),
+        None => {
+            let said =
+                format!("HTTP {}, and {}", status.as_u16(), what_came(answer.body(), !members.is_empty()));
+            return Err(useless(host, WHAT, said));
+        }
     };
-    let Some(code) = code else { return Err(useless(host, WHAT, format!("HTTP {}", status.as_u16()))) };
     Err(ProviderError::TokenRefused {
         host: host.to_owned(),
         what: WHAT,
@@ -74,6 +79,16 @@ fn parse_response(
         set_secret: set_secret_command(provider),
     }
     .into())
+}
+
+/// What a body is that names no error.
+fn what_came(body: &[u8], is_json: bool) -> &'static str {
+    match body.trim_ascii_start() {
+        [] => "no body",
+        _ if is_json => "JSON without an error code",
+        [b'<', ..] => "a page",
+        _ => "no JSON",
+    }
 }
 
 fn request(
@@ -129,17 +144,27 @@ mod tests {
 
     #[test]
     fn a_token_that_is_unknown_or_gone_counts_as_revoked() {
-        for (status, body) in [(200, ""), (200, "<html>"), (204, ""), (400, r#"{"error":"invalid_token"}"#)] {
+        for (status, body) in [
+            (200, ""),
+            (200, "<html>"),
+            (200, r#"{"revoked":true}"#),
+            (200, r#"{"error":""}"#),
+            (200, r#"{"error":"invalid_token"}"#),
+            (204, ""),
+            (400, r#"{"error":"invalid_token"}"#),
+        ] {
             assert_eq!(said(status, body), "revoked", "{status} {body}");
         }
     }
 
     #[test]
     fn a_refusal_is_told_as_the_providers_word_and_repeats_no_token() {
-        assert_eq!(
-            said(400, r#"{"error":"unsupported_token_type"}"#),
-            "biotrack.example refused the revocation: it doesn't revoke tokens of this kind"
-        );
+        for status in [400, 200] {
+            assert_eq!(
+                said(status, r#"{"error":"unsupported_token_type"}"#),
+                "biotrack.example refused the revocation: it doesn't revoke tokens of this kind"
+            );
+        }
         for (status, body) in [(401, ""), (401, r#"{"error":"invalid_client"}"#), (401, "<html>")] {
             let client = "biotrack.example refused the revocation: it doesn't accept the client id or secret";
             assert_eq!(said(status, body), client, "{status} {body}");
@@ -152,8 +177,15 @@ mod tests {
 
     #[test]
     fn what_says_nothing_of_the_token_is_no_refusal() {
-        for (status, body) in [(400, ""), (404, "<html>"), (400, r#"{"error":"temporarily_unavailable"}"#)] {
-            let told = format!("biotrack.example answered the revocation with HTTP {status}");
+        for (status, body, what) in [
+            (400, "", "HTTP 400, and no body"),
+            (404, "<html>", "HTTP 404, and a page"),
+            (405, "no", "HTTP 405, and no JSON"),
+            (400, r#"{"message":"no"}"#, "HTTP 400, and JSON without an error code"),
+            (400, r#"{"error":"temporarily_unavailable"}"#, "the error temporarily_unavailable"),
+            (200, r#"{"error":"server_error"}"#, "the error server_error"),
+        ] {
+            let told = format!("biotrack.example answered the revocation with {what}");
             assert_eq!(said(status, body), told, "{body}");
         }
     }

@@ -146,10 +146,12 @@ fn uncertain(standing: &AuthorizationWithFlows) -> &'static str {
 
 /// What the admin must see on the Grant Access page, before anybody clicks.
 pub fn consent_card(provider: &Provider, key: &LicenseId, username: &Username) -> String {
-    let mut pairs: Vec<(&str, CardValue)> =
-        Fact::ALL.iter().map(|fact| (fact.label(), fact.expected(provider, key).to_owned().into())).collect();
+    let shown = |fact: Fact| Some((fact.label(), fact.shown(provider, key)?.to_owned().into()));
+    let mut pairs: Vec<(&str, CardValue)> = Fact::ALL.into_iter().filter_map(shown).collect();
     pairs.push(("Admin user", format!("{username} (enters the password on BioTrack's page only)").into()));
     let mut text = lines("BioTrack's Grant Access page must say exactly this:", &pairs);
-    text.push_str(&format!("  If Company doesn't say {}, stop.\n", provider.company));
+    if !provider.company.is_empty() {
+        text.push_str(&format!("  If Company doesn't say {}, stop.\n", provider.company));
+    }
     text
 }

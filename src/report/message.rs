@@ -25,7 +25,12 @@ pub struct Message<'l> {
 
 /// The message, ready to be mailed: its head and its text.
 pub fn message(message: &Message<'_>, provider: &Provider) -> String {
-    let (company, many) = (&provider.company, message.links.len() > 1);
+    let many = message.links.len() > 1;
+    let company = Some(&provider.company).filter(|company| !company.is_empty());
+    let (grant_us, who) = match company {
+        Some(company) => (format!("grant {company} access"), format!("{company} reports")),
+        None => ("grant us access".to_owned(), "We report".to_owned()),
+    };
     let (locations, them) = match message.links.len() {
         1 => ("your location".to_owned(), "this"),
         count => (format!("your {count} locations"), "each of them"),
@@ -35,10 +40,10 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         [] => String::new(),
         to => format!("To: {}\n", to.join(", ")),
     };
-    let _ = writeln!(text, "Subject: BioTrack: please grant {company} access for {locations}\n");
+    let _ = writeln!(text, "Subject: BioTrack: please {grant_us} for {locations}\n");
     let _ = writeln!(
         text,
-        "Hello,\n\n{company} reports to the state through BioTrack for {locations}.\n\
+        "Hello,\n\n{who} to the state through BioTrack for {locations}.\n\
          BioTrack lets us do that only while you allow it, and asks you again from\n\
          time to time. Please allow {them} now.\n\n\
          You need your BioTrack account {} and its password.\n\
@@ -76,7 +81,10 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
         let value = match (fact, &message.links[..]) {
             (Fact::Ubi, [_, _, ..]) => "the UBI above the link",
             (Fact::License, [_, _, ..]) => "the location above the link",
-            (fact, [link, ..]) => fact.expected(provider, link.key),
+            (fact, [link, ..]) => match fact.shown(provider, link.key) {
+                Some(value) => value,
+                None => continue,
+            },
             (_, []) => "",
         };
         let _ = writeln!(text, "       {:<14}{value}", fact.label());
@@ -105,8 +113,9 @@ pub fn message(message: &Message<'_>, provider: &Provider) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{} until {when}, once.\nIf something goes wrong, tell us, and we will send a new one.\n\nThank you!\n{company}",
-        if many { "Each link works" } else { "The link works" }
+        "\n{} until {when}, once.\nIf something goes wrong, tell us, and we will send a new one.\n\nThank you!\n{}",
+        if many { "Each link works" } else { "The link works" },
+        company.map_or("", |company| company)
     );
     text
 }

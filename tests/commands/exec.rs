@@ -62,7 +62,7 @@ fn its_own_failures_are_125() {
 #[test]
 fn while_the_provider_is_away_a_token_that_would_not_last_is_none() {
     let rig = granted();
-    rig.minutes_pass(55);
+    rig.minutes_pass(61);
     rig.provider.replies("/.well-known/oauth-authorization-server", vec![Reply::Unreachable; 9]);
     snapshot!(rig.run("exec L-1 -- true"));
 }

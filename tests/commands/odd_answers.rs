@@ -76,6 +76,57 @@ fn a_member_that_cannot_be_read_is_named() {
     }
 }
 
+/// The answer of a first grant, with these members behind it.
+fn answer(more: &str) -> String {
+    format!(
+        r#"{{"access_token":"access-1","token_type":"Bearer","expires_in":3600,"refresh_token":"refresh-1"{more}}}"#
+    )
+}
+
+#[test]
+fn what_is_clear_is_taken_though_its_form_is_not_the_one_that_was_asked_for() {
+    for (status, body) in [
+        (201, answer("")),
+        (203, answer("")),
+        (200, format!("\u{feff}{}", answer(""))),
+        (200, answer(r#","zz":1,"zz":2"#)),
+        (200, answer(r#","expires_in":3600"#)),
+    ] {
+        let rig = Rig::new();
+        rig.provider.replies(TOKEN, [Reply::Garbled(status, body.clone())]);
+        rig.run(&register("L-1")).exits(0);
+        rig.run("token L-1").is(0, "access-1\n", "");
+        rig.minutes_pass(61);
+        let again = body.replace("access-1", "access-1.1").replace("refresh-1", "refresh-1.1");
+        rig.provider.replies(TOKEN, [Reply::Garbled(status, again)]);
+        rig.run("token L-1").is(0, "access-1.1\n", "");
+    }
+}
+
+#[test]
+fn a_member_with_two_values_is_named() {
+    for (more, member) in [
+        (r#","access_token":"secret""#, "access_token"),
+        (r#","company":"a","company":"secret""#, "company"),
+        (r#","expiration_date":1,"expiration_date":"secret""#, "expiration_date"),
+    ] {
+        let rig = Rig::new();
+        rig.provider.replies(TOKEN, [Reply::Garbled(200, answer(more))]);
+        let done = rig.run(&register("L-1")).exits(8);
+        let said = format!("something that isn't a token response: {member} has two values");
+        assert!(done.err.contains(&said) && !done.err.contains("secret"), "{}", done.err);
+    }
+}
+
+#[test]
+fn access_tokens_that_expire_at_once_are_told_of() {
+    let rig = answering(json!({"expires_in": 0}));
+    rig.run(&register("L-1")).exits(0);
+    rig.provider.replies(TOKEN, [Reply::Changed(json!({"expires_in": 0}))]);
+    let done = rig.run("token L-1").exits(0);
+    assert!(done.err.contains("expire at once (expires_in is 0): each call refreshes"), "{}", done.err);
+}
+
 #[test]
 fn an_end_that_cannot_be_taken_is_told_as_it_came_and_is_not_confirmed() {
     for (name, told) in [
@@ -95,6 +146,34 @@ fn an_end_that_cannot_be_taken_is_told_as_it_came_and_is_not_confirmed() {
             (&json!(true), &json!("2026-06-10T14:00:00Z"))
         );
         snapshot!(format!("end_{name}_card"), rig.run("status L-1"));
+    }
+}
+
+#[test]
+fn an_end_that_a_refresh_tells_and_that_cannot_be_taken_is_told_as_it_came_too() {
+    for told in ["31/12/2027", "2025-12-31T00:00:00Z", "9999-12-31T23:59:59Z"] {
+        for rolling in ["", "rolling = true"] {
+            let rig = Rig::new();
+            rig.adds_to_profile(rolling);
+            drop(rig.grant("L-1"));
+            let ends = only(&rig)["expires_at"].clone();
+            let refreshed = |changed: Value| {
+                rig.minutes_pass(61);
+                rig.provider.replies(TOKEN, [Reply::Changed(changed)]);
+                rig.run("token L-1").exits(0).err
+            };
+            let odd = json!({"expiration_date": told});
+            let said = refreshed(odd.clone());
+            assert!(said.contains(&format!("Expiration Date (told as {told})")), "{said}");
+            let it = only(&rig);
+            assert_eq!(it["unconfirmed"], json!([format!("Expiration Date (told as {told})")]));
+            assert!(!rolling.is_empty() || it["expires_at"] == ends, "{it}");
+            assert_eq!(refreshed(odd), "", "it's told once");
+            assert_eq!(refreshed(json!({"expiration_date": null})), "");
+            assert_eq!(only(&rig)["unconfirmed"].as_array().unwrap().len(), 1, "nothing was told since");
+            assert_eq!(refreshed(json!({})), "");
+            assert_eq!(only(&rig)["unconfirmed"], json!([]), "an end that can be read was");
+        }
     }
 }
 

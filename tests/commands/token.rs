@@ -239,7 +239,7 @@ fn a_token_that_would_break_a_header_is_never_printed() {
 
 #[test]
 fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
-    let rig = granted();
+    let rig = lapsed();
     let before = only(&rig);
     let unchanged = || {
         assert_eq!(only(&rig), before);
@@ -249,7 +249,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
     rig.provider.replies("/.well-known/oauth-authorization-server", vec![Reply::Unreachable; 9]);
     snapshot!("provider_away", rig.run(ALWAYS));
     unchanged();
-    let rig = granted();
+    let rig = lapsed();
     rig.provider.replies("/oauth/token", vec![Reply::Unreachable; 9]);
     snapshot!("token_address_away", rig.run(ALWAYS));
     unchanged();
@@ -262,7 +262,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
         "unsupported_grant_type",
         "purple",
     ] {
-        let rig = granted();
+        let rig = lapsed();
         answers(&rig, 400, json!({"error": code}).to_string());
         let done = rig.run(ALWAYS).exits(8);
         assert_eq!(done.out, "");

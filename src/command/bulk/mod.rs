@@ -197,7 +197,7 @@ fn worklist(
     let own = [Fact::Ubi, Fact::License];
     let common = Fact::ALL.iter().filter(|fact| !own.contains(fact));
     let facts = items.first().map_or_else(Vec::new, |(_, first)| {
-        common.map(|fact| (fact.label(), fact.expected(provider, &first.key).to_owned())).collect()
+        common.filter_map(|fact| Some((fact.label(), fact.shown(provider, &first.key)?.to_owned()))).collect()
     });
     let entries = items.iter().map(|(_, item)| entry(item)).collect();
     let view = WorklistView { profile: provider.profile.clone(), facts, entries };

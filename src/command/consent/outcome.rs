@@ -2,8 +2,8 @@
 //! gave, and facts that nobody confirmed.
 
 use crate::command::{Invocation, Workspace, outcome_or_error};
-use crate::consent::{answer, outcome_of};
-use crate::custody::StoreOutcome;
+use crate::consent::{answer, outcome_of, outcome_of_grant};
+use crate::custody::{GrantRemarks, StoreOutcome};
 use crate::error::{Error, LedgerError, Result};
 use crate::model::outcome::{Outcome, OutcomeKind};
 use crate::model::plan::PlannedLicense;
@@ -28,10 +28,9 @@ pub(super) fn outcome_of_left(
     kept: StoreOutcome,
     any_user: bool,
 ) -> Outcome {
-    if let StoreOutcome::Live { remarks } = &kept {
-        remarks.iter().for_each(|remark| call.env.terminal.print_always(remark));
-    }
-    outcome_of(&mut workspace.custody, item, Ok(kept), |_| any_user)
+    let outcome = outcome_of(&mut workspace.custody, item, Ok(kept), |_| any_user);
+    outcome.remarks.iter().for_each(|remark| call.env.terminal.print_always(remark));
+    outcome
 }
 
 /// Another admin's grant is asked about where a person is; an error about the call itself stays the call's.
@@ -57,8 +56,8 @@ pub(in crate::command) fn settled<'a>(
             outcome.error = match terminal.confirm(&question) {
                 Ok(true) => match workspace.custody.accept(&shown) {
                     Ok(()) => {
-                        let standing = workspace.custody.standing(&outcome.key)?;
-                        return Ok(Outcome::of(outcome.key, OutcomeKind::Granted, standing));
+                        let custody = &mut workspace.custody;
+                        return Ok(outcome_of_grant(custody, &outcome.key, &GrantRemarks::default()));
                     }
                     Err(e) => Some(e),
                 },

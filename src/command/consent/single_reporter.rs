@@ -64,8 +64,8 @@ impl<'v> SingleReporter<'v> {
 
     /// What the page must show, in a line.
     fn facts(&self, item: &PlannedLicense) -> String {
-        let fact = |fact: &Fact| format!("{} {}", fact.label(), fact.expected(self.provider, &item.key));
-        Fact::ALL.iter().map(fact).collect::<Vec<_>>().join(", ")
+        let fact = |fact: Fact| Some(format!("{} {}", fact.label(), fact.shown(self.provider, &item.key)?));
+        Fact::ALL.into_iter().filter_map(fact).collect::<Vec<_>>().join(", ")
     }
 }
 

@@ -387,7 +387,7 @@ fn give_up<'a>(
     let said = messages::results(key, &revocation, in_doubt);
     let mut outcome = Outcome::of(key.clone(), OutcomeKind::Deactivated, custody.standing(key)?);
     if let Revocation::Pending(e) = revocation {
-        outcome.error = Some(e);
+        outcome.error = Some(e.for_license(&selector(key, workspace.provider.other())));
     }
     Ok((outcome, said))
 }

@@ -53,15 +53,18 @@ fn stops_reporting(
     } else {
         String::new()
     };
-    let company = &provider.company;
+    let through = match provider.company.as_str() {
+        "" => String::new(),
+        company => format!(" through {company}"),
+    };
     match (reporting.len(), names(&reporting)) {
         (0, _) => None,
         (1, name) => Some(format!(
-            "Warning: {} stops reporting to the state through {company} when it's deactivated.{during}",
+            "Warning: {} stops reporting to the state{through} when it's deactivated.{during}",
             name.concat()
         )),
         (count, names) => Some(format!(
-            "Warning: {} stop reporting to the state through {company} when they're deactivated: {}.{during}",
+            "Warning: {} stop reporting to the state{through} when they're deactivated: {}.{during}",
             licenses(count),
             first_few(&names, SHOWN)
         )),

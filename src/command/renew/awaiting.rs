@@ -4,6 +4,8 @@ use super::args::Args;
 use crate::command::bulk;
 use crate::command::form::OutputFormat;
 use crate::command::{Invocation, Workspace};
+use crate::consent::outcome_of_grant;
+use crate::custody::GrantRemarks;
 use crate::error::{Error, LedgerError, Result, licenses};
 use crate::ledger::{EventGrant, Ledger};
 use crate::model::authorization::AuthorizationWithFlows;
@@ -112,9 +114,15 @@ pub(super) fn accept<'a>(
             several => format!("to accept the grants that await approval of {}", licenses(several.len())),
         })?;
     }
-    for (grant, _) in &meant.grants {
-        let (ending, error) = match workspace.custody.accept(grant) {
-            Ok(()) => (OutcomeKind::Granted, None),
+    let accepted: Vec<_> = meant.grants.iter().map(|(grant, _)| workspace.custody.accept(grant)).collect();
+    workspace.reach_to_clear_away(call);
+    for ((grant, _), accepted) in meant.grants.iter().zip(accepted) {
+        let (ending, error) = match accepted {
+            Ok(()) => {
+                let remarks = GrantRemarks::default();
+                outcomes.push(outcome_of_grant(&mut workspace.custody, &grant.key, &remarks));
+                continue;
+            }
             // Not the one that was shown any more.
             Err(e @ Error::Ledger(LedgerError::Changed { .. })) => (OutcomeKind::Skipped, Some(e)),
             Err(e) => (OutcomeKind::Failed, Some(e)),

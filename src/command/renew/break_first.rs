@@ -4,8 +4,8 @@
 use super::args::Args;
 use crate::command::consent::consent;
 use crate::command::{Invocation, Workspace, deactivate};
-use crate::consent::prepare_without_session;
-use crate::custody::{RecoveryOutcome, Revocation, RevocationMode, StoreOutcome};
+use crate::consent::{outcome_of_grant, prepare_without_session};
+use crate::custody::{GrantRemarks, RecoveryOutcome, Revocation, RevocationMode, StoreOutcome};
 use crate::error::Result;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::outcome::{Outcome, OutcomeKind};
@@ -41,7 +41,7 @@ pub(super) fn renew<'a>(
             "Stored the grant for {} that an earlier command had left unfinished.",
             key.license
         ));
-        let outcome = Outcome::of(key.clone(), OutcomeKind::Granted, workspace.custody.standing(key)?);
+        let outcome = outcome_of_grant(&mut workspace.custody, key, &GrantRemarks::default());
         return workspace.finish(call, outcome);
     }
     let reason = format!("ended before {} grants", item.username);

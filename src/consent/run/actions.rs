@@ -3,11 +3,12 @@
 use super::settle::held_by;
 use super::{ConsentRun, OpenMethod, OpenTrigger};
 use crate::consent::engine::ProcessStage;
-use crate::custody::StoreOutcome;
+use crate::consent::outcome::outcome_of_grant;
+use crate::custody::{GrantRemarks, StoreOutcome};
 use crate::error::{Error, LedgerError, Result, clean};
 use crate::model::granted::AwaitingGrant;
 use crate::model::ids::same_account;
-use crate::model::outcome::{Outcome, OutcomeKind};
+use crate::model::outcome::OutcomeKind;
 use crate::model::plan::Progress;
 use crate::web::{ActionResponder, WorklistAction};
 use std::time::Instant;
@@ -57,8 +58,8 @@ impl ConsentRun<'_, '_> {
         self.flows.custody.accept(&grant)?;
         self.flows.cancel(at);
         self.links.remove(&at);
-        let standing = self.flows.custody.standing(&grant.key)?;
-        self.end(at, Outcome::of(grant.key, OutcomeKind::Granted, standing), None);
+        let outcome = outcome_of_grant(self.flows.custody, &grant.key, &GrantRemarks::default());
+        self.end(at, outcome, None);
         Ok(())
     }
 

@@ -58,12 +58,10 @@ impl ConsentRun<'_, '_> {
     pub(super) fn settle(&mut self, at: usize, kept: Result<StoreOutcome>) {
         // defense: S48 one-failure-ends-no-other
         let item = &self.items[at].1;
-        if let Ok(StoreOutcome::Live { remarks }) = &kept {
-            self.reporter.remarks(item, remarks);
-        }
         let (any_user, decided) = (self.options.any_user, &self.decided);
         let take = |granted_by: &str| any_user || said_of(decided, granted_by) == Some(true);
         let outcome = outcome_of(&mut *self.flows.custody, item, kept, take);
+        self.reporter.remarks(item, &outcome.remarks);
         if let (OutcomeKind::AwaitingApproval, Some(other)) = (outcome.ending, held_by(&outcome))
             && self.options.keys
             && !self.to_ask.iter().any(|admin| same_account(admin, &other))

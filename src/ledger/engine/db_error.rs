@@ -1,6 +1,5 @@
 //! What can go wrong inside a transaction, and what an error of an engine means to an operator.
 
-use super::transaction_kind::PATIENCE;
 use crate::error::{Error, LedgerError};
 use crate::ledger::file_system::{check_locks, lacking};
 use rusqlite::{ErrorCode, ffi};
@@ -74,7 +73,7 @@ pub(super) fn of_sqlite(path: &str, what: &'static str, e: &rusqlite::Error) -> 
     let path = path.to_owned();
     match e.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            LedgerError::Busy { path, seconds: PATIENCE.as_secs() }
+            LedgerError::Busy { path, seconds: None }
         }
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => LedgerError::Damaged { path, reason },
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => LedgerError::Open { path, reason },
@@ -106,7 +105,7 @@ fn of_postgres(place: &str, what: &'static str, e: &tokio_postgres::Error) -> Er
     let (place, reason) = (place.to_owned(), words(e));
     match e.code() {
         Some(code) if *code == SqlState::LOCK_NOT_AVAILABLE => {
-            LedgerError::Busy { path: place, seconds: PATIENCE.as_secs() }
+            LedgerError::Busy { path: place, seconds: None }
         }
         Some(code) if is_away(code) => LedgerError::Away { place, reason },
         Some(code) if *code == SqlState::INSUFFICIENT_PRIVILEGE => LedgerError::Refused { place, reason },

@@ -64,6 +64,37 @@ fn what_certainly_was_not_used_leaves_no_doubt() {
 }
 
 #[test]
+fn whatever_keeps_a_refresh_from_succeeding_a_living_access_token_is_handed_out() {
+    let refused = |status, code: &str| Reply::Status(status, json!({"error": code}).to_string());
+    for (reply, hint) in [
+        (Reply::Unreachable, ""),
+        (Reply::Busy(429, 60), ""),
+        (Reply::Status(503, String::new()), ""),
+        (Reply::Status(403, String::new()), ""),
+        (refused(401, "invalid_client"), "biotrack-auth config show --origin"),
+        (refused(403, "unauthorized_client"), "biotrack-auth config show --origin"),
+        (refused(400, "invalid_request"), "biotrack-auth config show --origin"),
+    ] {
+        for command in ["token L-1 --min-valid 60m", "exec L-1 -- true"] {
+            let rig = Rig::new();
+            drop(rig.grant("L-1"));
+            rig.minutes_pass(if command.starts_with("token") { 1 } else { 55 });
+            rig.provider.replies(TOKEN, [reply.clone()]);
+            let done = rig.run(command).exits(0);
+            assert!(done.err.contains("The previous token is still valid, until "), "{}", done.err);
+            assert!(done.err.contains(hint), "{}", done.err);
+            oracle::holds(&rig);
+        }
+    }
+    // One that the provider calls dead isn't.
+    let rig = Rig::new();
+    drop(rig.grant("L-1"));
+    rig.minutes_pass(1);
+    rig.provider.replies(TOKEN, [refused(400, "invalid_grant")]);
+    drop(rig.run("token L-1 --min-valid 60m").exits(4));
+}
+
+#[test]
 fn after_a_lost_answer_it_is_asked_once_more_and_only_once() {
     let rig = lapsed();
     rig.provider.keeps_refresh_tokens();
@@ -269,10 +300,34 @@ fn an_access_token_that_the_provider_calls_inactive_is_no_reason_to_send_a_lost_
     rig.minutes_pass(1);
     // Inactive is also what a provider says to whoever may not look: sending the refresh again could end a living grant.
     assert_eq!(rig.run("token L-1").exits(0).out, "access-1\n");
-    assert_eq!((rig.provider.asked(TOKEN), rig.provider.asked(INTROSPECT)), (2, 2));
+    assert_eq!((rig.provider.asked(TOKEN), rig.provider.asked(INTROSPECT)), (2, 1));
     rig.minutes_pass(30);
-    drop(rig.run("token L-1").exits(8));
+    let done = rig.run("token L-1").exits(8);
     assert_eq!(rig.provider.asked(TOKEN), 3, "there is nothing left to be spared");
+    assert!(done.err.contains("introspection calls the refresh token inactive"), "{}", done.err);
+}
+
+#[test]
+fn where_introspection_is_offered_it_is_asked_before_a_lost_refresh_is_sent_again_whether_a_token_lives_or_not()
+ {
+    for lapsed_since in [0, 61] {
+        let rig = lapsed();
+        rig.provider.replies(TOKEN, [Reply::Unheard, Reply::Status(503, String::new())]);
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let seen = order.clone();
+        rig.world().watch(move |moment| {
+            if let Moment::Arrives(path) = moment {
+                seen.lock().unwrap().push(path.clone());
+            }
+        });
+        drop(rig.run("token L-1").exits(8));
+        rig.minutes_pass(lapsed_since);
+        assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
+        let mut order = order.lock().unwrap().clone();
+        order.retain(|path| path == TOKEN || path == INTROSPECT);
+        assert_eq!(order, [TOKEN, INTROSPECT, TOKEN, INTROSPECT, TOKEN]);
+        oracle::rests(&rig);
+    }
 }
 
 #[test]
@@ -319,7 +374,7 @@ fn a_refusal_behind_a_lost_answer_is_doubted_and_believed_once_a_separate_try_br
             done = rig.run("token L-1").exits(8);
         }
         assert!(
-            done.err.contains("the grant is no longer valid; that isn't certain, because the answer to an earlier try was lost"),
+            done.err.contains("the grant is no longer valid, and introspection calls the refresh token inactive; that isn't certain, because the answer to an earlier try was lost"),
             "{}",
             done.err
         );

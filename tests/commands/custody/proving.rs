@@ -2,7 +2,7 @@
 //! replaced stays.
 
 use super::*;
-use crate::rig::{Visit, oracle, register};
+use crate::rig::{Done, Visit, oracle, register};
 use serde_json::json;
 
 const RENEW: &str = "renew L-1 --browser scripted";
@@ -120,8 +120,24 @@ fn a_new_grant_that_proves_dead_gives_its_place_back_to_the_old_one() {
         let before = record(&rig, "L-1");
         rig.provider.replies(INTROSPECT, [inactive()]);
         rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
-        drop(rig.run(RENEW).exits(0));
+        let done = rig.run(&format!("{RENEW} --json")).exits(8);
+        let told = done.json()["results"][0].clone();
         let after = record(&rig, "L-1");
+        let ends = after.expires_at.unwrap().to_string();
+        assert_eq!(
+            (&told["outcome"], &told["authorization"]["expires_at"]),
+            (&json!("failed"), &json!(ends))
+        );
+        assert_eq!(told["authorization"]["unconfirmed"], json!([]));
+        let said = told["error"].to_string();
+        assert!(
+            said.contains("then refused it (") && said.contains("the previous grant is used again"),
+            "{said}"
+        );
+        assert!(
+            said.contains("biotrack-auth renew 604001/L-1") && !done.err.contains("Not confirmed"),
+            "{said}"
+        );
         assert_eq!(kept(&rig, "L-1"), [(SecretRole::Live, 1)]);
         assert_eq!((after.expires_at, after.renewed_at), (before.expires_at, before.renewed_at));
         assert_eq!((shown(&rig, "L-1").0, unconfirmed(&rig)), (State::Due, vec![]));
@@ -134,6 +150,92 @@ fn a_new_grant_that_proves_dead_gives_its_place_back_to_the_old_one() {
     }
 }
 
+/// A link that is out for L-1.
+fn link(rig: &Rig) -> String {
+    let handed = rig.run("renew L-1 --no-wait --json").exits(0).json();
+    handed["results"][0]["authorize_url"].as_str().unwrap().to_owned()
+}
+
+type Renewal = fn(&Rig) -> Done;
+
+/// The ways in which a renewal of L-1 comes to its result, which is the first.
+fn renewals() -> [(&'static str, Renewal); 4] {
+    [
+        ("one", |rig| rig.run(&format!("{RENEW} --json"))),
+        ("several", |rig| {
+            let browser = rig.browser_program();
+            rig.run(&format!("renew L-1 L-2 --browser '{browser}' --json"))
+        }),
+        ("from elsewhere", |rig| {
+            let answer = rig.provider.answer_to(&link(rig));
+            rig.run(&format!("complete {answer} --json"))
+        }),
+        ("of another admin", |rig| {
+            rig.visits([Visit::GrantsAs(BOB.into())]);
+            drop(rig.run(RENEW).exits(6));
+            rig.run("renew L-1 --awaiting --yes --json")
+        }),
+    ]
+}
+
+#[test]
+fn a_result_is_what_the_record_says_once_the_command_has_proven_the_new_grant() {
+    for (name, renew) in renewals() {
+        let rig = granted_in(Rig::new());
+        drop(rig.grant("L-2"));
+        let looks = if name == "several" { vec![inactive(), usual()] } else { vec![inactive()] };
+        rig.provider.replies(INTROSPECT, looks);
+        let done = renew(&rig).exits(0);
+        let told = done.json()["results"][0].clone();
+        assert_eq!(told["authorization"]["unconfirmed"], json!(unconfirmed(&rig)), "{name}");
+        assert!(name == "of another admin" || unconfirmed(&rig).is_empty(), "{name}");
+        assert!(!done.err.contains("Introspection ("), "{name}: {}", done.err);
+    }
+}
+
+#[test]
+fn of_several_the_one_whose_new_grant_is_refused_has_failed() {
+    let rig = granted_in(Rig::new());
+    drop(rig.grant("L-2"));
+    rig.provider.replies(INTROSPECT, [inactive()]);
+    rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
+    let browser = rig.browser_program();
+    let done = rig.run(&format!("renew L-1 L-2 --browser '{browser}' --json")).exits(3).json();
+    let told = |at: usize| done["results"][at]["outcome"].clone();
+    assert_eq!((told(0), told(1)), (json!("failed"), json!("granted")), "{done}");
+}
+
+#[test]
+fn a_grant_that_came_from_elsewhere_and_is_refused_has_failed() {
+    let rig = granted_in(Rig::new());
+    let answer = rig.provider.answer_to(&link(&rig));
+    rig.provider.replies(INTROSPECT, [inactive()]);
+    rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
+    let done = rig.run(&format!("complete {answer}")).exits(8);
+    assert!(done.err.contains("the previous grant is used again"), "{}", done.err);
+}
+
+#[test]
+fn a_lost_refresh_of_the_grant_before_is_settled_before_the_result_is_told() {
+    for (name, renew) in renewals() {
+        let rig = Rig::new();
+        drop(rig.grant("L-1"));
+        rig.days_pass(90);
+        drop(rig.grant("L-2"));
+        rig.provider.replies(TOKEN, [Reply::Status(503, String::new())]);
+        drop(rig.run("token L-1").exits(8));
+        assert_eq!(shown(&rig, "L-1").1, ["uncertain"]);
+        let told = renew(&rig).exits(0).json()["results"][0]["authorization"].clone();
+        let (_, conditions, next) = shown(&rig, "L-1");
+        assert_eq!(
+            (&told["conditions"], &told["next_command"]),
+            (&json!(conditions), &json!(next)),
+            "{name}"
+        );
+        assert_eq!(told["conditions"], json!([]), "{name}");
+    }
+}
+
 /// Rows have random numbers: which stands first is another in each ledger.
 #[test]
 fn a_grant_that_nobody_approved_never_takes_that_place() {
@@ -143,7 +245,7 @@ fn a_grant_that_nobody_approved_never_takes_that_place() {
         drop(rig.run(RENEW).exits(6));
         rig.provider.replies(INTROSPECT, [inactive()]);
         rig.provider.replies(TOKEN, [usual(), Reply::Status(400, r#"{"error":"invalid_grant"}"#.into())]);
-        drop(rig.run(RENEW).exits(0));
+        drop(rig.run(RENEW).exits(8));
         assert_eq!(rig.run("token L-1").exits(0).out, "access-1.1\n");
     }
 }

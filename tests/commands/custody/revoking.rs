@@ -102,7 +102,11 @@ fn while_the_provider_does_not_answer_the_tokens_are_kept_and_the_license_is_giv
         drop(rig.run("token L-1").exits(4));
         oracle::goes_on(&rig);
         assert_eq!((shown(&rig, "L-1").1, kept(&rig, "L-1")), (vec![], vec![]));
-        assert_eq!(history(&rig, "L-1"), ["asked", "granted", "deactivated", "revoked"], "given up once");
+        assert_eq!(
+            history(&rig, "L-1"),
+            ["asked", "granted", "deactivated", "not_revoked", "revoked"],
+            "given up once"
+        );
         oracle::rests(&rig);
     }
 }
@@ -340,4 +344,41 @@ fn what_is_left_of_a_license_is_its_grants_and_its_open_questions() {
     assert!(!left());
     process(&rig, |it| drop(it.hand_out("L-1")));
     assert!(left());
+}
+
+#[test]
+fn a_refusal_of_a_revocation_is_one_whatever_its_status_and_the_history_says_it_once() {
+    for status in [200, 400] {
+        let rig = Rig::new();
+        drop(rig.grant("L-1"));
+        let refusal = r#"{"error":"unsupported_token_type"}"#.to_owned();
+        rig.provider.replies(REVOKE, vec![Reply::Status(status, refusal); 2]);
+        for _ in 0..2 {
+            let done = rig.run("deactivate L-1 --yes").exits(8);
+            assert!(done.err.contains("biotrack-auth deactivate --local-only 604001/L-1"), "{}", done.err);
+        }
+        assert_eq!(history(&rig, "L-1"), ["asked", "granted", "deactivated", "not_revoked"]);
+        assert!(last_line(&rig, "L-1").ends_with("it doesn't revoke tokens of this kind"));
+        let done = rig.run("token L-1").exits(4);
+        let register = "Ask the admin to grant access: biotrack-auth register --ubi 604001 --license L-1 ";
+        assert!(done.err.contains(register), "{}", done.err);
+    }
+}
+
+#[test]
+fn a_renewal_says_that_the_grant_before_is_not_revoked() {
+    for reply in [Reply::Lost, Reply::Status(400, r#"{"error":"unsupported_token_type"}"#.into())] {
+        let rig = Rig::new();
+        drop(rig.grant("L-1"));
+        rig.days_pass(90);
+        rig.provider.replies(REVOKE, [reply]);
+        let done = rig.run("renew L-1 --browser scripted").exits(0);
+        assert!(
+            done.err.contains("Note: the previous grant of 604001/L-1 isn't revoked yet: "),
+            "{}",
+            done.err
+        );
+        assert_eq!(history(&rig, "L-1")[2..], ["asked", "renewed", "not_revoked"]);
+        oracle::holds(&rig);
+    }
 }
