@@ -304,7 +304,10 @@ impl ProviderError {
                 format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {last}")
             }
             Self::Issuer { .. } | Self::Redirect { .. } => {
-                let anew = next.map(|next| format!(" To ask again: {next}")).unwrap_or_default();
+                let anew = match next {
+                    Some(next) => format!(" To ask again: {next}"),
+                    None => " To paste the address that the browser shows after Grant Access: biotrack-auth complete -".into(),
+                };
                 format!("Nothing was sent, and the link still works. If this happens again, someone may be interfering.{anew}")
             }
             Self::Mismatch { fate, .. } => {
