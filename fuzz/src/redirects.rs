@@ -130,6 +130,19 @@ pub fn returned(bytes: &[u8]) {
             );
         }
     }
+    // Beside words, nothing that is glued to a code is sent with it.
+    let signs = ["}", "\\", "/", ")", ";", "[", "|", "—", "。", "\u{1f44d}", "\u{1b}[201~"];
+    let glued = format!("see {OURS}?state={STATE}&code=c-1{}{text}", signs[text.len() % signs.len()]);
+    if let Ok(found) = picked(&glued)
+        && fits(&found).is_ok_and(|fits| fits)
+        && !text.contains(STATE)
+        && !text.contains("iss=")
+    {
+        assert!(
+            matches!(&found.callback.answered, Ok(AuthorizationResponse::Code(code)) if code.expose() == "c-1"),
+            "{glued:?}"
+        );
+    }
     let (path, query) = text.split_once('?').unwrap_or((text, ""));
     if let Ok(caught) = ReturnedAddress::caught("https://a.example/callback", path, Some(query)) {
         assert!(!caught.is_at("https://b.example/callback") && !caught.is_at(OURS));

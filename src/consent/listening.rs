@@ -155,7 +155,7 @@ impl<'l, 'e> Listening<'l, 'e> {
                 tracing::info!("an answer was refused: {e}");
                 return match &e {
                     // A browser that asks again while its answer is being exchanged.
-                    Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. } => {
+                    Error::Handoff(HandoffError::Used { license, .. }) | Error::Busy { license, .. } => {
                         reply.about(license).answered_before()
                     }
                     _ => {

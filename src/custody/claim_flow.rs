@@ -2,7 +2,7 @@
 
 use super::in_flight::InFlight;
 use super::writer::{Custody, unknown};
-use crate::error::{Error, HandoffError, ProviderError, Result, UnsealError, VaultError};
+use crate::error::{Error, HandoffError, ProviderError, Result, UnsealError, VaultError, shell};
 use crate::model::authorization::{ask_again_command, hand_out_again};
 use crate::model::flow::{Flow, FlowOwner, FlowStage};
 use crate::model::history::HistoryEventKind;
@@ -43,7 +43,7 @@ impl Custody<'_> {
             return Ok(FoundFlow::Left(Box::new(flow)));
         }
         if !returned.is_at(&flow.redirect_uri) {
-            let problem = "it isn't at the redirect address of this question";
+            let problem = "it isn't at the redirect address of this request";
             return Err(ProviderError::Redirect { license, problem }.into());
         }
         if flow.deadline <= self.env.clock.now() {
@@ -106,14 +106,27 @@ impl Custody<'_> {
             let Some(spent) = self.ledger.closed_flow(&fingerprint(state.expose()))? else { continue };
             let license = spent.key.license.to_string();
             if spent.profile == self.provider.profile && self.standing(&spent.key)?.is_none() {
-                return Ok(HandoffError::Removed { license }.into());
+                let next = self.about_license("history", &license);
+                return Ok(HandoffError::Removed { license, next }.into());
             }
             return Ok(match spent.replaced {
                 true => HandoffError::Replaced { license, next: self.hand_off_command(&spent.key)? }.into(),
-                false if self.is_new(returned)? && self.ended_without_grant(&spent.key)? => {
+                false
+                    if spent.profile == self.provider.profile
+                        && self.is_new(returned)?
+                        && self.ended_without_grant(&spent.key)? =>
+                {
                     HandoffError::Ended { license, next: self.next_consent(&spent.key)? }.into()
                 }
-                false => HandoffError::Used { license }.into(),
+                false => {
+                    // It may be another profile's.
+                    let is_ours = spent.profile == self.provider.profile;
+                    let next = match is_ours {
+                        true => self.about_license("status", &license),
+                        false => shell(["biotrack-auth", "status", "--profile", &spent.profile, &license]),
+                    };
+                    HandoffError::Used { license, next }.into()
+                }
             });
         }
         Ok(HandoffError::Stranger.into())
@@ -127,6 +140,12 @@ impl Custody<'_> {
         let ends = [Failed, Granted, Renewed, Held, Imported, Adopted].map(HistoryEventKind::word);
         let last = lines.iter().rfind(|line| ends.contains(&line.event.as_str()));
         Ok(last.is_some_and(|line| line.event == Failed.word()))
+    }
+
+    /// A command that only shows a license.
+    pub(super) fn about_license(&self, command: &str, license: &str) -> String {
+        let profile = self.provider.other().map(|profile| ["--profile", profile]);
+        shell(["biotrack-auth", command].into_iter().chain(profile.into_iter().flatten()).chain([license]))
     }
 
     fn hand_off_command(&self, key: &LicenseId) -> Result<String> {

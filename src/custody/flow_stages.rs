@@ -66,7 +66,8 @@ impl Custody<'_> {
         if !claimed {
             // Another process was quicker, and the answer is its.
             self.spool.iter_mut().for_each(|spool| spool.reopened(flow));
-            return Err(HandoffError::Used { license }.into());
+            let next = self.about_license("status", &license);
+            return Err(HandoffError::Used { license, next }.into());
         }
         if let Some(asked) = self.in_flight.get_mut(flow) {
             (asked.from, asked.taken_up) = (None, true);
@@ -79,7 +80,11 @@ impl Custody<'_> {
     fn refuse_sent_before(&self, flow: &FlowId, code: &Secret) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         match self.ledger.flow_that_sent(&fingerprint(code.expose())) {
-            Ok(Some(_)) => Err(HandoffError::Used { license: asked.key.license.to_string() }.into()),
+            Ok(Some(_)) => {
+                let license = asked.key.license.to_string();
+                let next = self.about_license("status", &license);
+                Err(HandoffError::Used { license, next }.into())
+            }
             // A ledger that can't be read now is no reason to throw a code away.
             Ok(None) | Err(_) => Ok(()),
         }

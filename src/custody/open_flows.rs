@@ -45,7 +45,8 @@ impl Custody<'_> {
                 // Its answer came before, and is being finished.
                 Some(known) if self.is_left_over(&known.id) => {
                     let license = known.key.license.to_string();
-                    Err(HandoffError::Used { license }.into())
+                    let next = self.about_license("status", &license);
+                    Err(HandoffError::Used { license, next }.into())
                 }
                 Some(known) => {
                     tracing::info!(

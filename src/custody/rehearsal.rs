@@ -1,5 +1,6 @@
 //! What could fail only after a person has consented is tried before: the provider's endpoints, and the client itself.
 
+use super::client_secret::client_secret_place;
 use super::writer::Custody;
 use crate::error::{Error, Result};
 use crate::model::authorization::command_with;
@@ -94,11 +95,13 @@ impl Custody<'_> {
         }
     }
 
-    /// Whose acceptance it is: this profile's on this host, of this client at this issuer.
+    /// Whose acceptance it is: this profile's on this host, of this client with this secret at this issuer.
     fn name_of_client(&self, token_url: &str) -> String {
         let provider = &self.provider;
         let issuer = provider.issuer.as_deref().unwrap_or(&provider.url);
-        let of = [&provider.profile, &self.env.who.host, &provider.client_id, issuer, token_url];
+        let secret = client_secret_place(&self.ledger, &self.vault, &self.seals, &provider.profile);
+        let number = secret.ok().flatten().map(|secret| secret.generation.0.to_string()).unwrap_or_default();
+        let of = [&provider.profile, &self.env.who.host, &provider.client_id, issuer, token_url, &number];
         hex::encode(fingerprint(&of.join("\n")))
     }
 }

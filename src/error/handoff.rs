@@ -15,7 +15,7 @@ pub enum HandoffError {
     #[error(
         "this answer for {license} is no longer valid: it was already used, or the license was granted or canceled since; nothing was sent"
     )]
-    Used { license: String },
+    Used { license: String, next: String },
     /// Its flow ended without a grant before it came.
     #[error(
         "the request for {license} had ended without a grant before this answer arrived; nothing was sent"
@@ -25,7 +25,7 @@ pub enum HandoffError {
     #[error(
         "this answer for {license} is no longer valid: the license was removed from this ledger; nothing was sent"
     )]
-    Removed { license: String },
+    Removed { license: String, next: String },
     /// Its flow gave way to a newer one.
     #[error(
         "this answer belongs to an old link for {license}, which a newer link has replaced; nothing was sent"
@@ -75,14 +75,13 @@ impl HandoffError {
             Self::Stranger => {
                 "Paste the whole address that the browser shows after Grant Access, on the host that made the link. To see which licenses wait for an answer: biotrack-auth status".into()
             }
-            Self::Used { .. } => "To see its state and the next command: biotrack-auth status".into(),
+            Self::Used { next, .. } => format!("To see its state and the next command: {next}"),
             Self::Replaced { next, .. } => {
                 format!("Ask the admin to use the newest link, or make another one: {next}")
             }
-            Self::Removed { license } => format!(
-                "See what happened: {}. To request a grant anyway, register the license again.",
-                shell(["biotrack-auth", "history", license])
-            ),
+            Self::Removed { next, .. } => {
+                format!("To request a grant anyway, register the license again. To see what happened: {next}")
+            }
             Self::Lapsed { next, .. } => format!("Make a new link: {next}"),
             Self::OtherProfile { theirs, .. } => {
                 format!("Run the command for that profile: {}", shell(["biotrack-auth", "complete", "--profile", theirs, "-"]))

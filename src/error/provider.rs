@@ -90,6 +90,14 @@ pub enum ProviderError {
     /// The provider doesn't accept the client, which a test request found before anybody was asked.
     #[error("{host} doesn't accept the client id {client_id}{}", if *.has_secret { " with the secret in the vault" } else { "" })]
     WrongClient { host: String, client_id: String, has_secret: bool, next: String },
+    /// There is a host, and nothing at the address, which a request found before anybody was asked.
+    #[error("{host} has no endpoint at {setting}: it answered with HTTP {status}")]
+    NoEndpoint {
+        host: String,
+        /// The setting whose address it is: `token_url`, …
+        setting: &'static str,
+        status: u16,
+    },
     /// The redirect doesn't name the issuer that was asked (RFC 9207).
     #[error("{license}: the redirect came from {found}, not from {expected}")]
     Issuer {
@@ -232,7 +240,7 @@ impl ProviderError {
                 ErrorCode::Mismatch
             }
             // No retry helps.
-            Self::Setup { .. } | Self::WrongClient { .. } => ErrorCode::Config,
+            Self::Setup { .. } | Self::WrongClient { .. } | Self::NoEndpoint { .. } => ErrorCode::Config,
         }
     }
 
@@ -268,6 +276,9 @@ impl ProviderError {
                 true => format!("No admin was asked. Check client_id, and set the secret that BioTrack gave you: {next}"),
                 false => "No admin was asked. Check client_id and client_auth: biotrack-auth config show --origin".into(),
             },
+            Self::NoEndpoint { setting, .. } => {
+                format!("No admin was asked. Set the {setting} that BioTrack gave you; to see where it comes from: biotrack-auth config show --origin")
+            }
             Self::Lost { .. } => {
                 format!("The request may have taken effect; biotrack-auth status shows it. To ask again, run {last}")
             }
@@ -302,7 +313,10 @@ impl ProviderError {
                 format!("The same link works for a while: ask the admin to click Grant Access there again. For a new link, run {last}")
             }
             Self::Issuer { .. } | Self::Redirect { .. } => {
-                let anew = next.map(|next| format!(" To ask again: {next}")).unwrap_or_default();
+                let anew = match next {
+                    Some(next) => format!(" To ask again: {next}"),
+                    None => " To paste the address that the browser shows after Grant Access: biotrack-auth complete -".into(),
+                };
                 format!("Nothing was sent, and the link still works. If this happens again, someone may be interfering.{anew}")
             }
             Self::Mismatch { fate, .. } => {

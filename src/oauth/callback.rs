@@ -47,6 +47,7 @@ pub fn read(query: &str) -> Callback {
             (None, None) => Err("it has no code and no error"),
             (Some(&""), None) => Err("its code is empty"),
             (Some(code), None) => Ok(AuthorizationResponse::Code(Secret::new(*code))),
+            (None, Some(error)) if !is_error_code(error) => Err("its error code is malformed"),
             (None, Some(error)) => Ok(AuthorizationResponse::Error(
                 short(error),
                 all("error_description").first().map(|words| short(words)),
@@ -62,6 +63,12 @@ pub fn read(query: &str) -> Callback {
         iss: issuers.first().map(|iss| (*iss).to_owned()),
         answered,
     }
+}
+
+/// What the protocol allows as an error code (RFC 6749 4.1.2.1): no provider says anything else, and only a provider's refusal
+/// closes a flow.
+fn is_error_code(error: &str) -> bool {
+    !error.is_empty() && error.bytes().all(|byte| matches!(byte, b' '..=b'~') && !b"\"\\".contains(&byte))
 }
 
 /// The code of an answer whose state is that of a flow about `license`: its sender is who was asked, and it is no
@@ -140,6 +147,11 @@ mod tests {
             "state=s",
             "code=&state=s",
             "error=a&error=b&state=s",
+            "error=&state=s",
+            "error&state=s",
+            "error=no%0Aaccess&state=s",
+            "error=%22access_denied%22&state=s",
+            "error=%C3%A9&state=s",
             "code=a&state=s&iss=x&iss=y",
             "",
         ] {

@@ -1,16 +1,16 @@
 //! The redirect address in whatever a person sent back: a bare address, a sentence, a whole mail, a link that a mail filter has
 //! rewritten. Pure. Which of the addresses it is, only the flows that are open can tell; where one ends, often only they.
 
+mod ends;
+mod readings;
+
 use super::returned::ReturnedAddress;
-use crate::error::is_unprintable;
-use crate::oauth::callback::AuthorizationResponse;
-use url::{Url, form_urlencoded};
+use ends::{AddressEnd, CodeEnd, TrailingText, ends_from, is_between};
+use readings::{is_quoted_printable, links_inside, once_encoded, readings, shown};
+use url::Url;
 
 /// The most that is read of a paste, in bytes: a whole mail with what it quotes.
 pub const MAX_PASTE_BYTES: usize = 256 * 1024;
-
-/// An address is broken by mail programs into so many pieces at most.
-const PIECES: usize = 64;
 
 /// Links in links in links.
 const DEEPEST: usize = 3;
@@ -28,22 +28,23 @@ pub struct PastedCandidates {
 /// One place in the text at which an address begins, with each end that it may have, the nearest first.
 #[derive(Debug)]
 struct AddressSpan {
-    ends: Vec<(ReturnedAddress, TrailingText)>,
+    ends: Vec<(ReturnedAddress, TrailingText, CodeEnd)>,
 }
 
-/// What stands behind an end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TrailingText {
-    /// Nothing, or words: the address is whole.
-    Words,
-    /// A piece that may be the rest of a broken address.
-    Piece,
+/// What an address comes to that fits an open flow.
+struct FittingAddress {
+    /// With the likeliest end.
+    returned: ReturnedAddress,
+    /// Every code that it may have; without one, the refusal.
+    codes: Vec<Option<String>>,
+    code: CodeEnd,
 }
 
 /// What keeps the address from being told.
 const NONE: &str = "contains no redirect address";
 const UNCLEAR: &str =
     "has words after the address that may belong to it: paste only the address, on one line";
+const CUT_SHORT: &str = "has only a part of the address: paste the whole address";
 const OUR_LINK: &str = "is the link that the admin opens. Paste the address that the browser shows after Grant Access was clicked";
 
 impl PastedCandidates {
@@ -52,7 +53,7 @@ impl PastedCandidates {
         if text.len() > MAX_PASTE_BYTES {
             return Err("is too long: paste only the address");
         }
-        let shown: String = text.chars().filter(|c| c.is_whitespace() || !is_unprintable(*c)).collect();
+        let shown = shown(text);
         if shown.trim().is_empty() {
             return Err("is empty");
         }
@@ -68,7 +69,7 @@ impl PastedCandidates {
     }
 
     /// The address that `fits` an open flow: by its state, its place and its issuer. Where none does, the likeliest: it will be
-    /// said of it what is wrong.
+    /// said of it what is wrong. Of an address that is there twice, one clear end is enough.
     ///
     /// # Errors
     /// The inner one: why it can't be told, in words that follow "what was pasted".
@@ -76,28 +77,26 @@ impl PastedCandidates {
         &self,
         mut fits: impl FnMut(&ReturnedAddress) -> Result<bool, E>,
     ) -> Result<Result<ReturnedAddress, &'static str>, E> {
-        let (mut likeliest, mut found) = (None, None::<ReturnedAddress>);
+        let (mut clear, mut unclear) = (None::<FittingAddress>, Vec::new());
         for address in &self.addresses {
-            let mut fitting = Vec::new();
-            for (returned, behind) in &address.ends {
-                match fits(returned)? {
-                    true => fitting.push((returned.clone(), *behind)),
-                    false => {
-                        likeliest.get_or_insert_with(|| returned.clone());
-                    }
-                }
-            }
-            match (pick_end(fitting), &found) {
-                (None, _) => {}
-                (Some(Err(why)), _) => return Ok(Err(why)),
-                (Some(Ok(picked)), Some(other)) if !picked.says_the_same(other) => return Ok(Err(UNCLEAR)),
-                (Some(Ok(picked)), _) => found = found.or(Some(picked)),
+            let Some(found) = address.fitting(&mut fits)? else { continue };
+            match (found.code, &clear) {
+                (CodeEnd::Clear, Some(other)) if found.codes != other.codes => return Ok(Err(UNCLEAR)),
+                (CodeEnd::Clear, Some(_)) => {}
+                (CodeEnd::Clear, None) => clear = Some(found),
+                _ => unclear.push(found),
             }
         }
-        if let Some(found) = found {
-            return Ok(Ok(found));
+        let agrees = |it: &FittingAddress| match &clear {
+            Some(clear) => it.codes.contains(&clear.codes[0]) || it.code == CodeEnd::CutShort,
+            None => false,
+        };
+        if let Some(other) = unclear.iter().find(|it| !agrees(it)) {
+            return Ok(Err(if other.code == CodeEnd::CutShort { CUT_SHORT } else { UNCLEAR }));
         }
-        Ok(likeliest.ok_or(if self.has_our_link { OUR_LINK } else { NONE }))
+        let likeliest = self.addresses.first().and_then(|address| address.ends.first());
+        let picked = clear.map(|it| it.returned).or_else(|| likeliest.map(|(returned, ..)| returned.clone()));
+        Ok(picked.ok_or(if self.has_our_link { OUR_LINK } else { NONE }))
     }
 
     fn look(&mut self, text: &str, depth: usize) {
@@ -106,15 +105,17 @@ impl PastedCandidates {
                 return;
             }
             let mut ends = Vec::new();
-            for (whole, behind) in ends_from(text, at) {
-                self.look_inside(&whole, depth);
-                for url in urls(&whole) {
+            for AddressEnd { address, behind, code, is_likeliest } in ends_from(text, at) {
+                if depth < DEEPEST && is_likeliest {
+                    links_inside(&address).iter().for_each(|inside| self.look(inside, depth + 1));
+                }
+                for url in urls(&address).into_iter().filter(|url| !is_quoted_printable(url)) {
                     if is_our_link(&url) {
                         self.has_our_link = true;
-                    } else if let Ok(returned) = ReturnedAddress::of(url)
+                    } else if let Ok(returned) = ReturnedAddress::of(once_encoded(url))
                         && returned.is_answer()
                     {
-                        ends.push((returned, behind));
+                        ends.push((returned, behind, code));
                     }
                 }
             }
@@ -123,91 +124,38 @@ impl PastedCandidates {
             }
         }
     }
+}
 
-    /// A link that leads to a link: a mail filter's, or a search engine's.
-    fn look_inside(&mut self, whole: &str, depth: usize) {
-        if depth == DEEPEST {
-            return;
-        }
-        let Some((_, query)) = whole.split_once('?') else { return };
-        for (_, value) in form_urlencoded::parse(query.as_bytes()) {
-            if value.contains("://") {
-                self.look(&value, depth + 1);
-            } else if value.contains("-3A__") {
-                // Proofpoint's second form.
-                let escaped = value.replace('-', "%").replace('_', "/");
-                if let Some((inner, _)) = form_urlencoded::parse(escaped.as_bytes()).next() {
-                    self.look(&inner, depth + 1);
-                }
+impl AddressSpan {
+    /// What it comes to; `None` where it fits nowhere. A code has no length that is known: where it comes last and may go on,
+    /// nobody can tell, and a spoiled one isn't sent.
+    fn fitting<E>(
+        &self,
+        fits: &mut impl FnMut(&ReturnedAddress) -> Result<bool, E>,
+    ) -> Result<Option<FittingAddress>, E> {
+        let mut found = None::<FittingAddress>;
+        for (returned, behind, code) in &self.ends {
+            if !fits(returned)? {
+                continue;
+            }
+            let found = found.get_or_insert_with(|| FittingAddress {
+                returned: returned.clone(),
+                codes: Vec::new(),
+                code: *code,
+            });
+            let its = returned.callback.code().map(|code| code.expose().to_owned());
+            if !found.codes.contains(&its) {
+                found.codes.push(its);
+            }
+            if *behind == TrailingText::Words && *code == CodeEnd::Clear {
+                break;
             }
         }
-    }
-}
-
-/// Where an address ends that fits; `None` where it fits nowhere. A code has no length that is known: where it comes last and
-/// may go on, nobody can tell, and a spoiled one isn't sent.
-fn pick_end(fitting: Vec<(ReturnedAddress, TrailingText)>) -> Option<Result<ReturnedAddress, &'static str>> {
-    let whole = fitting.iter().position(|(_, behind)| *behind == TrailingText::Words);
-    let mut ends = fitting.into_iter().take(whole.map_or(usize::MAX, |at| at + 1));
-    let first = ends.next()?;
-    let is_clear = ends.all(|(next, _)| next.says_the_same(&first.0));
-    Some(if is_clear { Ok(first.0) } else { Err(UNCLEAR) })
-}
-
-/// The text as it stands, and as it's meant where a mail's source was pasted.
-fn readings(text: &str) -> Vec<String> {
-    let mut readings = vec![text.to_owned()];
-    let mut add = |reading: String| {
-        if !readings.contains(&reading) {
-            readings.push(reading);
+        if let Some(found) = found.as_mut().filter(|it| it.code == CodeEnd::Clear && it.codes.len() > 1) {
+            found.code = CodeEnd::Unclear;
         }
-    };
-    let quoted = quoted_printable(text);
-    add(unescaped(text));
-    add(quoted.clone());
-    add(unescaped(&quoted));
-    readings
-}
-
-/// HTML's way of writing what an address has.
-fn unescaped(text: &str) -> String {
-    let mut plain = text.to_owned();
-    for (escaped, meant) in [
-        ("&#38;", "&"),
-        ("&#x26;", "&"),
-        ("&#61;", "="),
-        ("&#x3D;", "="),
-        ("&quot;", "\""),
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-    ] {
-        plain = plain.replace(escaped, meant);
+        Ok(found)
     }
-    plain.replace("&amp;", "&")
-}
-
-/// A mail's transfer encoding undone (RFC 2045 6.7): soft line breaks, and bytes as `=3D`.
-fn quoted_printable(text: &str) -> String {
-    let joined = text.replace("=\r\n", "").replace("=\n", "");
-    let mut plain = Vec::with_capacity(joined.len());
-    let mut rest = joined.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let byte = behind.get(..2).and_then(|digits| {
-            let digits = str::from_utf8(digits).ok()?;
-            (*first == b'=').then(|| u8::from_str_radix(digits, 16).ok())?
-        });
-        match byte {
-            Some(byte) => {
-                plain.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                plain.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8(plain).unwrap_or(joined)
 }
 
 /// Where an address may begin: at its scheme, or at a word that has a question mark in it.
@@ -221,140 +169,13 @@ fn beginnings(text: &str) -> Vec<usize> {
     let mut at = 0;
     for word in text.split(is_between) {
         if word.contains('?') && !word.contains("://") {
-            found.push(at);
+            found.push(at + word.find(char::is_alphanumeric).unwrap_or_default());
         }
         at += word.len() + text[at + word.len()..].chars().next().map_or(0, char::len_utf8);
     }
     found.sort_unstable();
     found.dedup();
     found
-}
-
-/// What no address has in it, as a browser shows it.
-fn is_between(c: char) -> bool {
-    c.is_whitespace() || c.is_control() || "<>\"`“”„«»‘’‚".contains(c)
-}
-
-/// What closes what stands before an address.
-fn closing(before: Option<char>) -> Option<char> {
-    Some(match before? {
-        '<' => '>',
-        '"' => '"',
-        '“' | '„' => '”',
-        '(' => ')',
-        '[' => ']',
-        '\'' => '\'',
-        '`' => '`',
-        '«' => '»',
-        _ => return None,
-    })
-}
-
-/// The address that begins there, up to each of its possible ends, and what stands behind that.
-fn ends_from(text: &str, at: usize) -> Vec<(String, TrailingText)> {
-    let from = &text[at..];
-    if let Some(close) = closing(text[..at].chars().next_back())
-        && let Some(inside) = enclosed(from, close)
-    {
-        return match inside.split_once('|').filter(|_| close == '>') {
-            // Slack's form: what is shown of the address stands behind it. Where that may be the end of a code, nobody can tell.
-            Some((address, shown)) if is_shown_of(shown, address) => {
-                vec![(address.to_owned(), TrailingText::Words)]
-            }
-            Some((address, _)) => {
-                vec![(address.to_owned(), TrailingText::Piece), (inside, TrailingText::Words)]
-            }
-            None => vec![(inside, TrailingText::Words)],
-        };
-    }
-    let mut ends = Vec::new();
-    let (mut whole, mut rest) = (String::new(), from);
-    for _ in 0..PIECES {
-        let piece = &rest[..rest.find(is_between).unwrap_or(rest.len())];
-        let piece = &piece[..unmatched(piece).unwrap_or(piece.len())];
-        whole.push_str(piece);
-        let behind = &rest[piece.len()..];
-        let (next, kind) = what_follows(behind);
-        // A piece of another address isn't this one's.
-        let kind = if next.contains("://") { TrailingText::Words } else { kind };
-        ends.extend(trimmed(&whole).map(|whole| (whole, kind)));
-        if kind == TrailingText::Words {
-            break;
-        }
-        rest = next;
-    }
-    ends
-}
-
-/// Whether a text is how an address is shown: all of it, or its beginning, with or without its scheme.
-fn is_shown_of(shown: &str, address: &str) -> bool {
-    let host = address.split_once("://").map_or(address, |(_, host)| host);
-    shown.contains("://") || (!shown.is_empty() && host.starts_with(shown.trim_end_matches(['.', '…'])))
-}
-
-/// All of a line, or of several, up to a closing sign; the signs of a quoted mail and the line breaks left out. `None` where there
-/// are words in between.
-fn enclosed(from: &str, close: char) -> Option<String> {
-    let mut inside = String::new();
-    let mut begins_line = false;
-    for c in from.chars() {
-        match c {
-            '>' if begins_line => {}
-            c if c == close => return trimmed(&inside),
-            '\n' => begins_line = true,
-            '\r' => {}
-            c if c.is_whitespace() && begins_line => {}
-            c if is_between(c) => return None,
-            c => {
-                begins_line = false;
-                inside.push(c);
-            }
-        }
-    }
-    None
-}
-
-/// Where a bracket closes that was opened before the address began.
-fn unmatched(piece: &str) -> Option<usize> {
-    let mut open = 0_i32;
-    for (at, c) in piece.char_indices() {
-        match c {
-            '(' | '[' => open += 1,
-            ')' | ']' if open == 0 => return Some(at),
-            ')' | ']' => open -= 1,
-            _ => {}
-        }
-    }
-    None
-}
-
-/// Without the full stop of the sentence that it ends. `None` where something of it is left out: signs that a mail filter has
-/// replaced, or whatever three dots stand for.
-fn trimmed(address: &str) -> Option<String> {
-    // urldefense.com's third form puts the address between these, and what it has replaced behind it.
-    let address = match address.split_once("__;") {
-        Some((address, replaced)) if replaced.is_empty() || replaced.starts_with("!!") => address,
-        Some(_) => return None,
-        None => address,
-    };
-    let whole = !address.ends_with("...") && !address.contains('…');
-    whole.then(|| address.trim_end_matches(['.', ',', ';', ':', '!', '?', '\'', '*']).to_owned())
-}
-
-/// The next piece, and whether it may belong to the address.
-fn what_follows(behind: &str) -> (&str, TrailingText) {
-    // Line breaks, and the signs of a mail that is quoted: `> `.
-    let next = behind.trim_start_matches(|c: char| c.is_whitespace() || c == '>');
-    let gap = &behind[..behind.len() - next.len()];
-    let line = next.lines().next().unwrap_or_default();
-    let piece = &line[..line.find(is_between).unwrap_or(line.len())];
-    let is_broken = !gap.is_empty() && gap.matches('\n').count() < 2;
-    let has_more_words = line[piece.len()..].chars().any(|c| !c.is_whitespace() && c != '>');
-    let goes_on = piece.contains(['&', '=', '%']) || !has_more_words;
-    match is_broken && goes_on && piece.is_ascii() && piece.contains(|c: char| c.is_ascii_alphanumeric()) {
-        true => (next, TrailingText::Piece),
-        false => (next, TrailingText::Words),
-    }
 }
 
 /// The address with its scheme, which some browsers hide from what is copied.
@@ -378,21 +199,17 @@ impl ReturnedAddress {
     fn is_answer(&self) -> bool {
         self.callback.answered.is_ok() && !self.states().is_empty()
     }
-
-    fn says_the_same(&self, other: &Self) -> bool {
-        let code = |it: &Self| match &it.callback.answered {
-            Ok(AuthorizationResponse::Code(code)) => Some(code.expose().to_owned()),
-            _ => None,
-        };
-        code(self) == code(other)
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::is_unprintable;
+    use crate::oauth::callback::AuthorizationResponse;
+    use base64::Engine;
     use proptest::prelude::*;
     use std::convert::Infallible;
+    use url::form_urlencoded;
 
     const STATE: &str = "s-1_x";
     const CODE: &str = "c1-sandbox";
@@ -477,6 +294,191 @@ mod tests {
         }
         each(|address| address.replace('&', "&amp;"));
         each(|address| address.replace("http://", ""));
+    }
+
+    #[test]
+    fn what_is_glued_to_it_is_left_out() {
+        for around in [
+            "{{}}",
+            "\\url{{}}",
+            "{}\\",
+            "see {}}, ok",
+            "{}`",
+            "{}^",
+            "{}—Ann",
+            "{}。谢谢",
+            "（{}）",
+            "{}👍",
+            "{}€.",
+            "[url]{}[/url]",
+            "[url={}]it[/url]",
+            "(see {}).\nRegards",
+            "(see {})Ann",
+            "_{}_",
+            "_{}_.",
+            "*{}*, and so on",
+            "**{}**",
+            "~~{}~~!",
+            "|{}|Ann|",
+            "{}&Ann",
+            "{}#Ann",
+            "\u{1b}[200~{}\u{1b}[201~\n",
+            "\u{1b}[200~{}\u{1b}[201~Ann",
+            "\u{1b}]8;;{}\u{1b}\\link\u{1b}]8;;\u{1b}\\\n",
+            "\u{1b}]8;id=1;{}\u{7}link\u{1b}]8;;\u{7}\n",
+            "\u{1b}[31m{}\u{1b}[0m\n",
+            "{}\u{16}\n",
+            "{\"text\": \"{}\"}",
+        ] {
+            each(|address| around.replace("{}", address));
+        }
+    }
+
+    /// The same of a provider that encodes nothing.
+    fn of_a_lax_provider(address: &str) -> String {
+        address.replace("%3A%2F%2F", "://")
+    }
+
+    #[test]
+    fn where_two_codes_are_possible_none_is_sent() {
+        let address = ending_with("code");
+        for around in
+            ["see {}*", "see {})Ann", "see {}!Ann", "_{}_Ann", "{\"text\": \"{}\\nAnn\"}", "\"{}\nAnn\""]
+        {
+            let picked = picked(&around.replace("{}", &address));
+            assert_eq!(picked.map(|found| code(&found).to_owned()), Err(UNCLEAR), "{around}");
+        }
+        for around in [
+            "see {}/",
+            "see {}/Ann",
+            "{}/",
+            "{};",
+            "see {},Ann",
+            "see {};Ann",
+            "see {}$ now",
+            "see {}[Ann]",
+            "{}|Ann",
+            "{}\\ Ann, a clerk",
+        ] {
+            is_found(&around.replace("{}", &address));
+        }
+        for around in [
+            "see {}/",
+            "see {}/Ann",
+            "see {}*",
+            "see {}[Ann]",
+            "see {})Ann",
+            "see {},Ann",
+            "see {};Ann",
+            "see {}$ now",
+            "{}\\nAnn",
+            "{}|Ann",
+            "_{}_Ann",
+        ] {
+            let text = around.replace("{}", &of_a_lax_provider(&address));
+            assert_eq!(picked(&text).unwrap_err(), UNCLEAR, "{text}");
+        }
+        for around in ["{}...", "{}…", "({}...)", "{}…&x=1"] {
+            assert_eq!(picked(&around.replace("{}", &address)).unwrap_err(), CUT_SHORT, "{around}");
+        }
+        assert_eq!(picked(&ending_with("state").replace("sandbox", "san...")).unwrap_err(), CUT_SHORT);
+        // One clear end is enough.
+        is_found(&format!("{address}*\n\n<{address}>"));
+        is_found(&format!("{}...\n\n<{address}>", &address[..address.len() - 3]));
+    }
+
+    #[test]
+    fn an_open_flow_tells_where_its_state_and_its_issuer_end() {
+        for last in ["state", "iss"] {
+            let address = ending_with(last);
+            for behind in [
+                "/", "/Ann", "*", "[Ann]", ")Ann", ",Ann", "$", "\\nAnn", "|Ann", "...", "…", "_", "-Ann",
+                "\nAnn",
+            ] {
+                is_found(&format!("{address}{behind}"));
+                is_found(&format!("see {address}{behind}"));
+            }
+        }
+        let raw = ending_with("iss").replace("https%3A%2F%2F", "https://");
+        is_found(&format!("see {raw}/."));
+    }
+
+    #[test]
+    fn an_address_that_stands_alone_is_taken_to_the_letter() {
+        for end in [
+            "*", "!", "'", ";", ":", ",", "?", ")", "/", "-", "_", "~", "=", "==", "..", "$$", "@", "(a)",
+            "/x", "a,b",
+        ] {
+            let of = |around: &str| {
+                let address = of_a_lax_provider(&ending_with("code"));
+                let text = around.replace("{}", &format!("{address}{end}"));
+                picked(&text)
+                    .map(|found| code(&found).to_owned())
+                    .unwrap_or_else(|why| panic!("{text:?} {why}"))
+            };
+            assert_eq!(of(" {}\r\n"), format!("{CODE}{end}"));
+            assert_eq!(of("<{}>"), format!("{CODE}{end}"));
+        }
+        for end in ["-", "_", "~", "=", "=="] {
+            let text = format!("It says {}{end}, what now?", ending_with("code"));
+            assert_eq!(code(&picked(&text).unwrap()), format!("{CODE}{end}"));
+        }
+        for hex in ["3Dab", "41b", "%2541", "%2526x", "%3D"] {
+            let text = ending_with("code").replace(CODE, hex);
+            let meant = form_urlencoded::parse(hex.as_bytes()).next().unwrap().0.into_owned();
+            assert_eq!(code(&picked(&text).unwrap()), meant, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_encoding_is_undone_wherever_it_is_and_whatever_stands_beside_it() {
+        let quoted = |address: &str| address.replace('=', "=3D");
+        each(|address| format!("Ren=E9 here: {}\n", quoted(address)));
+        each(|address| format!("I don=92t know, it says\n{}\n", quoted(address)));
+        each(|address| {
+            format!(
+                "From: =?iso-8859-1?Q?J=F6rg?= <j@x>\nContent-Transfer-Encoding: quoted-printable\n\n{}\n",
+                quoted(address)
+            )
+        });
+        each(|address| format!("DKIM-Signature: bh=abc=; b=Zm9v==\n\n{}\n", quoted(address)));
+        each(|address| format!("boundary=cafe01\n\n--cafe01\n\n{}\n\n--cafe01--\n", quoted(address)));
+        each(|address| format!("boundary=\"=_ab12\"\n\n--=_ab12\n\n{}\n\n--=_ab12--\n", quoted(address)));
+        each(|address| address.replace('&', "&amp;amp;"));
+        each(|address| address.replace('&', "&#x26;").replace('=', "&#x3d;"));
+        each(|address| address.replace('&', "&#38;").replace('=', "&equals;"));
+        each(|address| {
+            format!("{{\"url\": \"{}\"}}", address.replace('&', "\\u0026").replace('=', "\\u003d"))
+        });
+        each(|address| format!("{{\"url\": \"{}\"}}", address.replace('/', "\\/")));
+        each(|address| address.replace('_', "\\_").replace('&', "\\&"));
+        each(|address| address.replace('-', "\\-"));
+        for last in ["state", "iss"] {
+            is_found(&ending_with(last).replace("c1-", "c1\\-"));
+        }
+        let escaped = ending_with("code").replace("c1-", "c1\\-");
+        assert_eq!(picked(&escaped).map(|_| ()), Err(UNCLEAR), "its end, or an escape");
+        each(|address| form_urlencoded::byte_serialize(address.as_bytes()).collect());
+        each(|address| {
+            let once: String = form_urlencoded::byte_serialize(address.as_bytes()).collect();
+            format!("see {}.", form_urlencoded::byte_serialize(once.as_bytes()).collect::<String>())
+        });
+        each(|address| address.replace('%', "%25"));
+        for line in [76, 60] {
+            each(|address| {
+                let encoded =
+                    base64::engine::general_purpose::STANDARD.encode(format!("Grüße:\n\n{address}\n\nAnn\n"));
+                let lines: Vec<_> =
+                    encoded.as_bytes().chunks(line).map(|it| str::from_utf8(it).unwrap()).collect();
+                format!("Content-Transfer-Encoding: base64\n\n{}\n\n--b--\n", lines.join("\r\n"))
+            });
+        }
+        for last in ["state", "iss"] {
+            let address = ending_with(last);
+            let pieces: Vec<_> =
+                address.as_bytes().chunks(60).map(|it| str::from_utf8(it).unwrap()).collect();
+            is_found(&format!("Sent: Sunday\n\n| {}\n|\n| Ann\n", pieces.join("\n| ")));
+        }
     }
 
     #[test]
@@ -581,6 +583,22 @@ mod tests {
             let address = ending_with(last);
             // A separate word, as a person would paste it.
             let text = format!("{before}\n{address}\n{after}");
+            if let Ok(found) = picked(&text)
+                && found.states().iter().any(|state| state.expose() == STATE)
+                && found.callback.iss.as_deref() == Some("https://biotrack.example")
+            {
+                prop_assert_eq!(code(&found), CODE, "{:?}", text);
+            }
+        }
+
+        #[test]
+        fn whatever_is_glued_to_it_no_spoiled_code_is_picked(
+            before in "(\\PC|\n){0,20}[ (\\[{*_|]", glue in "[^0-9A-Za-z.*_~+%=-]".prop_filter("has a width", |it| !it.chars().any(is_unprintable)),
+            after in "(\\PC|\n){0,30}",
+            last in prop::sample::select(vec!["state", "iss", "code"])
+        ) {
+            // An address beside which there is nothing is taken to the letter, and so is one in quotation marks.
+            let text = format!("see {before}{}{glue}{after}", ending_with(last));
             if let Ok(found) = picked(&text)
                 && found.states().iter().any(|state| state.expose() == STATE)
                 && found.callback.iss.as_deref() == Some("https://biotrack.example")

@@ -97,6 +97,10 @@ impl ProviderClient {
             Err(RequestTokenError::Parse(..) | RequestTokenError::Other(_)) => status == 401,
             Ok(_) | Err(RequestTokenError::Request(_)) => false,
         };
+        let is_refusal = matches!(&answer, Err(RequestTokenError::ServerResponse(_)));
+        if is_nothing_there(status) && !is_refusal {
+            return Err(nothing_there("token_url", &self.endpoints.token, status));
+        }
         match refused {
             false => Ok(false),
             true => Err(ProviderError::WrongClient {
@@ -141,10 +145,34 @@ async fn try_endpoint(http: &Http, setting: &'static str, address: &str, limit: 
         Ok(Err(HttpFault::Status { status: status @ 502..=504, .. })) => {
             unreachable(format!("HTTP {status}"))
         }
+        // Browsers ask there by GET, and some servers know no other method.
+        Ok(Ok(answer)) if setting == "authorize_url" && is_gone(answer.status().as_u16()) => {
+            let Ok(request) = Request::get(address).body(Vec::new()) else { return Ok(()) };
+            match timeout(limit, http.send(request)).await {
+                Ok(Ok(answer)) if is_gone(answer.status().as_u16()) => {
+                    Err(nothing_there(setting, address, answer.status().as_u16()))
+                }
+                _ => Ok(()),
+            }
+        }
         Ok(Ok(_) | Err(HttpFault::Status { .. } | HttpFault::TooLarge)) => Ok(()),
         Ok(Err(fault)) => unreachable(fault.to_string()),
         Err(_) => unreachable(HttpFault::Timeout.to_string()),
     }
+}
+
+/// Whether a status says that nothing is at an address (RFC 9110 15.5).
+fn is_gone(status: u16) -> bool {
+    matches!(status, 404 | 410)
+}
+
+/// The same of a POST, which a page that is there instead may not take.
+fn is_nothing_there(status: u16) -> bool {
+    is_gone(status) || status == 405
+}
+
+fn nothing_there(setting: &'static str, address: &str, status: u16) -> Error {
+    ProviderError::NoEndpoint { host: host_of(address), setting, status }.into()
 }
 
 /// A client that remembers the status of its answer, which oauth2 doesn't tell.

@@ -1,8 +1,8 @@
 //! What is pasted at a terminal, told from what is typed: by the marks of bracketed paste, else by how it comes.
 
 /// What a terminal puts around a paste, once it's asked to (xterm's mode 2004).
-const BEGINS: &[u8] = b"\x1b[200~";
-const ENDS: &[u8] = b"\x1b[201~";
+pub(super) const BEGINS: &[u8] = b"\x1b[200~";
+pub(super) const ENDS: &[u8] = b"\x1b[201~";
 
 /// Bytes that came together, up to a most: what comes beyond that is counted as one byte more, and dropped.
 #[derive(Debug)]

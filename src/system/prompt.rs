@@ -59,8 +59,8 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
         for byte in typed {
             match byte {
                 b'\n' | b'\r' => break 'typed Ok(()),
-                END if secret.is_empty() => break 'typed Err(interrupted()),
-                END => break 'typed Ok(()),
+                // Half a secret is none.
+                END => break 'typed Err(interrupted()),
                 KILL => secret.clear(),
                 byte if DELETE.contains(&byte) => delete_last(&mut secret),
                 byte => secret.push(byte),

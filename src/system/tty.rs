@@ -6,6 +6,8 @@
 #[cfg(any(windows, test))]
 mod console_keys;
 #[cfg(unix)]
+mod control_keys;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;

@@ -4,7 +4,7 @@ use super::event::SessionEvent;
 use super::launch::LaunchAddresses;
 use super::reply::BrowserReply;
 use super::worklist::Worklist;
-use crate::error::{Error, HandoffError, ProviderError};
+use crate::error::{Error, HandoffError, ProviderError, shell};
 use crate::model::ids::FlowId;
 use crate::model::provider::StateLocation;
 use crate::model::secret::{Fingerprint, Secret, fingerprint};
@@ -184,12 +184,13 @@ impl CallbackRouter {
         let waiting = self.open.get_mut(&state)?;
         let license = waiting.license.clone();
         if !returned.is_at(&waiting.redirect_uri) {
-            let problem = "it isn't at the redirect address of this question";
+            let problem = "it isn't at the redirect address of this request";
             return Some(Err(ProviderError::Redirect { license, problem }.into()));
         }
         let judged = code_of(returned.callback.clone(), license.clone(), &self.endpoints);
         if waiting.over || waiting.has_had(&judged) {
-            return Some(Err(HandoffError::Used { license }.into()));
+            let next = shell(["biotrack-auth", "status", &license]);
+            return Some(Err(HandoffError::Used { license, next }.into()));
         }
         match judged {
             Err(wrong) if !wrong.is_refusal() => Some(Err(wrong.into())),

@@ -237,6 +237,47 @@ fn a_refusal_closes_the_link() {
 }
 
 #[test]
+fn an_error_that_is_no_error_code_closes_nothing() {
+    let rig = granted();
+    let back = handed_back(&rig, RENEW);
+    for error in ["error=", "error", "error=%22", "error=no%0Aaccess"] {
+        let refused = complete(&rig, back.replace("code=code-2", error));
+        assert!([2, 6].contains(&refused.code), "{}", refused.transcript());
+    }
+    complete(&rig, back).exits(0);
+    assert_eq!(rig.provider.living(), [(LICENSE.into(), "access-2".into())]);
+}
+
+#[test]
+fn what_is_glued_to_a_code_is_never_sent_with_it() {
+    let rig = granted();
+    let with_code_last = |back: &str| {
+        let (place, query) = back.split_once('?').unwrap();
+        let (codes, others): (Vec<_>, Vec<_>) = query.split('&').partition(|pair| pair.starts_with("code="));
+        format!("{place}?{}&{}", others.join("&"), codes[0])
+    };
+    let mut granted = 1;
+    for around in
+        ["{{}}", "{}\\", "{}👍", "{}—Ann", "see {}/Ann.", "[url]{}[/url]", "_{}_", "\u{1b}[200~{}\u{1b}[201~"]
+    {
+        let back = with_code_last(&handed_back(&rig, RENEW));
+        let sent = rig.provider.asked("/oauth/token");
+        let done = complete(&rig, around.replace("{}", &back));
+        match done.code {
+            0 => granted += 1,
+            // Nobody can tell where the code ends: nothing was sent, and the address alone is taken.
+            _ => {
+                done.exits(2);
+                assert_eq!(rig.provider.asked("/oauth/token"), sent, "{around}");
+                complete(&rig, format!("{back}.\n")).exits(0);
+                granted += 1;
+            }
+        }
+    }
+    assert_eq!(granted, 9);
+}
+
+#[test]
 fn an_answer_of_another_sender_or_with_two_codes_is_refused_and_the_right_one_is_taken_afterwards() {
     type Spoil = fn(String) -> String;
     let spoils: [(&str, u8, Spoil); 3] = [

@@ -429,6 +429,42 @@ fn a_wrong_client_is_told_before_anybody_is_asked() {
 }
 
 #[test]
+fn an_address_at_which_there_is_nothing_is_told_before_anybody_is_asked() {
+    let rig = Rig::new();
+    for (status, body) in [(404, "<html>"), (404, "{}"), (405, ""), (410, "-")] {
+        rig.provider.tests_come_to([Reply::Status(status, body.into())]);
+        let refused = rig.run(&register(LICENSE)).exits(2);
+        let told = format!(
+            "error: 127.0.0.1:2 has no endpoint at token_url: it answered with HTTP {status}\n  No admin was asked. Set the token_url that BioTrack gave you; to see where it comes from: biotrack-auth config show --origin\n"
+        );
+        assert_eq!(refused.err, told);
+    }
+    rig.provider.has_nothing_at("/oauth");
+    let refused = rig.run(&register(LICENSE)).exits(2);
+    assert!(
+        refused.err.contains("has no endpoint at authorize_url: it answered with HTTP 404"),
+        "{}",
+        refused.err
+    );
+    assert!(rig.opened().is_empty() && rig.provider.asked("/oauth/token") == 0);
+}
+
+#[test]
+fn a_secret_that_was_set_since_is_tested_on_the_same_day() {
+    let rig = Rig::new();
+    rig.adds_to_profile("client_id = \"ours\"");
+    rig.with(Person::piping("right")).run("config set-secret").exits(0);
+    rig.grant(LICENSE);
+    rig.with(Person::piping("wrong")).run("config set-secret").exits(0);
+    rig.provider.tests_come_to([Reply::Status(401, "{\"error\":\"invalid_client\"}".into())]);
+    drop(rig.run(&format!("renew {LICENSE} --browser scripted")).exits(2));
+    assert_eq!(rig.provider.tests().len(), 2);
+    rig.with(Person::piping("right")).run("config set-secret").exits(0);
+    drop(rig.run(&format!("renew {LICENSE} --browser scripted")).exits(0));
+    assert_eq!(rig.provider.tests().len(), 3);
+}
+
+#[test]
 fn the_client_is_tested_once_a_day_as_a_real_exchange_would_and_anew_once_it_was_refused() {
     let rig = Rig::new();
     rig.grant(LICENSE);
@@ -457,7 +493,8 @@ fn an_answer_that_says_nothing_of_the_client_stops_nobody_and_preflight_can_be_o
         Reply::Status(500, String::new()),
         Reply::Status(503, String::new()),
         Reply::Status(429, String::new()),
-        Reply::Status(404, "<html>".into()),
+        // It's a token endpoint that says this.
+        Reply::Status(404, "{\"error\":\"invalid_request\"}".into()),
         Reply::Status(200, "<html>".into()),
         Reply::Status(400, "{\"error\":\"invalid_request\"}".into()),
         Reply::Status(401, "{\"error\":\"invalid_grant\"}".into()),

@@ -22,7 +22,7 @@ impl ConsentRun<'_, '_> {
         });
         let said = match &taken {
             Ok(()) => "The pasted answer was accepted.".to_owned(),
-            Err(Error::Handoff(HandoffError::Used { license }) | Error::Busy { license, .. })
+            Err(Error::Handoff(HandoffError::Used { license, .. }) | Error::Busy { license, .. })
                 if self.has_answer_of(license) =>
             {
                 format!("The answer for {license} was already accepted.")

@@ -6,12 +6,14 @@
 //! the modes, or reads, is stopped.
 
 use super::WakeReason;
+use super::control_keys::ControlKeys;
 use crate::system::printer::Printer;
 use crate::system::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Signal, getpgrp, getpid, kill_process};
+use rustix::process::{Signal, getpgrp, getpid, kill_current_process_group, kill_process};
 use rustix::termios::{
-    LocalModes, OptionalActions, QueueSelector, Termios, tcflush, tcgetattr, tcgetpgrp, tcsetattr,
+    LocalModes, OptionalActions, QueueSelector, SpecialCodeIndex, Termios, tcflush, tcgetattr, tcgetpgrp,
+    tcsetattr,
 };
 use std::io::{self, IsTerminal, PipeReader, PipeWriter, Write, stdin};
 use std::os::fd::AsFd;
@@ -43,6 +45,8 @@ struct ExtraModes {
     drains: bool,
     /// Nobody is asked: it can begin in the background, and wait there.
     waits_for_the_foreground: bool,
+    /// Ctrl-C, Ctrl-Z and Ctrl-\ come as bytes, and are signals outside of a paste.
+    makes_signals: bool,
 }
 
 /// What is changed at the one terminal; nothing, while nobody is asked.
@@ -61,9 +65,21 @@ const OF_A_MARK: Duration = Duration::from_millis(200);
 const INTERRUPTED: u8 = b'i';
 const CONTINUED: u8 = b'c';
 
+/// So soon does a signal that a key makes reach this process.
+const OF_A_SIGNAL: Duration = Duration::from_secs(1);
+
 /// The changed modes of the terminal, put back when dropped.
 pub(in crate::system) struct TerminalModes {
     woken: PipeReader,
+    /// What was read while the keys that make signals were looked for; `None` where the terminal makes them.
+    typed: Option<Mutex<TypedAhead>>,
+}
+
+/// What was read, and not taken yet.
+struct TypedAhead {
+    bytes: Vec<u8>,
+    keys: ControlKeys,
+    last: Instant,
 }
 
 impl TerminalModes {
@@ -89,19 +105,21 @@ impl TerminalModes {
 
     /// The same, where what is pasted is marked, and what is left of it is thrown away.
     pub(in crate::system) fn paste() -> io::Result<Self> {
-        let extras = ExtraModes { marks_pastes: true, drains: true, ..ExtraModes::default() };
-        Self::change(silent, extras, OptionalActions::Now)
+        let extras =
+            ExtraModes { marks_pastes: true, drains: true, makes_signals: true, ..ExtraModes::default() };
+        Self::change(without_signals, extras, OptionalActions::Now)
     }
 
     /// The same beside something else that goes on, in the background as well: keys come once it's in the foreground.
     pub(in crate::system) fn keys() -> io::Result<Self> {
         let extras = ExtraModes {
             marks_pastes: true,
+            hides_cursor: false,
             drains: true,
             waits_for_the_foreground: true,
-            ..ExtraModes::default()
+            makes_signals: true,
         };
-        Self::change(silent, extras, OptionalActions::Now)
+        Self::change(without_signals, extras, OptionalActions::Now)
     }
 
     fn change(with: fn(&mut Termios), extras: ExtraModes, when: OptionalActions) -> io::Result<Self> {
@@ -127,7 +145,8 @@ impl TerminalModes {
             false => {}
         }
         *place = Some(it);
-        Ok(Self { woken })
+        let typed = TypedAhead { bytes: Vec::new(), keys: ControlKeys::default(), last: Instant::now() };
+        Ok(Self { woken, typed: extras.makes_signals.then(|| Mutex::new(typed)) })
     }
 
     /// Waits until something is typed, or happens, or for so long. What is typed while the process is in the background is
@@ -145,9 +164,40 @@ impl TerminalModes {
             match self.poll(held == TerminalHold::Still, left)? {
                 WakeReason::Quiet if until.is_none_or(|until| Instant::now() < until) => {}
                 WakeReason::Typed if changed().as_ref().is_some_and(|it| !it.is_ours()) => {}
+                WakeReason::Typed if self.makes_signal()? => self.awaits_signal()?,
                 woken => return Ok(woken),
             }
         }
+    }
+
+    /// Reads what was typed; whether it is a key that ends or stops the command. As the terminal does it, that is sent to
+    /// the whole foreground, and what was typed before is forgotten.
+    fn makes_signal(&self) -> io::Result<bool> {
+        let Some(typed) = &self.typed else { return Ok(false) };
+        let mut typed = typed.lock().unwrap_or_else(PoisonError::into_inner);
+        let bytes = read_once()?;
+        let after = std::mem::replace(&mut typed.last, Instant::now()).elapsed();
+        let keys = changed().as_ref().map(Changed::signal_keys).unwrap_or_default();
+        let bytes_of_keys: Vec<u8> = keys.iter().map(|(byte, _)| *byte).collect();
+        let key = typed.keys.typed(&bytes, after, &bytes_of_keys);
+        let signal = key.and_then(|key| keys.iter().find(|(byte, _)| *byte == key));
+        match signal {
+            Some((_, signal)) => {
+                typed.bytes.clear();
+                tcflush(stdin(), QueueSelector::IFlush)?;
+                kill_current_process_group(*signal)?;
+            }
+            None => typed.bytes.extend(bytes),
+        }
+        Ok(signal.is_some())
+    }
+
+    /// Nothing more is read before the signal is there: after Ctrl-Z, what is typed is for others.
+    fn awaits_signal(&self) -> io::Result<()> {
+        let mut wanted = [PollFd::from_borrowed_fd(self.woken.as_fd(), PollFlags::IN)];
+        let limit = Timespec { tv_sec: OF_A_SIGNAL.as_secs().try_into().unwrap_or(1), tv_nsec: 0 };
+        rustix::io::retry_on_intr(|| poll(&mut wanted, Some(&limit)))?;
+        Ok(())
     }
 
     fn poll(&self, typed: bool, limit: Option<Duration>) -> io::Result<WakeReason> {
@@ -175,11 +225,13 @@ impl TerminalModes {
 
     /// What was typed and not read yet; nothing, once the terminal is gone.
     pub(in crate::system) fn read(&self) -> io::Result<Vec<u8>> {
-        // Past the standard library's buffer, which would hide what it holds from `wait`.
-        let mut bytes = vec![0; 4096];
-        let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut bytes))?;
-        bytes.truncate(count);
-        Ok(bytes)
+        match &self.typed {
+            None => read_once(),
+            Some(typed) => {
+                let mut typed = typed.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(std::mem::take(&mut typed.bytes))
+            }
+        }
     }
 
     /// Wakes whoever waits, from another thread, for the end.
@@ -196,6 +248,14 @@ impl Drop for TerminalModes {
             it.put_back(if it.extras.drains { OptionalActions::Flush } else { OptionalActions::Now });
         }
     }
+}
+
+fn read_once() -> io::Result<Vec<u8>> {
+    // Past the standard library's buffer, which would hide what it holds from `wait`.
+    let mut bytes = vec![0; 4096];
+    let count = rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut bytes))?;
+    bytes.truncate(count);
+    Ok(bytes)
 }
 
 /// Whether the terminal is ours to change and to read.
@@ -257,6 +317,23 @@ impl Changed {
         self.hold();
     }
 
+    /// The keys that made signals before the modes were changed.
+    fn signal_keys(&self) -> Vec<(u8, Signal)> {
+        let Some(saved) = self.saved.as_ref().filter(|it| it.local_modes.contains(LocalModes::ISIG)) else {
+            return Vec::new();
+        };
+        let keys = [
+            (SpecialCodeIndex::VINTR, Signal::INT),
+            (SpecialCodeIndex::VSUSP, Signal::TSTP),
+            (SpecialCodeIndex::VQUIT, Signal::QUIT),
+        ];
+        // A key that is switched off is 0, or on macOS 255, which is none that a keyboard has.
+        keys.into_iter()
+            .map(|(index, signal)| (saved.special_codes[index], signal))
+            .filter(|(byte, _)| !matches!(byte, 0 | 255))
+            .collect()
+    }
+
     fn mark(&self, on: bool) {
         let marks: [(bool, &str, &str); 2] = [
             (self.extras.marks_pastes, "\x1b[?2004h", "\x1b[?2004l"),
@@ -281,6 +358,12 @@ fn set_modes(when: OptionalActions, modes: &Termios) -> rustix::io::Result<()> {
 /// Nothing is shown, and each key comes at once; Ctrl-C and Ctrl-Z stay signals.
 fn silent(modes: &mut Termios) {
     modes.local_modes -= LocalModes::ICANON | LocalModes::ECHO;
+}
+
+/// The same, and no key is a signal: a paste has whatever bytes.
+fn without_signals(modes: &mut Termios) {
+    silent(modes);
+    modes.local_modes -= LocalModes::ISIG | LocalModes::IEXTEN;
 }
 
 /// Whether this process is in the foreground of its terminal: what it draws there is looked at.

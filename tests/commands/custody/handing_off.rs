@@ -93,7 +93,7 @@ fn an_answer_that_came_to_another_address_is_not_taken() {
         back.replace("http:", "https:"),
     ] {
         let told = refused(&rig, &moved);
-        assert!(told.to_string().contains("it isn't at the redirect address of this question"), "{told}");
+        assert!(told.to_string().contains("it isn't at the redirect address of this request"), "{told}");
     }
     assert_eq!((flows(&rig, "L-1").len(), times(&rig, "issued")), (1, 0));
 }

@@ -105,6 +105,8 @@ struct State {
     asked: BTreeMap<String, usize>,
     /// Endpoints that nothing reaches.
     silent: Vec<String>,
+    /// Paths at which there is nothing.
+    gone: Vec<String>,
     /// What requests with a code that can't be right come to; an accepted client, where nothing is scripted.
     tests: VecDeque<Reply>,
     tested: Vec<HashMap<String, String>>,
@@ -221,6 +223,11 @@ impl ScriptedProvider {
     /// Nothing reaches one of its endpoints from now on.
     pub fn is_silent_at(&self, path: &str) {
         self.state.lock().unwrap().silent.push(path.into());
+    }
+
+    /// There is nothing at this path from now on.
+    pub fn has_nothing_at(&self, path: &str) {
+        self.state.lock().unwrap().gone.push(path.into());
     }
 
     /// Everything reaches all of its endpoints again.
@@ -343,9 +350,10 @@ impl ScriptedProvider {
         let mut state = self.state.lock().unwrap();
         if request.method() == "HEAD" {
             let silent = state.away || state.silent.iter().any(|it| it == path);
+            let status = if state.gone.iter().any(|it| it == path) { 404 } else { 405 };
             return Some(match silent {
                 true => Err(HttpFault::Connect("Connection refused".into())),
-                false => Ok(response(405, String::new(), self.clock.shown())),
+                false => Ok(response(status, String::new(), self.clock.shown())),
             });
         }
         let form: HashMap<String, String> = form_urlencoded::parse(request.body()).into_owned().collect();
