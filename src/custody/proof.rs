@@ -185,7 +185,9 @@ impl Custody<'_> {
         let granted = match self.read_grant(&old, key) {
             Ok(granted) => granted,
             // There is nothing to return to any more; that it's gone is told when it's cleared away.
-            Err(e) if e.is_lost_for_good() => return Ok(None),
+            Err(e) if e.is_lost_for_good() && self.named_now(&old, key)?.as_ref() == Some(&old.place) => {
+                return Ok(None);
+            }
             Err(e) => return Err(e),
         };
         let item = self.item(key, format_args!("{}-{}", record.generation.next().0, self.env.random.name()?));

@@ -122,15 +122,23 @@ impl Custody<'_> {
             let is_retired = matches!(secret.role, SecretRole::Superseded | SecretRole::Unwanted);
             match self.read_grant(secret, key) {
                 Ok(granted) => found.grants.push(granted),
-                Err(e) if is_retired && e.is_lost_for_good() => {
-                    // Another process may have revoked it meanwhile, which is no loss.
-                    let named = self.ledger.secrets(&self.provider.profile, key, secret.role)?;
-                    found.is_one_lost |= named.iter().any(|it| it.id == secret.id);
-                }
+                Err(e) if is_retired && e.is_lost_for_good() => match self.named_now(secret, key)? {
+                    // Another process has revoked it meanwhile.
+                    None => {}
+                    Some(place) if place == secret.place => found.is_one_lost = true,
+                    // Another process has moved it to another vault: the next command finds it there.
+                    Some(_) => return Err(e),
+                },
                 Err(e) => return Err(e),
             }
         }
         Ok(found)
+    }
+
+    /// Where the ledger says by now that a secret is, which was read a while ago; `None` where it names it no more.
+    pub(super) fn named_now(&self, secret: &StoredSecret, key: &LicenseId) -> Result<Option<SecretPlace>> {
+        let named = self.ledger.secrets(&self.provider.profile, key, secret.role)?;
+        Ok(named.into_iter().find(|it| it.id == secret.id).map(|it| it.place))
     }
 
     /// The row of a flow's state and verifier, which is about to be opened.
