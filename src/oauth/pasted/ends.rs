@@ -257,8 +257,9 @@ fn ends_of(whole: &str, around: Surroundings<'_>, is_cut: bool) -> Vec<(String, 
         last_at = at;
         at += pair.len() + 1;
     }
-    // Escapes before the last value mean something else, which is another reading of the text. One in it may be its end.
-    if has_backslashes(&whole[query_at..last_at]) {
+    // Escapes before the value that may end it mean something else, which is another reading of the text. One in it may be its end.
+    let before_the_end = code_at.filter(|_| !is_followed).unwrap_or(last_at);
+    if has_backslashes(&whole[query_at..before_the_end]) {
         return Vec::new();
     }
     let Some(code_at) = code_at else { return tried_ends(whole, last_at, CodeEnd::Clear) };
