@@ -3,7 +3,7 @@
 use super::bundle::seal;
 use super::finish_exports::{NAMED, give_its_name};
 use super::writer::{Custody, event, unknown};
-use crate::error::{Error, Result, first_few};
+use crate::error::{CustodyError, Error, Result, first_few};
 use crate::ledger::changed;
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
 use crate::model::flow::{RecordCommit, SecretRole, SecretsChange, StoredSecret};
@@ -133,10 +133,7 @@ pub fn require_idle(standing: &AuthorizationWithFlows) -> Result<()> {
     let license = standing.record.key.license.to_string();
     match standing.flows.iter().find(|flow| !flow.waits_for_anybody()) {
         None => Ok(()),
-        Some(flow) if flow.abandoned => Err(Error::Busy {
-            license,
-            why: "a process ended before it finished (biotrack-auth status shows the next command)".into(),
-        }),
+        Some(flow) if flow.abandoned => Err(CustodyError::HalfDone { license }.into()),
         Some(_) => Err(Error::busy(license, "another process")),
     }
 }

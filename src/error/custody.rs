@@ -29,7 +29,7 @@ pub enum CustodyError {
     OtherMove,
     /// A license's consent or refresh was left half done.
     #[error(
-        "{license} has an unfinished consent or refresh from a process that has ended: finish it first with the next command that biotrack-auth status shows"
+        "{license} has a consent or refresh that isn't finished: finish it first with the next command that biotrack-auth status shows"
     )]
     HalfDone { license: String },
     #[error("other processes keep changing secrets: run the command again when they have finished")]

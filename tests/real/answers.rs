@@ -35,7 +35,6 @@ fn an_answer_that_is_no_single_object_is_no_answer() {
         b"{\"access_token\":\"a\"",
         b"{\"access_token\":\"a\"}{\"access_token\":\"b\"}",
         b"{\"access_token\":\"a\"} <!-- a proxy was here -->",
-        b"\xef\xbb\xbf{\"access_token\":\"a\"}",
         b"{\"access_token\":\"a\",\"access_token\":\"b\"}",
         b"{\"access_token\":\"a\0\"}",
         b"{\"access_token\":\"\xff\"}",
@@ -50,7 +49,9 @@ fn an_answer_that_is_no_single_object_is_no_answer() {
     }
     let html = RawResponse { content_type: Some("text/html"), ..heard(200, b"{\"access_token\":\"a\"}") };
     assert!(told(&html).iter().all(Result::is_err));
-    assert!(told(&heard(200, b" {\"access_token\":\"a\"}\r\n")).iter().all(Result::is_ok));
+    for body in [b" {\"access_token\":\"a\"}\r\n".as_slice(), b"\xef\xbb\xbf{\"access_token\":\"a\"}"] {
+        assert!(told(&heard(200, body)).iter().all(Result::is_ok), "{}", body.escape_ascii());
+    }
 }
 
 #[test]

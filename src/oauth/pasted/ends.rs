@@ -264,6 +264,10 @@ fn ends_of(whole: &str, around: Surroundings<'_>, is_cut: bool) -> Vec<(String, 
     }
     let Some(code_at) = code_at else { return tried_ends(whole, last_at, CodeEnd::Clear) };
     let code = whole[code_at..].split('&').next().unwrap_or_default();
+    if code.contains("://") {
+        // Another address begins in it.
+        return Vec::new();
+    }
     if is_followed {
         // What stands behind the code is the flow's, so it ends before that.
         let end = if code.contains("...") { CodeEnd::CutShort } else { CodeEnd::Clear };

@@ -43,8 +43,10 @@ pub(super) fn shown(text: &str) -> String {
 
 /// A color or a movement leaves nothing behind; the mark around a paste ends what stands before it.
 fn control_sequence<'t>(sequence: &'t str, shown: &mut String) -> &'t str {
-    let end = sequence.find(|c: char| ('@'..='~').contains(&c)).map_or(sequence.len(), |last| last + 1);
-    let (sequence, behind) = sequence.split_at_checked(end).unwrap_or((sequence, ""));
+    // Parameters, and one letter; what is broken off leaves the rest of the text as it is.
+    let parameters = sequence.find(|c| !(' '..='?').contains(&c)).unwrap_or(sequence.len());
+    let last = sequence[parameters..].starts_with(|c| ('@'..='~').contains(&c));
+    let (sequence, behind) = sequence.split_at(parameters + usize::from(last));
     if matches!(sequence, "200~" | "201~") {
         shown.push_str("\n\n");
     }

@@ -154,7 +154,7 @@ fn table(path: &str, view: &WorklistView, state: &WorklistState) -> Markup {
 fn line(path: &str, n: usize, entry: &WorklistEntry, row: &WorklistRow, over: bool) -> Markup {
     html! {
         tr data-n=(n) data-state=(row.progress) data-awaiting=[some(&row.awaiting())] data-link=[some(&row.link())] {
-            td.state { i aria-hidden="true" {} span { (label(row.progress.word())) } }
+            td.state { i aria-hidden="true" {} span { (capitalized(&label(row.progress.word()))) } }
             th.license scope="row" {
                 bdi { (entry.key.license) }
                 @if let Some(name) = &entry.name { small { bdi { (name) } } }
@@ -170,6 +170,11 @@ fn line(path: &str, n: usize, entry: &WorklistEntry, row: &WorklistRow, over: bo
             }
         }
     }
+}
+
+fn capitalized(words: &str) -> String {
+    let mut letters = words.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// What a state is called.

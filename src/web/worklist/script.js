@@ -128,7 +128,8 @@
       const row = rows[n];
       const focused = row.tr.contains(document.activeElement);
       row.tr.dataset.state = progress;
-      row.tr.querySelector(".state span").textContent = LABELS[progress] ?? progress;
+      const label = LABELS[progress] ?? progress;
+      row.tr.querySelector(".state span").textContent = label[0].toUpperCase() + label.slice(1);
       row.tr.querySelector(".known span").textContent = detail;
       row.tr.querySelector(".known small").textContent = why;
       row.tr.querySelector(".expires").textContent = expires ?? "–";

@@ -433,7 +433,7 @@ fn a_link_for_elsewhere_is_shown_and_what_comes_back_is_given_to_the_program() {
     reply.tell(&json!({ "address": LINK }));
     shown.until("document.querySelector('[data-n=\"1\"] .link input')?.value");
     assert_eq!(browser.script("return document.querySelector('.link input').value"), LINK);
-    assert_eq!(browser.text("[data-n='1'] .state span"), "Handed Off");
+    assert_eq!(browser.text("[data-n='1'] .state span"), "Handed off");
     shown.until("document.activeElement.matches('.link input')");
     // It's selected, and the button puts it into the clipboard where the browser lets it.
     assert_eq!(browser.script("return getSelection().toString() || document.activeElement.value"), LINK);
