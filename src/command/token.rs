@@ -2,7 +2,7 @@
 
 use super::{Invocation, Workspace};
 use crate::custody::{AccessToken, CachedToken, GrantDoubt};
-use crate::error::{Error, ErrorCode, ProviderError, Result, clean};
+use crate::error::{Error, ErrorCode, LedgerError, ProviderError, Result, clean};
 use crate::model::authorization::selector as selector_of;
 use crate::model::duration::parse;
 use crate::model::ids::LicenseId;
@@ -113,6 +113,14 @@ fn printed(call: &Invocation<'_>, fresh: &AccessToken, format: Format) -> Result
     }))
 }
 
+/// Whether the tokens from before a refresh that failed are as good as they were: it says nothing against the grant, and this
+/// host's own vault and ledger are as they should be.
+fn leaves_the_grant(error: &Error) -> bool {
+    use ErrorCode::{Busy, Config, Denied, Network, Provider, Timeout};
+    matches!(error.kind(), Network | Provider | Busy | Config | Denied | Timeout)
+        || matches!(error, Error::Ledger(LedgerError::MayBeSpent { .. }))
+}
+
 /// What to do about a refresh that failed for a reason that doesn't pass by itself.
 fn lasting_hint(error: &Error) -> String {
     let passes = matches!(error.kind(), ErrorCode::Network | ErrorCode::Provider | ErrorCode::Busy);
@@ -191,10 +199,9 @@ fn of_record<'a>(
         return Err(Error::Interrupted { next: None });
     }
     match asked {
-        // Reporting goes on, whatever kept the refresh from succeeding: but not with a grant that's called dead, nor with
-        // one that the provider now says is another.
-        Err(e)
-            if !matches!(e.kind(), ErrorCode::NeedsPerson | ErrorCode::Interrupted | ErrorCode::Mismatch) =>
+        // Reporting goes on while BioTrack is away, refuses, or doesn't say what became of a refresh, or somebody else is long
+        // at it; and where the ledger went back in time.
+        Err(e) if leaves_the_grant(&e) =>
         {
             let fresh = match workspace.custody.at_hand(key, min) {
                 Ok(CachedToken::Unsettled(fresh)) => fresh,

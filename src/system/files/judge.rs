@@ -118,6 +118,7 @@ fn can_be_read(facts: &FileFacts, user: &ProcessUser) -> bool {
 }
 
 /// What is wrong with whose it is.
+#[cfg(unix)]
 pub(super) fn owner(path: &Path, facts: &FileFacts, user: &ProcessUser) -> Result<(), String> {
     // defense: S30 no-file-of-another-user
     if !user.trusts(facts.owner) {
