@@ -145,7 +145,7 @@ fn a_license_that_somebody_is_at_or_that_is_not_recovered_does_not_leave_and_a_l
         assert!(refused().err.contains("L-1 is busy: another process"));
         drop(it.arrived(&asked).unwrap());
     });
-    assert!(refused().err.contains("ended before it finished"));
+    assert!(refused().err.contains("has a consent or refresh that isn't finished"));
     process(&rig, |it| {
         it.recover("L-1").unwrap();
         drop(it.hand_out("L-1"));
@@ -231,7 +231,7 @@ fn nothing_is_adopted_of_a_license_that_is_not_recovered() {
         drop(it.arrived(&asked).unwrap());
     });
     let done = rig.run("import --adopt --yes").exits(1);
-    assert!(done.err.contains("ended before it finished"), "{}", done.err);
+    assert!(done.err.contains("has a consent or refresh that isn't finished"), "{}", done.err);
     assert_eq!(shown(&rig, "L-1").1, ["uncertain", "exported"]);
 }
 
