@@ -201,8 +201,7 @@ fn of_record<'a>(
     match asked {
         // Reporting goes on while BioTrack is away, refuses, or doesn't say what became of a refresh, or somebody else is long
         // at it; and where the ledger went back in time.
-        Err(e) if leaves_the_grant(&e) =>
-        {
+        Err(e) if leaves_the_grant(&e) => {
             let fresh = match workspace.custody.at_hand(key, min) {
                 Ok(CachedToken::Unsettled(fresh)) => fresh,
                 // Another process was quicker.

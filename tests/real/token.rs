@@ -169,23 +169,32 @@ fn another_type_narrower_scope_or_other_location_is_refused_and_the_refresh_toke
 }
 
 #[test]
-fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
+fn refusals_and_outages_that_used_nothing_up_leave_the_token_that_lives() {
     let rig = granted();
-    let (before, old) = (rig.only(), live(&rig));
+    let old = live(&rig);
+    let handed_out = || {
+        let run = rig.run(&ALWAYS).exits(0).says("The previous token is still valid");
+        assert_eq!(run.out.trim(), old.access.expose());
+        run
+    };
+    rig.sandbox().set_fail(&[Mishap::RateLimit]);
+    // That it was used is noted once a day.
+    handed_out();
+    let before = rig.only();
     let unchanged = || {
         assert_eq!((rig.only(), rig.counted_asked()), (before.clone(), 0));
         assert_eq!(live(&rig).refresh.unwrap().expose(), old.refresh.clone().unwrap().expose());
     };
     for mishap in [Mishap::RateLimit, Mishap::Down] {
         rig.sandbox().set_fail(&[mishap]);
-        rig.run(&ALWAYS).exits(8).answers_nothing();
+        handed_out();
         unchanged();
     }
     rig.sandbox().set_fail(&[]);
     let config = rig.file("config.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     rig.adds_to_profile("token_url = \"http://127.0.0.1:2/token\"");
-    rig.run(&ALWAYS).exits(8).answers_nothing().says("can't be reached");
+    handed_out().says("can't be reached");
     unchanged();
     for (code, says) in [
         ("invalid_client", "client id or secret"),
@@ -197,7 +206,7 @@ fn refusals_and_outages_that_used_nothing_up_are_8_and_change_nothing() {
     ] {
         std::fs::write(&config, &text).unwrap();
         Proxy::answering(&rig, move |_| json("400 Bad Request", &format!(r#"{{"error":"{code}"}}"#)));
-        rig.run(&ALWAYS).exits(8).answers_nothing().says(says);
+        handed_out().says(says);
         unchanged();
     }
     std::fs::write(&config, &text).unwrap();
