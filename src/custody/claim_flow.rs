@@ -118,13 +118,9 @@ impl Custody<'_> {
                 {
                     HandoffError::Ended { license, next: self.next_consent(&spent.key)? }.into()
                 }
+                false if spent.profile == self.provider.profile => self.used(&spent.key),
                 false => {
-                    // It may be another profile's.
-                    let is_ours = spent.profile == self.provider.profile;
-                    let next = match is_ours {
-                        true => self.about_license("status", &license),
-                        false => shell(["biotrack-auth", "status", "--profile", &spent.profile, &license]),
-                    };
+                    let next = shell(["biotrack-auth", "status", "--profile", &spent.profile, &license]);
                     HandoffError::Used { license, next }.into()
                 }
             });
@@ -142,8 +138,15 @@ impl Custody<'_> {
         Ok(last.is_some_and(|line| line.event == Failed.word()))
     }
 
+    /// An answer that counts no more, because another one of its flow did, or is being finished.
+    pub(super) fn used(&self, key: &LicenseId) -> Error {
+        let license = key.license.to_string();
+        let next = self.about_license("status", &license);
+        HandoffError::Used { license, next }.into()
+    }
+
     /// A command that only shows a license.
-    pub(super) fn about_license(&self, command: &str, license: &str) -> String {
+    fn about_license(&self, command: &str, license: &str) -> String {
         let profile = self.provider.other().map(|profile| ["--profile", profile]);
         shell(["biotrack-auth", command].into_iter().chain(profile.into_iter().flatten()).chain([license]))
     }

@@ -4,7 +4,7 @@ use super::in_flight::EndReason;
 use super::received_grant::GrantRemarks;
 use super::store_grant::StoreOutcome;
 use super::writer::{Custody, event, unknown};
-use crate::error::{CodeStillUsable, Error, HandoffError, LedgerError, Result};
+use crate::error::{CodeStillUsable, Error, LedgerError, Result};
 use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, RecordCommit};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, LicenseId};
@@ -56,7 +56,7 @@ impl Custody<'_> {
     fn claim_with_its_code(&mut self, flow: &FlowId) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         let (Some(from), Some(sealed)) = (asked.from.clone(), asked.code.clone()) else { return Ok(()) };
-        let license = asked.key.license.to_string();
+        let key = asked.key.clone();
         let claimed = self.ledger.claim_answered(
             flow,
             from.as_ref(),
@@ -66,8 +66,7 @@ impl Custody<'_> {
         if !claimed {
             // Another process was quicker, and the answer is its.
             self.spool.iter_mut().for_each(|spool| spool.reopened(flow));
-            let next = self.about_license("status", &license);
-            return Err(HandoffError::Used { license, next }.into());
+            return Err(self.used(&key));
         }
         if let Some(asked) = self.in_flight.get_mut(flow) {
             (asked.from, asked.taken_up) = (None, true);
@@ -80,11 +79,7 @@ impl Custody<'_> {
     fn refuse_sent_before(&self, flow: &FlowId, code: &Secret) -> Result<()> {
         let asked = self.in_flight.get(flow).ok_or_else(unknown)?;
         match self.ledger.flow_that_sent(&fingerprint(code.expose())) {
-            Ok(Some(_)) => {
-                let license = asked.key.license.to_string();
-                let next = self.about_license("status", &license);
-                Err(HandoffError::Used { license, next }.into())
-            }
+            Ok(Some(_)) => Err(self.used(&asked.key)),
             // A ledger that can't be read now is no reason to throw a code away.
             Ok(None) | Err(_) => Ok(()),
         }

@@ -1,7 +1,7 @@
 //! The open flows, as a process knows them that takes answers from elsewhere: also while the ledger can't be read.
 
 use super::writer::Custody;
-use crate::error::{Error, HandoffError, Result};
+use crate::error::{Error, Result};
 use crate::model::authorization::Authorization;
 use crate::model::flow::{Flow, FlowStage};
 use crate::model::secret::Fingerprint;
@@ -43,11 +43,7 @@ impl Custody<'_> {
         match self.ledger.flow_of(state) {
             Err(Error::Ledger(e)) if e.is_transient() => match self.known.of(state) {
                 // Its answer came before, and is being finished.
-                Some(known) if self.is_left_over(&known.id) => {
-                    let license = known.key.license.to_string();
-                    let next = self.about_license("status", &license);
-                    Err(HandoffError::Used { license, next }.into())
-                }
+                Some(known) if self.is_left_over(&known.id) => Err(self.used(&known.key)),
                 Some(known) => {
                     tracing::info!(
                         "an answer to a known request arrived while the ledger can't be read: {e}"

@@ -80,7 +80,7 @@ fn is_live(db: Db<'_>, profile: &str, key: &LicenseId, row: &str) -> Result<bool
 }
 
 /// Whether a license's refresh token is noted as one that may be spent, and no other tokens have taken its place since.
-pub(super) fn is_doubted(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<bool, DbError> {
+fn is_doubted(db: Db<'_>, profile: &str, key: &LicenseId) -> Result<bool, DbError> {
     match meta::get(db, &name_of_key(profile, key))? {
         Some(noted) => is_live(db, profile, key, &noted),
         None => Ok(false),

@@ -57,11 +57,6 @@ impl Ledger {
         doubts::all(self.engine.db()).map_err(|e| self.fault("be read", e))
     }
 
-    /// Whether a license's refresh token may be spent, because the ledger went back in time.
-    pub fn may_be_spent(&self, profile: &str, key: &LicenseId) -> Result<bool> {
-        doubts::is_doubted(self.engine.db(), profile, key).map_err(|e| self.fault("be read", e))
-    }
-
     /// Somebody has said that the tokens of these are used all the same.
     pub fn trust_tokens<'r>(&mut self, mut records: impl Iterator<Item = &'r Authorization>) -> Result<()> {
         self.transaction("note what is trusted", |tx| {

@@ -123,7 +123,7 @@ impl Examination<'_, '_> {
             );
         }
         if let Some(licenses) = ledger.went_back()? {
-            let whose = if licenses.is_empty() { "none".into() } else { first_few(&licenses, 10) };
+            let whose = if licenses.is_empty() { "none".into() } else { first_few(&licenses, NAMED) };
             let found = format!(
                 "the ledger went back in time: it lacks changes that this host made; licenses that this host changed since: {whose}"
             );
@@ -143,10 +143,14 @@ impl Examination<'_, '_> {
             if !doubted.is_empty() {
                 let found = format!(
                     "refresh tokens that may already be used, because the ledger went back in time: {}",
-                    first_few(&doubted.iter().map(|key| key.license.as_str()).collect::<Vec<_>>(), 10)
+                    first_few(&doubted.iter().map(|key| key.license.as_str()).collect::<Vec<_>>(), NAMED)
                 );
-                let renew =
-                    command_with("renew", &[], Some(&profile), &doubted.iter().take(10).collect::<Vec<_>>());
+                let renew = command_with(
+                    "renew",
+                    &[],
+                    Some(&profile),
+                    &doubted.iter().take(NAMED).collect::<Vec<_>>(),
+                );
                 let fix = format!(
                     "Ask the admins to grant access again: {renew}; or try the tokens: biotrack-auth import --adopt"
                 );
@@ -237,7 +241,7 @@ impl Examination<'_, '_> {
             let licenses: Vec<_> = lost.iter().map(|key| key.license.as_str()).collect();
             let found = format!(
                 "this host changed licenses of {profile} whose grants the ledger lacks, because it went back in time: {}",
-                first_few(&licenses, 10)
+                first_few(&licenses, NAMED)
             );
             let fix = "BioTrack may still honor those grants. Register each license again, and ask its admin to grant access.";
             self.problem("ledger", clean(&found), fix);
@@ -253,7 +257,7 @@ impl Examination<'_, '_> {
         if !waiting.is_empty() {
             let found = format!(
                 "granted, but not stored yet; each grant is kept sealed: {}",
-                first_few(&waiting, 10)
+                first_few(&waiting, NAMED)
             );
             let fix = "To store them, run the next command that biotrack-auth status shows for each. The admins need not grant access again.";
             self.problem("grants", clean(&found), fix);
@@ -333,7 +337,7 @@ impl Examination<'_, '_> {
                 );
             }
             FolderAccess::Others(accounts) => {
-                let found = format!("{place} is open to other users: {}", first_few(&accounts, 10));
+                let found = format!("{place} is open to other users: {}", first_few(&accounts, NAMED));
                 self.problem("files", clean(&found), "To close it: biotrack-auth doctor --fix.");
             }
             FolderAccess::Unseen(reason) => {
