@@ -2,7 +2,7 @@
 //! noted when they have ended. No admin's answer, and no end of the program, waits for one.
 
 use super::Invocation;
-use super::hooks::{event_of, hook_for, tell_of_failure};
+use super::hooks::{event_of, hook_for, tell_of_failure, tell_of_queue_fault};
 use crate::error::Result;
 use crate::ledger::{Ledger, QueuedHook, TurnLock};
 use crate::model::provider::Provider;
@@ -161,7 +161,12 @@ impl<'c> HookRunner<'c> {
 
     /// The command ends: the hook that runs is waited for, unless a signal came or comes. What else waits is run by whoever comes
     /// next.
-    pub(super) fn finish(mut self, ledger: &mut Ledger) -> Result<()> {
+    pub(super) fn finish(mut self, ledger: &mut Ledger) {
+        let noted = self.note_last(ledger);
+        tell_of_queue_fault(self.call, noted);
+    }
+
+    fn note_last(&mut self, ledger: &mut Ledger) -> Result<()> {
         if let Some(running) = &self.running {
             let interrupts = self.call.env.interrupts()?;
             let ended = running.hook.wait(&|| self.call.env.was_interrupted() || interrupts.any());

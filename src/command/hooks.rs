@@ -158,12 +158,21 @@ pub(super) const RUN_AGAIN: &str = "To run it again: biotrack-auth remind";
 
 /// After a change: the hooks that its events queued. A failure is told of; the change stands, and `remind` tries again. Who
 /// interrupts the command waits for none.
-pub(super) fn after_change(
-    call: &Invocation<'_>,
-    hooks: &Hooks,
-    provider: &Provider,
-    ledger: &mut Ledger,
-) -> Result<()> {
+pub(super) fn after_change(call: &Invocation<'_>, hooks: &Hooks, provider: &Provider, ledger: &mut Ledger) {
+    let ran = run_queued(call, hooks, provider, ledger);
+    tell_of_queue_fault(call, ran);
+}
+
+/// Where the ledger failed behind a change, the change stands: its hooks wait, or run once more.
+pub(super) fn tell_of_queue_fault(call: &Invocation<'_>, ran: Result<()>) {
+    if let Err(e) = ran {
+        call.env
+            .terminal
+            .print_always(&format!("Hooks may be left to run: {e}. To run them: biotrack-auth remind"));
+    }
+}
+
+fn run_queued(call: &Invocation<'_>, hooks: &Hooks, provider: &Provider, ledger: &mut Ledger) -> Result<()> {
     if hooks.commands.is_empty() || ledger.waiting_hooks(&provider.profile)?.is_empty() {
         return Ok(());
     }

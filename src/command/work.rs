@@ -16,9 +16,8 @@ impl<'a> Workspace<'a> {
         // The answer has been given: what goes wrong from here on doesn't change how the work ended.
         self.reach_to_clear_away(call);
         self.custody.clean_up();
-        let ran = hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());
-        // The work's own error is what the operator must hear.
-        done.and_then(|code| ran.map(|()| code))
+        hooks::after_change(call, &self.hooks, &self.provider, self.custody.ledger_mut());
+        done
     }
 
     /// Reaches the provider, where clearing away needs that and it wasn't reached yet.

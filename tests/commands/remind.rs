@@ -348,6 +348,18 @@ fn a_hook_that_failed_after_a_grant_leaves_the_grant_and_is_run_by_remind() {
 }
 
 #[test]
+fn in_a_file_a_queue_that_cannot_be_looked_at_after_a_grant_leaves_the_grant() {
+    let rig = Rig::new();
+    configure(&rig, &[("granted", &quoted(&hook(&rig, "granted")))]);
+    // In the place of the file by which one process at a time is at the queue.
+    std::fs::create_dir_all(rig.file("hooks.lock")).unwrap();
+    snapshot!(rig.run(&register(LICENSE)));
+    std::fs::remove_dir(rig.file("hooks.lock")).unwrap();
+    rig.run("remind").exits(0);
+    assert_eq!(got(&rig, "granted").len(), 1);
+}
+
+#[test]
 fn an_answer_that_was_handed_out_runs_the_hook_too() {
     let rig = Rig::new();
     configure(&rig, &[("granted", &quoted(&hook(&rig, "granted")))]);

@@ -72,7 +72,8 @@ impl Unread {
     #[track_caller]
     pub fn ends(mut self) {
         send("TERM", &self.listen);
-        assert!(self.listen.wait().unwrap().success());
+        let ended = self.listen.wait().unwrap();
+        assert!(ended.success(), "{ended}");
     }
 }
 

@@ -162,7 +162,7 @@ pub(super) fn run<'a>(
     };
     answer(call, workspace, form, &outcomes, left, exit, error.as_ref())?;
     if let Some(hooks) = watch.hooks.take() {
-        hooks.finish(workspace.custody.ledger_mut())?;
+        hooks.finish(workspace.custody.ledger_mut());
     }
     Ok(exit)
 }
