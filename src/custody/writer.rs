@@ -1,9 +1,9 @@
 //! The only writer: vault and ledger of one profile, with the flows under way.
 
-use super::in_flight::InFlight;
-use super::open_flow_cache::OpenFlowCache;
-use super::refused_grant::RefusedGrant;
-use super::seals::{ClientRegistrations, SealLabeler};
+use super::flows::in_flight::InFlight;
+use super::flows::open_flow_cache::OpenFlowCache;
+use super::grants::refused_grant::RefusedGrant;
+use super::seals::labeler::{ClientRegistrations, SealLabeler};
 use crate::error::{Error, LedgerError, Result};
 use crate::ledger::{Claim, CommitReceipt, ExportNote, Ledger, Spool};
 use crate::model::authorization::{Authorization, AuthorizationWithFlows};
