@@ -9,6 +9,9 @@ use std::io::{self, BufRead, Read};
 /// Keys are heard as long as this is kept.
 pub type KeyInputGuard = Box<dyn Any>;
 
+/// Nothing that is typed is shown as long as this is kept, but the answer to a question.
+pub type HiddenTyping = Box<dyn Any>;
+
 /// A person's answers and standard input: the system's, or what stands in its place in a test.
 pub trait Input: Send + Sync {
     /// Asks for a value; Enter alone gives the default, and nothing at all where there is one.
@@ -29,6 +32,10 @@ pub trait Input: Send + Sync {
         let mut bytes = Vec::new();
         self.bytes().take(most as u64 + 1).read_until(b'\n', &mut bytes)?;
         Ok(bytes)
+    }
+    /// Shows nothing of what is typed before a question and between two, one of which is for a secret.
+    fn hide_typing(&self) -> HiddenTyping {
+        Box::new(())
     }
     /// Gives each key, and each pasted address, to `handle` on a thread of its own. `None` where there is no way to them.
     fn keys(&self, handle: Box<dyn FnMut(TypedInput) + Send>) -> Option<KeyInputGuard>;
@@ -56,6 +63,11 @@ impl Input for SystemInput {
 
     fn read_paste(&self, most: usize, question: &str, tell: &dyn Fn(&str)) -> io::Result<Vec<u8>> {
         prompt::read_paste(most, question, tell)
+    }
+
+    fn hide_typing(&self) -> HiddenTyping {
+        // Where it can't be hidden, it's asked for all the same.
+        Box::new(tty::TerminalModes::unshown().ok())
     }
 
     fn is_terminal(&self) -> bool {

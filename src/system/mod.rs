@@ -44,7 +44,7 @@ pub use http::{
     Http, HttpFault, HttpOptions, Network, PendingResponse, Proxy, ProxyRules, SystemNetwork, Transport,
     is_this_machine,
 };
-pub use input::{Input, KeyInputGuard};
+pub use input::{HiddenTyping, Input, KeyInputGuard};
 pub use keyring::{KeyringFault, KeyringStore, KeyringThread};
 pub use keys::TypedInput;
 pub use paths::Paths;

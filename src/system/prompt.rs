@@ -1,8 +1,7 @@
 //! Questions at the terminal, and what is pasted there. Each way out of one leaves the terminal as it was.
 
 use super::paste::Burst;
-use super::printer::{PrintTarget, Printer};
-use super::tty::{TerminalModes, WakeReason, takes_escapes};
+use super::tty::{TerminalModes, WakeReason, show, takes_escapes};
 use super::wrap::wrapped;
 use console::{Term, truncate_str};
 use secrecy::SecretString;
@@ -19,7 +18,7 @@ const END: u8 = 4;
 const KILL: u8 = 21;
 const DELETE: [u8; 2] = [8, 127];
 
-/// Asks for a value; what is typed is shown, and the terminal itself lets it be edited.
+/// Asks for a value; what is typed is shown, and can be taken back.
 pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
     let shown = in_words(&match default {
         None | Some("") => format!("{question}: "),
@@ -39,7 +38,7 @@ pub(super) fn ask(question: &str, default: Option<&str>) -> io::Result<String> {
 pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
     let modes = TerminalModes::secret()?;
     let shown = in_words(&format!("{question}: "));
-    say(&shown);
+    show(&shown);
     let mut secret: Vec<u8> = Vec::new();
     let done = 'typed: loop {
         match modes.wait(None)? {
@@ -47,7 +46,7 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
             WakeReason::Continued => {
                 secret.fill(0);
                 secret.clear();
-                say(&format!("\n{shown}"));
+                show(&format!("\n{shown}"));
                 continue;
             }
             WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
@@ -67,7 +66,7 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
             }
         }
     };
-    say("\n");
+    show("\n");
     let text = String::from_utf8_lossy(&secret).into_owned();
     secret.fill(0);
     done.map(|()| text.into())
@@ -77,12 +76,12 @@ pub(super) fn ask_secret(question: &str) -> io::Result<SecretString> {
 pub(super) fn confirm(question: &str) -> io::Result<bool> {
     let modes = TerminalModes::single_key()?;
     let shown = in_words(&format!("{question} [y/N] "));
-    say(&shown);
+    show(&shown);
     let answer = loop {
         match modes.wait(None)? {
             WakeReason::Typed => {}
             WakeReason::Continued => {
-                say(&format!("\n{shown}"));
+                show(&format!("\n{shown}"));
                 continue;
             }
             WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
@@ -95,7 +94,7 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
             Some(_) => {}
         }
     };
-    say(match answer {
+    show(match answer {
         Ok(true) => "yes\n",
         Ok(false) => "no\n",
         Err(_) => "\n",
@@ -107,12 +106,12 @@ pub(super) fn confirm(question: &str) -> io::Result<bool> {
 pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
     let modes = TerminalModes::list()?;
     let mut at = 0;
-    say(&format!("{question}:\n{}", list(among, at, columns())));
+    show(&format!("{question}:\n{}", list(among, at, columns())));
     let chosen = loop {
         match modes.wait(None)? {
             WakeReason::Typed => {}
             WakeReason::Continued => {
-                say(&format!("\n{question}:\n{}", list(among, at, columns())));
+                show(&format!("\n{question}:\n{}", list(among, at, columns())));
                 continue;
             }
             WakeReason::Interrupted | WakeReason::Quiet => break Err(interrupted()),
@@ -123,11 +122,11 @@ pub(super) fn choose(question: &str, among: &[String]) -> io::Result<usize> {
             ListKey::Take(taken) => break Ok(taken),
             ListKey::Leave => break Err(interrupted()),
         }
-        say(&format!("{}{}", taken_away(among.len()), list(among, at, columns())));
+        show(&format!("{}{}", taken_away(among.len()), list(among, at, columns())));
     };
     if let Ok(taken) = chosen {
         // One line more: the question's own.
-        say(&format!("{}{question}: {}\n", taken_away(among.len() + 1), among[taken]));
+        show(&format!("{}{question}: {}\n", taken_away(among.len() + 1), among[taken]));
     }
     chosen
 }
@@ -231,10 +230,10 @@ pub(super) fn read_paste(most: usize, question: &str, tell: &dyn Fn(&str)) -> io
     Ok(bytes)
 }
 
-/// A line as the terminal itself gives it.
+/// A line, as it's typed and shown.
 fn line(shown: &str) -> io::Result<String> {
     let modes = TerminalModes::line()?;
-    say(shown);
+    show(shown);
     loop {
         match modes.wait(None)? {
             WakeReason::Typed => {
@@ -244,9 +243,9 @@ fn line(shown: &str) -> io::Result<String> {
                     false => Ok(String::from_utf8_lossy(&line).into_owned()),
                 };
             }
-            WakeReason::Continued => say(shown),
+            WakeReason::Continued => show(shown),
             WakeReason::Interrupted | WakeReason::Quiet => {
-                say("\n");
+                show("\n");
                 return Err(interrupted());
             }
         }
@@ -260,11 +259,6 @@ fn delete_last(text: &mut Vec<u8>) {
             break;
         }
     }
-}
-
-/// Puts it at the end of all that was said before.
-fn say(text: &str) {
-    Printer::of_the_process().print(PrintTarget::Err, text.as_bytes());
 }
 
 fn interrupted() -> io::Error {

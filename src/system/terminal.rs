@@ -1,7 +1,7 @@
 //! Standard input, output and error: the answer goes out on one, the talk on the other, and both are clean.
 
 use super::clean_writer::{CleanWriter, harmless};
-use super::input::{Input, KeyInputGuard, SystemInput};
+use super::input::{HiddenTyping, Input, KeyInputGuard, SystemInput};
 use super::keys::TypedInput;
 use super::multiplexer::Multiplexer;
 use super::printer::{MovingLines, PrintTarget, Printer, ReaderGivenUp};
@@ -309,6 +309,12 @@ impl Terminal {
     /// Asks for something to be typed; nothing typed is an answer too. Only where [`Self::interactive`].
     pub fn ask_exactly(&self, question: &str) -> Result<String> {
         self.input.ask(question, Some("")).map_err(asked)
+    }
+
+    /// Shows nothing of what is typed from here on, but answers to questions, as long as this is kept: for a command that asks for a
+    /// secret, which may be typed ahead. `None` where nobody is asked.
+    pub fn hide_typing(&self) -> Option<HiddenTyping> {
+        self.interactive().then(|| self.input.hide_typing())
     }
 
     /// What asks for a passphrase later, where somebody is there to be asked.

@@ -8,6 +8,10 @@ mod console_keys;
 #[cfg(unix)]
 mod control_keys;
 #[cfg(unix)]
+mod key_bytes;
+mod line_editor;
+mod typed_key;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
@@ -16,6 +20,8 @@ mod windows;
 pub(super) use unix::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes, watch};
 #[cfg(windows)]
 pub(super) use windows::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes};
+
+use super::printer::{PrintTarget, Printer};
 
 /// What woke whoever waits for what is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,4 +35,11 @@ pub(super) enum WakeReason {
     /// The process goes on after it was stopped: a question is to be asked anew.
     #[cfg_attr(windows, expect(dead_code, reason = "no key stops a process there"))]
     Continued,
+}
+
+/// Puts it behind all that was said before.
+pub(super) fn show(text: &str) {
+    if !text.is_empty() {
+        Printer::of_the_process().print(PrintTarget::Err, text.as_bytes());
+    }
 }

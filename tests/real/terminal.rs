@@ -172,3 +172,42 @@ fn a_list_that_is_left_leaves_the_cursor_and_the_echo() {
         assert!(screen.has_cursor(), "{way}");
     }
 }
+
+#[test]
+fn a_secret_that_is_typed_ahead_of_its_question_is_never_shown() {
+    let rig = Rig::new();
+    let screen = Screen::new(rig.home(), 120, &["sh"]);
+    screen.types("PS1='$ '; clear").key("Enter");
+    screen.types("biotrack-auth --profile other config init --preset ny; echo en''ded $?").key("Enter");
+    screen.shows("Base address");
+    screen.pastes("https://biotrack.example\nclient\nTreez Inc\nTreez\nlater\nhush\n", false);
+    let seen = screen.shows("Client secret (leave empty to set it later):");
+    assert!(seen.contains("Application (the page's Application): Treez\n"), "{seen}");
+    screen.hides();
+    screen.key("C-c");
+    screen.shows("ended 130");
+    screen.echoes();
+    assert!(!screen.whole().contains("hush"), "{}", screen.whole());
+}
+
+#[test]
+fn a_line_can_be_taken_back_and_is_asked_for_anew_after_ctrl_z() {
+    let rig = Rig::new();
+    let screen = Screen::new(rig.home(), 120, &["sh"]);
+    screen.types("PS1='$ '; clear").key("Enter");
+    screen.types("biotrack-auth --profile other config init --preset ny").key("Enter");
+    screen.shows("Base address (https://…):");
+    screen.types("left").key("C-z");
+    screen.echoes();
+    screen.types("clear; fg").key("Enter");
+    screen.shows("Base address (https://…):");
+    screen.hides();
+    screen.types("https://biotrack.example").key("Enter");
+    screen.shows("Client id:");
+    screen.types("one twö").key("C-w").types("three").key("BSpace").key("Left").key("Enter");
+    screen.shows("Client id: one thre");
+    screen.shows("company");
+    screen.key("C-d");
+    screen.shows("error: interrupted");
+    screen.echoes();
+}

@@ -63,6 +63,7 @@ pub struct InitDocument {
 }
 
 pub fn run(args: &Args, globals: Globals, env: &Env) -> Result<u8> {
+    let _hidden = env.terminal.hide_typing();
     let existing = match Config::load(&env.paths) {
         Ok(config) => Some(config),
         Err(Error::Config(ConfigError::Missing { .. })) => None,

@@ -20,6 +20,7 @@ pub struct SetSecretDocument {
 }
 
 pub fn run(globals: Globals, env: &Env) -> Result<u8> {
+    let _hidden = env.terminal.hide_typing();
     let config = Config::load(&env.paths)?;
     let (profile, _) = config.profile_name(globals.profile, &env.variables)?;
     let provider = config.provider(&profile)?;

@@ -5,8 +5,10 @@
 //! All that is done in the terminal's foreground alone: in the background (`&`, `bg`, `timeout` in a script) whoever touches
 //! the modes, or reads, is stopped.
 
-use super::WakeReason;
 use super::control_keys::ControlKeys;
+use super::key_bytes::KeyBytes;
+use super::line_editor::{LineEditor, LineStep};
+use super::{WakeReason, show};
 use crate::system::printer::Printer;
 use crate::system::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -47,13 +49,43 @@ struct ExtraModes {
     waits_for_the_foreground: bool,
     /// Ctrl-C, Ctrl-Z and Ctrl-\ come as bytes, and are signals outside of a paste.
     makes_signals: bool,
+    /// Nobody is asked: a question may come on top of it.
+    lies_below: bool,
 }
 
-/// What is changed at the one terminal; nothing, while nobody is asked.
-static CHANGED: Mutex<Option<Changed>> = Mutex::new(None);
+/// What is changed at the one terminal, one on top of the other: a question, and what lies below it.
+#[derive(Default)]
+struct Changes(Vec<Changed>);
 
-fn changed() -> MutexGuard<'static, Option<Changed>> {
+static CHANGED: Mutex<Changes> = Mutex::new(Changes(Vec::new()));
+
+fn changed() -> MutexGuard<'static, Changes> {
     CHANGED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Changes {
+    fn top(&self) -> Option<&Changed> {
+        self.0.last()
+    }
+
+    /// Who waits for what is typed, if anybody does.
+    fn asked(&mut self) -> Option<&mut Changed> {
+        self.0.last_mut().filter(|it| !it.extras.lies_below)
+    }
+
+    /// Changes them as soon as the terminal is ours, from below; how it stands with the one on top.
+    fn hold(&mut self) -> TerminalHold {
+        self.0.iter_mut().map(Changed::hold).last().unwrap_or(TerminalHold::Still)
+    }
+
+    /// As the terminal was before all of them.
+    fn put_back(&mut self, when: OptionalActions) {
+        self.0.iter_mut().rev().for_each(|it| it.put_back(when));
+    }
+
+    fn take_anew(&mut self) {
+        self.0.iter_mut().for_each(Changed::take_anew);
+    }
 }
 
 /// How often a process in the background looks whether it has come to the foreground.
@@ -73,6 +105,40 @@ pub(in crate::system) struct TerminalModes {
     woken: PipeReader,
     /// What was read while the keys that make signals were looked for; `None` where the terminal makes them.
     typed: Option<Mutex<TypedAhead>>,
+    /// What is typed is shown, and comes as a line.
+    line: Option<Mutex<TypedLine>>,
+}
+
+/// A line that is being typed.
+#[derive(Default)]
+struct TypedLine {
+    keys: KeyBytes,
+    editor: LineEditor,
+    /// The whole line with its end; empty: nothing comes any more.
+    whole: Vec<u8>,
+}
+
+impl TypedLine {
+    /// Takes what is there, up to the line's end; whether it's whole. What follows stays where it is, for the next question, and
+    /// isn't shown.
+    fn take(&mut self) -> io::Result<bool> {
+        let mut byte = [0];
+        if rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut byte))? == 0 {
+            return Ok(true);
+        }
+        match self.keys.take(byte[0]).map(|key| self.editor.take(key)) {
+            None => Ok(false),
+            Some(LineStep::Shows(text)) => {
+                show(&text);
+                Ok(false)
+            }
+            Some(LineStep::Ends(text)) => {
+                show("\n");
+                self.whole = text.into_bytes();
+                Ok(true)
+            }
+        }
+    }
 }
 
 /// What was read, and not taken yet.
@@ -83,9 +149,11 @@ struct TypedAhead {
 }
 
 impl TerminalModes {
-    /// The terminal's own line, shown and edited there; what is typed ahead is an answer.
+    /// A line, shown as it's typed; what is typed ahead is an answer.
     pub(in crate::system) fn line() -> io::Result<Self> {
-        Self::change(|_| {}, ExtraModes::default(), OptionalActions::Now)
+        let mut modes = Self::change(silent, ExtraModes::default(), OptionalActions::Now)?;
+        modes.line = Some(Mutex::default());
+        Ok(modes)
     }
 
     /// Each key comes at once, and none is shown; what is typed ahead is an answer.
@@ -118,8 +186,15 @@ impl TerminalModes {
             drains: true,
             waits_for_the_foreground: true,
             makes_signals: true,
+            lies_below: false,
         };
         Self::change(without_signals, extras, OptionalActions::Now)
+    }
+
+    /// Nothing that is typed is shown, as long as this is kept: between questions, one of which is for a secret, and before them.
+    pub(in crate::system) fn unshown() -> io::Result<Self> {
+        let extras = ExtraModes { waits_for_the_foreground: true, lies_below: true, ..ExtraModes::default() };
+        Self::change(silent, extras, OptionalActions::Now)
     }
 
     fn change(with: fn(&mut Termios), extras: ExtraModes, when: OptionalActions) -> io::Result<Self> {
@@ -134,8 +209,8 @@ impl TerminalModes {
             return Err(io::Error::other("this system can't wait for what is typed there"));
         }
         let (woken, wake) = io::pipe()?;
-        let mut place = changed();
-        if place.is_some() {
+        let mut changes = changed();
+        if changes.asked().is_some() {
             return Err(io::Error::other("the terminal is being asked already"));
         }
         let mut it = Changed { with, when, extras, saved: None, taken: false, wake };
@@ -144,9 +219,9 @@ impl TerminalModes {
             false if !extras.waits_for_the_foreground => return Err(io::ErrorKind::WouldBlock.into()),
             false => {}
         }
-        *place = Some(it);
+        changes.0.push(it);
         let typed = TypedAhead { bytes: Vec::new(), keys: ControlKeys::default(), last: Instant::now() };
-        Ok(Self { woken, typed: extras.makes_signals.then(|| Mutex::new(typed)) })
+        Ok(Self { woken, typed: extras.makes_signals.then(|| Mutex::new(typed)), line: None })
     }
 
     /// Waits until something is typed, or happens, or for so long. What is typed while the process is in the background is
@@ -154,17 +229,19 @@ impl TerminalModes {
     pub(in crate::system) fn wait(&self, limit: Option<Duration>) -> io::Result<WakeReason> {
         let until = limit.map(|limit| Instant::now() + limit);
         loop {
-            let held = changed().as_mut().map_or(TerminalHold::Still, Changed::hold);
+            let held = changed().hold();
             if held == TerminalHold::Anew {
-                return Ok(WakeReason::Continued);
+                return Ok(self.continued());
             }
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             // Nobody tells a process that runs on that it has come to the foreground.
             let left = if held == TerminalHold::Away { Some(left.unwrap_or(LOOK).min(LOOK)) } else { left };
             match self.poll(held == TerminalHold::Still, left)? {
                 WakeReason::Quiet if until.is_none_or(|until| Instant::now() < until) => {}
-                WakeReason::Typed if changed().as_ref().is_some_and(|it| !it.is_ours()) => {}
+                WakeReason::Typed if changed().top().is_some_and(|it| !it.is_ours()) => {}
                 WakeReason::Typed if self.makes_signal()? => self.awaits_signal()?,
+                WakeReason::Typed if !self.has_line()? => {}
+                WakeReason::Continued => return Ok(self.continued()),
                 woken => return Ok(woken),
             }
         }
@@ -177,7 +254,7 @@ impl TerminalModes {
         let mut typed = typed.lock().unwrap_or_else(PoisonError::into_inner);
         let bytes = read_once()?;
         let after = std::mem::replace(&mut typed.last, Instant::now()).elapsed();
-        let keys = changed().as_ref().map(Changed::signal_keys).unwrap_or_default();
+        let keys = changed().top().map(Changed::signal_keys).unwrap_or_default();
         let bytes_of_keys: Vec<u8> = keys.iter().map(|(byte, _)| *byte).collect();
         let key = typed.keys.typed(&bytes, after, &bytes_of_keys);
         let signal = key.and_then(|key| keys.iter().find(|(byte, _)| *byte == key));
@@ -190,6 +267,20 @@ impl TerminalModes {
             None => typed.bytes.extend(bytes),
         }
         Ok(signal.is_some())
+    }
+
+    /// The question is asked anew: what was typed of a line is forgotten.
+    fn continued(&self) -> WakeReason {
+        if let Some(line) = &self.line {
+            *line.lock().unwrap_or_else(PoisonError::into_inner) = TypedLine::default();
+        }
+        WakeReason::Continued
+    }
+
+    /// Whether there is something to read: where a line is typed, all of it.
+    fn has_line(&self) -> io::Result<bool> {
+        let Some(line) = &self.line else { return Ok(true) };
+        line.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// Nothing more is read before the signal is there: after Ctrl-Z, what is typed is for others.
@@ -225,6 +316,9 @@ impl TerminalModes {
 
     /// What was typed and not read yet; nothing, once the terminal is gone.
     pub(in crate::system) fn read(&self) -> io::Result<Vec<u8>> {
+        if let Some(line) = &self.line {
+            return Ok(std::mem::take(&mut line.lock().unwrap_or_else(PoisonError::into_inner).whole));
+        }
         match &self.typed {
             None => read_once(),
             Some(typed) => {
@@ -236,7 +330,7 @@ impl TerminalModes {
 
     /// Wakes whoever waits, from another thread, for the end.
     pub(in crate::system) fn wake(&self) {
-        if let Some(it) = changed().as_mut() {
+        if let Some(it) = changed().asked() {
             let _ = it.wake.write_all(&[INTERRUPTED]);
         }
     }
@@ -244,7 +338,7 @@ impl TerminalModes {
 
 impl Drop for TerminalModes {
     fn drop(&mut self) {
-        if let Some(mut it) = changed().take() {
+        if let Some(mut it) = changed().0.pop() {
             it.put_back(if it.extras.drains { OptionalActions::Flush } else { OptionalActions::Now });
         }
     }
@@ -427,30 +521,29 @@ impl SignalAction {
     fn take(self) {
         match self {
             Self::End => {
-                if let Some(it) = changed().as_mut() {
+                let mut changes = changed();
+                if let Some(it) = changes.asked() {
                     signals::note_arrival();
                     // Whoever asks ends by itself, and puts the terminal back.
                     let _ = it.wake.write_all(&[INTERRUPTED]);
                 } else if !signals::are_counted() {
+                    changes.put_back(OptionalActions::Flush);
                     leave(130);
                 }
             }
             Self::Quit => {
-                if let Some(it) = changed().as_mut() {
-                    it.put_back(OptionalActions::Flush);
-                }
+                changed().put_back(OptionalActions::Flush);
                 leave(131);
             }
             Self::Stop => {
-                if let Some(it) = changed().as_mut() {
-                    it.put_back(OptionalActions::Now);
-                }
+                changed().put_back(OptionalActions::Now);
                 Printer::of_the_process().finish_within(OF_A_MARK);
                 let _ = kill_process(getpid(), Signal::STOP);
             }
             Self::Continue => {
-                if let Some(it) = changed().as_mut() {
-                    it.take_anew();
+                let mut changes = changed();
+                changes.take_anew();
+                if let Some(it) = changes.asked() {
                     let _ = it.wake.write_all(&[CONTINUED]);
                 }
             }

@@ -1,9 +1,11 @@
 //! A Windows console: its key events, which it neither shows nor gathers to lines. So no mode is changed, and none is to be put
 //! back.
 
-use super::WakeReason;
-use super::console_keys::{ConsoleKey, KeyEvents, LineEditor, LineStep};
-use crate::system::printer::{PrintTarget, Printer};
+use super::console_keys::KeyEvents;
+use super::line_editor::{LineEditor, LineStep};
+use super::typed_key::TypedKey;
+use super::{WakeReason, show};
+use crate::system::printer::Printer;
 use crate::system::signals;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use crossterm_winapi::{ConsoleMode, Handle};
@@ -74,6 +76,11 @@ impl TerminalModes {
     /// The same beside something else that goes on.
     pub(in crate::system) fn keys() -> io::Result<Self> {
         Self::begin(None, true)
+    }
+
+    /// A console shows nothing that is typed while nobody reads it.
+    pub(in crate::system) fn unshown() -> io::Result<()> {
+        Ok(())
     }
 
     fn begin(line: Option<Mutex<LineEditor>>, drains: bool) -> io::Result<Self> {
@@ -158,22 +165,22 @@ impl Drop for TerminalModes {
 }
 
 /// What an event means here.
-fn meant(key: KeyEvent, events: &mut KeyEvents) -> Option<ConsoleKey> {
+fn meant(key: KeyEvent, events: &mut KeyEvents) -> Option<TypedKey> {
     let is_press = key.kind != KeyEventKind::Release;
     if let KeyCode::Char(c) = key.code {
         // AltGr is Ctrl with Alt, and makes other characters.
         let is_control =
             key.modifiers.contains(KeyModifiers::CONTROL) && !key.modifiers.contains(KeyModifiers::ALT);
-        let key = if is_control { ConsoleKey::Control(c) } else { ConsoleKey::Char(c) };
+        let key = if is_control { TypedKey::Control(c) } else { TypedKey::Char(c) };
         return events.counts(c, is_press).then_some(key);
     }
     let key = match key.code {
-        KeyCode::Enter => ConsoleKey::Enter,
-        KeyCode::Backspace => ConsoleKey::Backspace,
-        KeyCode::Tab => ConsoleKey::Tab,
-        KeyCode::Esc => ConsoleKey::Escape,
-        KeyCode::Up => ConsoleKey::Up,
-        KeyCode::Down => ConsoleKey::Down,
+        KeyCode::Enter => TypedKey::Enter,
+        KeyCode::Backspace => TypedKey::Backspace,
+        KeyCode::Tab => TypedKey::Tab,
+        KeyCode::Esc => TypedKey::Escape,
+        KeyCode::Up => TypedKey::Up,
+        KeyCode::Down => TypedKey::Down,
         _ => return None,
     };
     is_press.then_some(key)
@@ -181,12 +188,6 @@ fn meant(key: KeyEvent, events: &mut KeyEvents) -> Option<ConsoleKey> {
 
 fn drain() {
     while event::poll(Duration::ZERO).is_ok_and(|is_there| is_there) && event::read().is_ok() {}
-}
-
-fn show(text: &str) {
-    if !text.is_empty() {
-        Printer::of_the_process().print(PrintTarget::Err, text.as_bytes());
-    }
 }
 
 /// Standard input, where it's a console: a pseudo-terminal of Cygwin's kind is a pipe, from which no keys come.
