@@ -32,12 +32,10 @@ fn two_registers_of_one_license_at_once_make_one_grant() {
     let arguments = register("L-1", &["--browser", &browser]);
     let both = [rig.start(&arguments), rig.start(&arguments)];
     // One of them is refused while the other waits for its admin, who waits for that.
-    let mut ended = Vec::new();
     let mut waiting: Vec<_> = both.into_iter().collect();
-    while ended.is_empty() {
+    rig.until(|| {
         waiting.retain_mut(|child| match child.try_wait().unwrap() {
             Some(_) => {
-                ended.push(());
                 let mut err = String::new();
                 std::io::Read::read_to_string(child.stderr.as_mut().unwrap(), &mut err).unwrap();
                 assert!(err.contains("is busy: "), "{err}");
@@ -46,8 +44,8 @@ fn two_registers_of_one_license_at_once_make_one_grant() {
             }
             None => true,
         });
-        std::thread::yield_now();
-    }
+        waiting.len() < 2
+    });
     std::fs::write(&gate, "").unwrap();
     Run::of(waiting.pop().unwrap().wait_with_output().unwrap()).exits(0);
     assert_eq!(rig.counted("token_issued"), 1);

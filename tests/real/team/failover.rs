@@ -3,7 +3,7 @@
 
 use super::Team;
 use crate::support::team::Server;
-use crate::support::{outside, register};
+use crate::support::{self, outside, register};
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
@@ -24,9 +24,7 @@ fn pair() -> (Server, Server, String) {
 }
 
 fn until(server: &Server, statement: &str) {
-    while server.says("postgres", statement) != "t" {
-        std::thread::yield_now();
-    }
+    support::until(|| server.says("postgres", statement) == "t");
 }
 
 fn promoted(primary: &Server, standby: &Server) {
