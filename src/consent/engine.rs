@@ -2,6 +2,7 @@
 //! to be done. Its whole table stands in docs/architecture.md, where a test writes it.
 
 use crate::error::Error;
+use crate::model::flow::CODE_LIVES;
 use crate::model::ids::FlowId;
 use crate::model::secret::Secret;
 use crate::web::BrowserReply;
@@ -156,11 +157,10 @@ fn decide(
     })
 }
 
-/// How soon it's tried again to send a code, and for how long: a code lives minutes.
+/// How soon it's tried again to send a code.
 const RETRY: Duration = Duration::from_secs(5);
 /// The same where only this host's ledger is asked.
 const NOTE_AGAIN: Duration = Duration::from_secs(1);
-const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
 
 /// How long the answer to a flow counts that nobody waits for: as long as it's open in the ledger.
 const LEFT: Duration = CODE_LIVES;

@@ -6,6 +6,10 @@ use super::ids::{FlowId, Generation, LicenseId, Username};
 use super::vault_kind::VaultKind;
 use jiff::Timestamp;
 use std::fmt;
+use std::time::Duration;
+
+/// The longest that a code should live (RFC 6749 4.1.2).
+pub const CODE_LIVES: Duration = Duration::from_secs(10 * 60);
 
 /// The purpose of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]

@@ -5,16 +5,13 @@ use crate::custody::grants::received_grant::GrantRemarks;
 use crate::custody::grants::store_grant::StoreOutcome;
 use crate::custody::writer::{Custody, event, unknown};
 use crate::error::{CodeStillUsable, Error, LedgerError, Result};
-use crate::model::flow::{Flow, FlowEnd, FlowStage, Logged, RecordCommit};
+use crate::model::flow::{CODE_LIVES, Flow, FlowEnd, FlowStage, Logged, RecordCommit};
 use crate::model::history::{HistoryEvent, HistoryEventKind};
 use crate::model::ids::{FlowId, LicenseId};
 use crate::model::secret::{Fingerprint, Sealable, Secret, fingerprint};
 use crate::oauth::CodeExchange;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use std::time::Duration;
-
-/// The longest that a code should live (RFC 6749, 4.1.2).
-pub(in crate::custody) const CODE_LIVES: SignedDuration = SignedDuration::from_mins(10);
 
 impl Custody<'_> {
     /// A code came: it's sealed and noted. As long as no more is, whoever finds it may send it. Where neither the ledger nor the

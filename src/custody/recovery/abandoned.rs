@@ -1,12 +1,11 @@
 //! A start after a crash: what a dead process left is finished or reported, before anything new is asked.
 
-use crate::custody::flows::flow_stages::CODE_LIVES;
 use crate::custody::flows::in_flight::{EndReason, InFlight};
 use crate::custody::grants::received_grant::AnswerSeal;
 use crate::custody::grants::store_grant::StoreOutcome;
 use crate::custody::writer::{Custody, unknown};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::flow::{Flow, FlowEnd, FlowStage, Purpose, SealedBytes};
+use crate::model::flow::{CODE_LIVES, Flow, FlowEnd, FlowStage, Purpose, SealedBytes};
 use crate::model::granted::Granted;
 use crate::model::history::HistoryEventKind;
 use crate::model::ids::{LicenseId, Username};
