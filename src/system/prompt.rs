@@ -1,7 +1,7 @@
 //! Questions at the terminal, and what is pasted there. Each way out of one leaves the terminal as it was.
 
 use super::paste::Burst;
-use super::tty::{TerminalModes, WakeReason, show, takes_escapes};
+use super::tty::{END, KILL, TerminalModes, WakeReason, show, takes_escapes};
 use super::wrap::wrapped;
 use console::{Term, truncate_str};
 use secrecy::SecretString;
@@ -13,9 +13,7 @@ const QUIET: Duration = Duration::from_millis(500);
 /// What still comes of a paste comes within this time.
 const REST: Duration = Duration::from_millis(100);
 
-/// Ctrl-D, Ctrl-U, and the two keys that delete.
-const END: u8 = 4;
-const KILL: u8 = 21;
+/// The two keys that delete.
 const DELETE: [u8; 2] = [8, 127];
 
 /// Asks for a value; what is typed is shown, and can be taken back.

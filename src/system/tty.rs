@@ -16,6 +16,7 @@ mod unix;
 #[cfg(windows)]
 mod windows;
 
+pub(super) use typed_key::{END, KILL};
 #[cfg(unix)]
 pub(super) use unix::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes, watch};
 #[cfg(windows)]

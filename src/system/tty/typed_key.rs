@@ -19,8 +19,8 @@ pub(super) enum TypedKey {
 }
 
 /// The end of what is typed (Ctrl-D), and what takes all of it back (Ctrl-U), or its last word (Ctrl-W).
-pub(super) const END: u8 = 4;
-pub(super) const KILL: u8 = 21;
+pub(in crate::system) const END: u8 = 4;
+pub(in crate::system) const KILL: u8 = 21;
 pub(super) const WORD: u8 = 23;
 pub(super) const DELETE: u8 = 127;
 
