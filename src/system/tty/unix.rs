@@ -519,9 +519,10 @@ enum SignalAction {
 
 impl SignalAction {
     fn take(self) {
+        // To the end of it: a question that begins meanwhile would change the terminal of a process that is gone or stopped.
+        let mut changes = changed();
         match self {
             Self::End => {
-                let mut changes = changed();
                 if let Some(it) = changes.asked() {
                     signals::note_arrival();
                     // Whoever asks ends by itself, and puts the terminal back.
@@ -532,16 +533,15 @@ impl SignalAction {
                 }
             }
             Self::Quit => {
-                changed().put_back(OptionalActions::Flush);
+                changes.put_back(OptionalActions::Flush);
                 leave(131);
             }
             Self::Stop => {
-                changed().put_back(OptionalActions::Now);
+                changes.put_back(OptionalActions::Now);
                 Printer::of_the_process().finish_within(OF_A_MARK);
                 let _ = kill_process(getpid(), Signal::STOP);
             }
             Self::Continue => {
-                let mut changes = changed();
                 changes.take_anew();
                 if let Some(it) = changes.asked() {
                     let _ = it.wake.write_all(&[CONTINUED]);
