@@ -3,7 +3,7 @@
 use super::context::{Invocation, Workspace};
 use crate::error::{Error, ErrorCode, Result};
 use crate::ledger::Ledger;
-use crate::model::authorization::{AuthorizationWithFlows, selector};
+use crate::model::authorization::selector;
 use crate::model::ids::LicenseId;
 use crate::model::outcome::{Outcome, OutcomeKind, exit_of};
 use crate::model::provider::Provider;
@@ -58,8 +58,7 @@ impl Workspace<'_> {
         if !call.json || matches!(error, Error::Output(_)) {
             return Err(error);
         }
-        // Where the ledger itself fails, the record isn't told.
-        let standing = self.custody.standing(key).ok().flatten();
+        let standing = self.custody.standing_to_tell(key);
         let outcome = Outcome::of(key.clone(), OutcomeKind::Failed, standing);
         self.finish(call, Outcome { error: Some(error), ..outcome })
     }
@@ -98,12 +97,7 @@ pub fn error_for_monitoring(error: &Error) -> String {
 }
 
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
-pub(super) fn outcome_or_error(
-    workspace: &Workspace<'_>,
-    key: &LicenseId,
-    standing: Option<AuthorizationWithFlows>,
-    error: Error,
-) -> Result<Outcome> {
+pub(super) fn outcome_or_error(workspace: &Workspace<'_>, key: &LicenseId, error: Error) -> Result<Outcome> {
     let error = error.for_license(&selector(key, workspace.provider.other()));
     match error.kind() {
         ErrorCode::Usage
@@ -111,6 +105,9 @@ pub(super) fn outcome_or_error(
         | ErrorCode::NotFound
         | ErrorCode::Ambiguous
         | ErrorCode::NeedsPerson => Err(error),
-        _ => Ok(Outcome { error: Some(error), ..Outcome::of(key.clone(), OutcomeKind::Failed, standing) }),
+        _ => {
+            let standing = workspace.custody.standing_to_tell(key);
+            Ok(Outcome { error: Some(error), ..Outcome::of(key.clone(), OutcomeKind::Failed, standing) })
+        }
     }
 }

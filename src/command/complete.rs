@@ -76,7 +76,7 @@ fn finish<'a>(
     let done = workspace.connect(call).and_then(|client| answered(call, workspace, pasted, &client));
     let outcome = match done {
         Ok(outcome) => settled(call, workspace, outcome)?,
-        Err(e) => outcome_or_error(workspace, key, workspace.custody.standing(key)?, e)?,
+        Err(e) => outcome_or_error(workspace, key, e)?,
     };
     workspace.finish(call, outcome)
 }

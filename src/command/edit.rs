@@ -108,7 +108,7 @@ fn edit_chosen<'a>(
             said += &format!("{key}: {}.\n", in_words(&it.changes));
         }
         let ending = if is_changed { OutcomeKind::Edited } else { OutcomeKind::Unchanged };
-        outcomes.push(Outcome::of(key.clone(), ending, workspace.custody.standing(key)?));
+        outcomes.push(Outcome::of(key.clone(), ending, workspace.custody.standing_to_tell(key)));
     }
     let unchanged = edited.iter().filter(|it| it.changes.is_empty()).count();
     if unchanged > 0 && call.env.terminal.interactive() {

@@ -46,7 +46,7 @@ fn remove<'a>(selector: &str, call: &Invocation<'a>, workspace: &mut Workspace<'
         Err(e @ Error::NotFound { .. }) => return Err(e),
         Err(e) => {
             // Where the ledger itself fails, the record isn't told.
-            let standing = workspace.custody.standing(&key).ok().flatten();
+            let standing = workspace.custody.standing_to_tell(&key);
             (Outcome { error: Some(e), ..Outcome::of(key, OutcomeKind::Failed, standing) }, String::new())
         }
     };

@@ -57,7 +57,7 @@ pub fn hand_out(
     let mut made = Vec::with_capacity(items.len());
     for ((item, recorded), replaced) in items.into_iter().zip(recorded).zip(out) {
         // What is known of the store, whether it was typed now or before.
-        let known = custody.standing(&item.key)?.map(|standing| standing.record);
+        let known = custody.standing_to_tell(&item.key).map(|standing| standing.record);
         let item = match known {
             Some(record) if recorded.is_ok() => {
                 PlannedLicense { name: record.name, contact: record.contact, ..item }

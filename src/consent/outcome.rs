@@ -48,9 +48,13 @@ pub fn outcome_of_grant(custody: &mut Custody<'_>, key: &LicenseId, remarks: &Gr
         Err(e) => (OutcomeKind::Failed, Some(e)),
     };
     let mut outcome = outcome_as_it_stands(custody, key, ending, error);
-    if let (OutcomeKind::Granted, Some(standing)) = (ending, &outcome.standing) {
-        outcome.remarks = remarks.sentences(&standing.record);
-    }
+    outcome.remarks = match (ending, &outcome.standing) {
+        (OutcomeKind::Granted, Some(standing)) => remarks.sentences(&standing.record),
+        (OutcomeKind::Granted, None) => {
+            vec!["The grant is stored. Its record couldn't be read just now.".into()]
+        }
+        _ => Vec::new(),
+    };
     outcome
 }
 
@@ -60,11 +64,7 @@ fn outcome_as_it_stands(
     ending: OutcomeKind,
     error: Option<Error>,
 ) -> Outcome {
-    let (standing, error) = match custody.standing(key) {
-        Ok(standing) => (standing, error),
-        Err(e) => (None, error.or(Some(e))),
-    };
-    Outcome { error, ..Outcome::of(key.clone(), ending, standing) }
+    Outcome { error, ..Outcome::of(key.clone(), ending, custody.standing_to_tell(key)) }
 }
 
 /// What kept a consent from bringing a grant, with the command that asks once more.

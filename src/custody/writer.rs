@@ -132,6 +132,14 @@ impl<'e> Custody<'e> {
         self.ledger.standing(&self.provider.profile, key)
     }
 
+    /// The same, for what is told of work that has ended, well or not: its end stands, whether or not the record can be read.
+    pub fn standing_to_tell(&self, key: &LicenseId) -> Option<AuthorizationWithFlows> {
+        self.standing(key).unwrap_or_else(|e| {
+            tracing::warn!("could not read the record of {key}: {e}");
+            None
+        })
+    }
+
     /// The same; an error where it isn't there, for somebody may have removed it meanwhile.
     pub fn record(&self, key: &LicenseId) -> Result<AuthorizationWithFlows> {
         let profile = &self.provider.profile;

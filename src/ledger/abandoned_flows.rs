@@ -206,7 +206,7 @@ impl Ledger {
     pub fn reject(&mut self, spool: &Spool, flow: &FlowId) -> Result<()> {
         let Some(SpooledFlow { stage, code, claims: false, .. }) = spool.kept(flow)? else { return Ok(()) };
         let ours = self.mark()?.owner();
-        self.transaction("note", |tx| {
+        self.transaction("note what was done", |tx| {
             if let Some(code) = code.filter(|_| stage.order() >= FlowStage::Sent.order()) {
                 journal::code_is_sent(tx, flow, &code)?;
             }

@@ -88,7 +88,7 @@ impl Ledger {
     pub fn note_use(&mut self, profile: &str, key: &LicenseId, at: Timestamp) -> Result<()> {
         let noted = self.engine.in_passing(|tx| records::put_use(tx, profile, key, at));
         // Nobody was waited for in vain: it isn't told as such.
-        noted.map_err(|e| e.named(self.place(), "note"))
+        noted.map_err(|e| e.named(self.place(), "note what was done"))
     }
 }
 

@@ -69,7 +69,7 @@ impl Ledger {
         };
         // On a server nobody else may note the same at this moment.
         let noted = match synced || self.boot.is_none() || self.is_shared() {
-            true => self.transaction("note", note),
+            true => self.transaction("note what was done", note),
             false => self.relaxed(note),
         };
         if let Err(Error::Busy { .. }) = noted {
@@ -105,7 +105,7 @@ impl Ledger {
     /// couldn't take.
     pub fn note_synced(&mut self, flow: &FlowId, stage: &FlowStage) -> Result<Logged<FlowId>> {
         let ours = self.mark()?.owner();
-        let noted = self.transaction("note", |tx| journal::note_own(tx, flow, stage, &ours))?;
+        let noted = self.transaction("note what was done", |tx| journal::note_own(tx, flow, stage, &ours))?;
         attested(noted, flow)
     }
 

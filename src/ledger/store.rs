@@ -394,7 +394,7 @@ impl Ledger {
         self.steps.reached(WatchedStep::BeforeCommit);
         let done = self.engine.relaxed(work);
         self.steps.reached(WatchedStep::AfterNote);
-        done.map_err(|e| self.fault("note", e))
+        done.map_err(|e| self.fault("note what was done", e))
     }
 
     /// A folder or file beside the ledger that can't be used is the ledger's failure.

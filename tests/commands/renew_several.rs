@@ -243,6 +243,33 @@ fn ctrl_c_leaves_the_rest_for_resume() {
     snapshot!(rig.run("renew --resume"));
 }
 
+/// From now on no run can be forgotten.
+fn keeps_its_runs(rig: &Rig) {
+    let refuses =
+        "CREATE TRIGGER keeps BEFORE DELETE ON run BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
+    rig.world().ledger().execute_batch(refuses).unwrap();
+}
+
+#[test]
+fn in_a_file_a_run_whose_end_cannot_be_recorded_has_ended_as_it_did() {
+    let rig = fleet();
+    keeps_its_runs(&rig);
+    snapshot!(renew(&rig, "--due --quiet"));
+    assert_eq!(rig.provider.living().len(), 3);
+    snapshot!(rig.run("renew --resume"));
+}
+
+#[test]
+fn in_a_file_links_are_told_though_the_end_of_their_run_cannot_be_recorded() {
+    let rig = fleet();
+    rig.visits([Visit::Interrupts]);
+    renew(&rig, "--due").exits(130);
+    keeps_its_runs(&rig);
+    let told = rig.run("renew --resume --no-wait").exits(0);
+    assert_eq!(told.raw().lines().count(), 3, "{}", told.raw());
+    snapshot!(told);
+}
+
 #[test]
 fn ctrl_c_is_told_as_lines_of_json_too() {
     let rig = fleet();

@@ -71,3 +71,10 @@ pub(super) fn answer(
     }
     Ok(())
 }
+
+/// A run whose end can't be noted has ended all the same: what it brought is told, and whoever goes on with it finds nothing to do.
+pub(super) fn tell_of_unended_run(call: &Invocation<'_>, ended: Result<()>) {
+    if let Err(e) = ended {
+        call.env.terminal.print_always(&format!("Note: the end of this run couldn't be recorded: {e}."));
+    }
+}

@@ -1,6 +1,6 @@
 //! Hand-offs for several licenses: their links are made in one commit, and nobody waits here.
 
-use super::answer::{answer, partial};
+use super::answer::{answer, partial, tell_of_unended_run};
 use super::reporter::BulkReporter;
 use super::run::{ResumedRun, Run};
 use super::start::{before, finish_earlier, skipped};
@@ -53,7 +53,7 @@ pub(super) fn run<'a>(
     for (item, made) in
         hand_out(call.env, &mut workspace.custody, &client.endpoints, asked, waiting.port, life)?
     {
-        let standing = workspace.custody.standing(&item.key)?;
+        let standing = workspace.custody.standing_to_tell(&item.key);
         let outcome = match made {
             Ok(made) => {
                 let outcome = outcome_of_handed(&made, standing);
@@ -69,12 +69,12 @@ pub(super) fn run<'a>(
     }
     if let Some(ResumedRun { run, .. }) = resumed {
         // Their links are out: the run itself has nothing left to do.
-        for (place, item) in &items {
+        let ledger = workspace.custody.ledger_mut();
+        let noted = items.iter().try_for_each(|(place, item)| {
             let gone = handed.iter().any(|it| it.item.key == item.key);
-            let progress = if gone { Progress::HandedOff } else { Progress::Failed };
-            workspace.custody.ledger_mut().note_run(run, *place, progress)?;
-        }
-        workspace.custody.ledger_mut().end_run(run)?;
+            ledger.note_run(run, *place, if gone { Progress::HandedOff } else { Progress::Failed })
+        });
+        tell_of_unended_run(call, noted.and_then(|()| ledger.end_run(run)));
     }
     outcomes.extend(skipped(&known, &plan.left_out));
     let error = partial(call, &provider, verb, &outcomes);

@@ -27,7 +27,7 @@ use crate::model::spread::SpreadProposal;
 use crate::report::{EventLicense, PlanDocument, RunEvent, RunEventKind, plan};
 use crate::system::{BrowserChoice, is_there};
 use crate::web::{ListeningSession, Worklist, WorklistEntry, WorklistView};
-use answer::{answer, partial};
+use answer::{answer, partial, tell_of_unended_run};
 use reporter::BulkReporter;
 use start::{before, finish_earlier, skipped};
 use std::time::Instant;
@@ -146,7 +146,7 @@ pub(super) fn run<'a>(
     let mut outcomes: Vec<_> = ended.outcomes.into_iter().flatten().collect();
     outcomes.extend(skipped(&known, &plan.left_out));
     if left.is_empty() {
-        workspace.custody.ledger_mut().end_run(id)?;
+        tell_of_unended_run(call, workspace.custody.ledger_mut().end_run(id));
     }
     let error = if ended.interrupted && !left.is_empty() {
         Some(Error::Interrupted { next: Some(command_with("renew", &["--resume"], provider.other(), &[])) })

@@ -48,15 +48,14 @@ pub(in crate::command) fn hand_off<'a>(
         }),
         Err(e) => Err(e),
     };
-    let standing = workspace.custody.standing(&key)?;
     let handed = match made {
         Ok(handed) => handed,
         Err(e) => {
-            let outcome = outcome_or_error(workspace, &key, standing, e)?;
+            let outcome = outcome_or_error(workspace, &key, e)?;
             return workspace.finish(call, outcome);
         }
     };
-    let outcome = outcome_of_handed(&handed, standing);
+    let outcome = outcome_of_handed(&handed, workspace.custody.standing_to_tell(&key));
     let provider = workspace.provider.clone();
     let text = match handing.message {
         true => messages(std::slice::from_ref(&handed), &provider, call.env.clock.now()),

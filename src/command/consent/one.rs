@@ -45,7 +45,7 @@ pub(in crate::command) fn consent<'a>(
     };
     match asked {
         Ok(outcome) => settled(call, workspace, outcome),
-        Err(e) => outcome_or_error(workspace, &key, workspace.custody.standing(&key)?, e),
+        Err(e) => outcome_or_error(workspace, &key, e),
     }
 }
 

@@ -71,7 +71,7 @@ pub(in crate::command) fn settled<'a>(
             Ok(outcome)
         }
         Some(error) if outcome.ending == OutcomeKind::Failed => {
-            outcome_or_error(workspace, &outcome.key, outcome.standing, error)
+            outcome_or_error(workspace, &outcome.key, error)
         }
         error => Ok(Outcome { error, ..outcome }),
     }

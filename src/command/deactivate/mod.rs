@@ -284,11 +284,11 @@ fn give_up_all<'a>(
             Ok(ended) => ended,
             Err(e) if going > 1 => {
                 let said = messages::failed(key, &e);
-                let standing = workspace.custody.standing(key).ok().flatten();
+                let standing = workspace.custody.standing_to_tell(key);
                 let ending = OutcomeKind::Failed;
                 (Outcome { error: Some(e), ..Outcome::of(key.clone(), ending, standing) }, said)
             }
-            Err(e) => (outcome_or_error(workspace, key, workspace.custody.standing(key)?, e)?, String::new()),
+            Err(e) => (outcome_or_error(workspace, key, e)?, String::new()),
         };
         telling.ended(outcome, &said)?;
     }
@@ -376,7 +376,7 @@ fn give_up<'a>(
         };
         if kept && let Revocation::Pending(e) = custody.revoke_discarded(key, reach.asking())? {
             let said = messages::failed(key, &e);
-            let outcome = Outcome::of(key.clone(), OutcomeKind::Failed, custody.standing(key)?);
+            let outcome = Outcome::of(key.clone(), OutcomeKind::Failed, custody.standing_to_tell(key));
             return Ok((Outcome { error: Some(e), ..outcome }, said));
         }
     }
@@ -385,7 +385,7 @@ fn give_up<'a>(
     let revocation = given_up.revocation;
     reach.learn(&revocation);
     let said = messages::results(key, &revocation, in_doubt);
-    let mut outcome = Outcome::of(key.clone(), OutcomeKind::Deactivated, custody.standing(key)?);
+    let mut outcome = Outcome::of(key.clone(), OutcomeKind::Deactivated, custody.standing_to_tell(key));
     if let Revocation::Pending(e) = revocation {
         outcome.error = Some(e.for_license(&selector(key, workspace.provider.other())));
     }
@@ -412,7 +412,7 @@ fn discard<'a>(
             Ok(kept) => kept,
             Err(e @ Error::Ledger(LedgerError::Changed { .. })) => {
                 let said = messages::failed(key, &e);
-                let outcome = Outcome::of(key.clone(), OutcomeKind::Skipped, custody.standing(key)?);
+                let outcome = Outcome::of(key.clone(), OutcomeKind::Skipped, custody.standing_to_tell(key));
                 return Ok((Outcome { error: Some(e), ..outcome }, said));
             }
             Err(e) => return Err(e),
@@ -425,7 +425,7 @@ fn discard<'a>(
         false => Revocation::NotAsked,
     };
     reach.learn(&revocation);
-    let standing = custody.standing(key)?;
+    let standing = custody.standing_to_tell(key);
     let again = standing.as_ref().map(|it| discard_waiting(&it.record, workspace.provider.other_profile));
     let lives = standing.as_ref().is_some_and(|it| it.record.has_valid_grant(call.env.clock.now()));
     let said = messages::discarded(key, extent, &revocation, lives, &again.unwrap_or_default());

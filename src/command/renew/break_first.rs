@@ -54,7 +54,7 @@ pub(super) fn renew<'a>(
         // Where one grant at a time is allowed, a new one has no chance yet.
         let outcome = Outcome {
             error: Some(e),
-            ..Outcome::of(key.clone(), OutcomeKind::Failed, workspace.custody.standing(key)?)
+            ..Outcome::of(key.clone(), OutcomeKind::Failed, workspace.custody.standing_to_tell(key))
         };
         return workspace.finish(call, outcome);
     }

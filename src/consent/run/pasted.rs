@@ -103,7 +103,7 @@ impl ConsentRun<'_, '_> {
         });
         match handed {
             Ok(handed) => {
-                let standing = self.flows.custody.standing(&handed.item.key).ok().flatten();
+                let standing = self.flows.custody.standing_to_tell(&handed.item.key);
                 self.links.insert(at, Instant::now() + self.options.timeout.unsigned_abs());
                 self.end(at, outcome_of_handed(&handed, standing), None);
                 if let Some(worklist) = &self.options.worklist {

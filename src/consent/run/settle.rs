@@ -75,7 +75,7 @@ impl ConsentRun<'_, '_> {
 
     pub(super) fn skip(&mut self, at: usize, why: &str) {
         let key = &self.items[at].1.key;
-        let standing = self.flows.custody.standing(key).ok().flatten();
+        let standing = self.flows.custody.standing_to_tell(key);
         self.end(at, Outcome::of(key.clone(), OutcomeKind::Skipped, standing), Some(why));
     }
 
