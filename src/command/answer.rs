@@ -98,6 +98,13 @@ pub fn error_for_monitoring(error: &Error) -> String {
 
 /// An error about one license becomes its outcome; one about the call itself stays the call's.
 pub(super) fn outcome_or_error(workspace: &Workspace<'_>, key: &LicenseId, error: Error) -> Result<Outcome> {
+    let error = error_of_license(workspace, key, error)?;
+    let standing = workspace.custody.standing_to_tell(key);
+    Ok(Outcome { error: Some(error), ..Outcome::of(key.clone(), OutcomeKind::Failed, standing) })
+}
+
+/// An error about one license, with that license in its hint; one about the call itself is the call's.
+pub(super) fn error_of_license(workspace: &Workspace<'_>, key: &LicenseId, error: Error) -> Result<Error> {
     let error = error.for_license(&selector(key, workspace.provider.other()));
     match error.kind() {
         ErrorCode::Usage
@@ -105,9 +112,6 @@ pub(super) fn outcome_or_error(workspace: &Workspace<'_>, key: &LicenseId, error
         | ErrorCode::NotFound
         | ErrorCode::Ambiguous
         | ErrorCode::NeedsPerson => Err(error),
-        _ => {
-            let standing = workspace.custody.standing_to_tell(key);
-            Ok(Outcome { error: Some(error), ..Outcome::of(key.clone(), OutcomeKind::Failed, standing) })
-        }
+        _ => Ok(error),
     }
 }

@@ -36,7 +36,7 @@ pub use answer::{error_as_json, error_for_monitoring};
 pub use context::{Invocation, ledger_place};
 pub use dispatch::{Command, run};
 
-use answer::{as_json, outcome_or_error};
+use answer::{as_json, error_of_license, outcome_or_error};
 use context::{
     Workspace, identity, ledger_of, ledger_to_read, make_ledger, missing, open_ledger, read_ledger, vault,
 };

@@ -1,7 +1,7 @@
 //! What became of a consent, as the command reports it: a grant from an earlier run or from elsewhere, one that another admin
 //! gave, and facts that nobody confirmed.
 
-use crate::command::{Invocation, Workspace, outcome_or_error};
+use crate::command::{Invocation, Workspace, error_of_license};
 use crate::consent::{answer, outcome_of, outcome_of_grant};
 use crate::custody::{GrantRemarks, StoreOutcome};
 use crate::error::{Error, LedgerError, Result};
@@ -71,7 +71,8 @@ pub(in crate::command) fn settled<'a>(
             Ok(outcome)
         }
         Some(error) if outcome.ending == OutcomeKind::Failed => {
-            outcome_or_error(workspace, &outcome.key, error)
+            let error = error_of_license(workspace, &outcome.key, error)?;
+            Ok(Outcome { error: Some(error), ..outcome })
         }
         error => Ok(Outcome { error, ..outcome }),
     }
