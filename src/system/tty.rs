@@ -23,6 +23,7 @@ pub(super) use unix::{TerminalModes, can_be_asked, is_in_foreground, takes_escap
 pub(super) use windows::{TerminalModes, can_be_asked, is_in_foreground, takes_escapes};
 
 use super::printer::{PrintTarget, Printer};
+use line_editor::LineStep;
 
 /// What woke whoever waits for what is typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,20 @@ pub(super) enum WakeReason {
     /// The process goes on after it was stopped: a question is to be asked anew.
     #[cfg_attr(windows, expect(dead_code, reason = "no key stops a process there"))]
     Continued,
+}
+
+/// Shows what a key does to a line; the line with its end, once it's whole.
+fn show_step(step: LineStep) -> Option<String> {
+    match step {
+        LineStep::Shows(text) => {
+            show(&text);
+            None
+        }
+        LineStep::Ends(text) => {
+            show("\n");
+            Some(text)
+        }
+    }
 }
 
 /// Puts it behind all that was said before.

@@ -7,8 +7,8 @@
 
 use super::control_keys::ControlKeys;
 use super::key_bytes::KeyBytes;
-use super::line_editor::{LineEditor, LineStep};
-use super::{WakeReason, show};
+use super::line_editor::LineEditor;
+use super::{WakeReason, show_step};
 use crate::system::printer::Printer;
 use crate::system::signals::{self, polite};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -126,18 +126,11 @@ impl TypedLine {
         if rustix::io::retry_on_intr(|| rustix::io::read(stdin(), &mut byte))? == 0 {
             return Ok(true);
         }
-        match self.keys.take(byte[0]).map(|key| self.editor.take(key)) {
-            None => Ok(false),
-            Some(LineStep::Shows(text)) => {
-                show(&text);
-                Ok(false)
-            }
-            Some(LineStep::Ends(text)) => {
-                show("\n");
-                self.whole = text.into_bytes();
-                Ok(true)
-            }
-        }
+        let step = self.keys.take(byte[0]).map(|key| self.editor.take(key));
+        let whole = step.and_then(show_step);
+        let is_whole = whole.is_some();
+        self.whole = whole.unwrap_or_default().into_bytes();
+        Ok(is_whole)
     }
 }
 

@@ -2,9 +2,9 @@
 //! back.
 
 use super::console_keys::KeyEvents;
-use super::line_editor::{LineEditor, LineStep};
+use super::line_editor::LineEditor;
 use super::typed_key::TypedKey;
-use super::{WakeReason, show};
+use super::{WakeReason, show_step};
 use crate::system::printer::Printer;
 use crate::system::signals;
 use crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
@@ -134,15 +134,12 @@ impl TerminalModes {
                 key.put(&mut typed.bytes);
                 continue;
             };
-            match line.lock().unwrap_or_else(PoisonError::into_inner).take(key) {
-                LineStep::Shows(text) => show(&text),
+            let step = line.lock().unwrap_or_else(PoisonError::into_inner).take(key);
+            if let Some(text) = show_step(step) {
+                typed.is_over = text.is_empty();
+                typed.bytes = text.into_bytes();
                 // What follows is for the next question.
-                LineStep::Ends(text) => {
-                    show("\n");
-                    typed.is_over = text.is_empty();
-                    typed.bytes = text.into_bytes();
-                    break;
-                }
+                break;
             }
         }
         Ok(!typed.bytes.is_empty() || typed.is_over)
