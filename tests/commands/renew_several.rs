@@ -243,17 +243,10 @@ fn ctrl_c_leaves_the_rest_for_resume() {
     snapshot!(rig.run("renew --resume"));
 }
 
-/// From now on no run can be forgotten.
-fn keeps_its_runs(rig: &Rig) {
-    let refuses =
-        "CREATE TRIGGER keeps BEFORE DELETE ON run BEGIN SELECT RAISE(FAIL, 'the disk is full'); END";
-    rig.world().ledger().execute_batch(refuses).unwrap();
-}
-
 #[test]
 fn in_a_file_a_run_whose_end_cannot_be_recorded_has_ended_as_it_did() {
     let rig = fleet();
-    keeps_its_runs(&rig);
+    rig.world().step_refused("DELETE", "run", true);
     snapshot!(renew(&rig, "--due --quiet"));
     assert_eq!(rig.provider.living().len(), 3);
     snapshot!(rig.run("renew --resume"));
@@ -264,7 +257,7 @@ fn in_a_file_links_are_told_though_the_end_of_their_run_cannot_be_recorded() {
     let rig = fleet();
     rig.visits([Visit::Interrupts]);
     renew(&rig, "--due").exits(130);
-    keeps_its_runs(&rig);
+    rig.world().step_refused("DELETE", "run", true);
     let told = rig.run("renew --resume --no-wait").exits(0);
     assert_eq!(told.raw().lines().count(), 3, "{}", told.raw());
     snapshot!(told);

@@ -10,6 +10,15 @@ const LICENSE: &str = "101-X0007-D1";
 
 fn shell(home: &Path) -> Screen {
     let screen = Screen::new(home, 200, &["bash", "--norc", "--noprofile", "-i"]);
+    prompted(screen)
+}
+
+/// A shell that doesn't see to the terminal itself.
+fn plain_shell(home: &Path) -> Screen {
+    prompted(Screen::new(home, 120, &["sh"]))
+}
+
+fn prompted(screen: Screen) -> Screen {
     screen.types("PS1='$ '; clear").key("Enter");
     screen
 }
@@ -96,9 +105,7 @@ fn asked_for_a_secret(rig: &Rig) -> Screen {
         "[profiles.other]\npreset = \"generic\"\nissuer = \"http://127.0.0.1:2\"\nclient_id = \"c\"\n";
     let config = rig.home().join("config.toml");
     std::fs::OpenOptions::new().append(true).open(config).unwrap().write_all(profile.as_bytes()).unwrap();
-    // A shell that doesn't see to the terminal itself.
-    let screen = Screen::new(rig.home(), 120, &["sh"]);
-    screen.types("PS1='$ '; clear").key("Enter");
+    let screen = plain_shell(rig.home());
     screen.types("biotrack-auth --profile other config set-secret; echo en''ded $?").key("Enter");
     screen.shows("Client secret of other:");
     screen.hides();
@@ -176,8 +183,7 @@ fn a_list_that_is_left_leaves_the_cursor_and_the_echo() {
 #[test]
 fn a_secret_that_is_typed_ahead_of_its_question_is_never_shown() {
     let rig = Rig::new();
-    let screen = Screen::new(rig.home(), 120, &["sh"]);
-    screen.types("PS1='$ '; clear").key("Enter");
+    let screen = plain_shell(rig.home());
     screen.types("biotrack-auth --profile other config init --preset ny; echo en''ded $?").key("Enter");
     screen.shows("Base address");
     screen.pastes("https://biotrack.example\nclient\nTreez Inc\nTreez\nlater\nhush\n", false);
@@ -193,8 +199,7 @@ fn a_secret_that_is_typed_ahead_of_its_question_is_never_shown() {
 #[test]
 fn a_line_can_be_taken_back_and_is_asked_for_anew_after_ctrl_z() {
     let rig = Rig::new();
-    let screen = Screen::new(rig.home(), 120, &["sh"]);
-    screen.types("PS1='$ '; clear").key("Enter");
+    let screen = plain_shell(rig.home());
     screen.types("biotrack-auth --profile other config init --preset ny").key("Enter");
     screen.shows("Base address (https://…):");
     screen.types("left").key("C-z");

@@ -88,18 +88,20 @@ impl World {
 
     /// The same of one table.
     pub fn table_refuses(&self, table: &str, refuses: bool) {
-        let ledger = self.ledger();
-        for step in ["INSERT", "UPDATE", "DELETE"] {
-            let trigger = format!("\"refuse {step} {table}\"");
-            let change = match refuses {
-                true => format!(
-                    "CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {step} ON \"{table}\" \
-                     BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
-                ),
-                false => format!("DROP TRIGGER IF EXISTS {trigger}"),
-            };
-            ledger.execute_batch(&change).unwrap();
-        }
+        ["INSERT", "UPDATE", "DELETE"].iter().for_each(|step| self.step_refused(step, table, refuses));
+    }
+
+    /// The same of one kind of write.
+    pub fn step_refused(&self, step: &str, table: &str, refuses: bool) {
+        let trigger = format!("\"refuse {step} {table}\"");
+        let change = match refuses {
+            true => format!(
+                "CREATE TRIGGER IF NOT EXISTS {trigger} BEFORE {step} ON \"{table}\" \
+                 BEGIN SELECT RAISE(FAIL, 'the disk is full'); END"
+            ),
+            false => format!("DROP TRIGGER IF EXISTS {trigger}"),
+        };
+        self.ledger().execute_batch(&change).unwrap();
     }
 
     /// How many commits the ledger's log has, as long as it wasn't begun anew: each ends with a frame that tells the size
